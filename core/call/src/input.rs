@@ -1,0 +1,146 @@
+//! What the machine is told.
+
+use jmrtc_protocol::{Device, ServerMessage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Milliseconds on a clock of the driver's that never goes back and counts sleep. The zero is the driver's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// `ms` later.
+    #[must_use]
+    pub const fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this; 0 where `earlier` is later.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Names one method call of the app; chosen by the driver, answered by exactly one [`crate::Output::Reply`].
+pub type CommandId = u64;
+
+/// Counts sockets and media links. An event of an older generation is stale: dropped and counted.
+pub type Generation = u32;
+
+/// How a machine is made. The same config and inputs give the same outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    /// Seeds every random choice (backoff jitter).
+    pub seed: u64,
+    /// Which device this is.
+    pub device: Device,
+    /// Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address.
+    pub server_url: Option<String>,
+}
+
+/// Everything that can happen to a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(clippy::large_enum_variant)]
+pub enum Input {
+    /// The app calls a method of `window.JMRTC`. Unknown names and bad arguments are answered like any other.
+    Command {
+        /// Comes back in the reply.
+        id: CommandId,
+        /// E.g. `startCallUsers`.
+        method: String,
+        /// The method's one argument; null for none.
+        args: Value,
+    },
+    /// From the signalling socket.
+    Socket {
+        /// Of [`crate::SocketAction::Open`].
+        generation: Generation,
+        /// What happened.
+        event: SocketEvent,
+    },
+    /// From the media link.
+    Media {
+        /// Of [`crate::MediaAction::Open`].
+        generation: Generation,
+        /// What happened.
+        event: MediaEvent,
+    },
+    /// From the audio devices.
+    Audio(AudioEvent),
+    /// From the operating system.
+    Platform(PlatformEvent),
+    /// `Client::next_deadline` has come.
+    Deadline,
+}
+
+/// What a signalling socket tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(clippy::large_enum_variant)]
+pub enum SocketEvent {
+    /// Ready to send.
+    Opened,
+    /// A message of the server.
+    Message {
+        /// Decoded by the driver with [`jmrtc_protocol::decode_server`].
+        message: ServerMessage,
+    },
+    /// Could not open, or is gone. Nothing more comes of this generation.
+    Closed {
+        /// For the developer.
+        why: String,
+    },
+}
+
+/// What a media link tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum MediaEvent {
+    /// The offer asked for by `Open` or `Restart`.
+    Offer {
+        /// SDP (RFC 8866).
+        sdp: String,
+    },
+    /// ICE and DTLS are up: sound could flow.
+    Connected,
+    /// Nothing comes through at the moment.
+    Disconnected,
+    /// The link is beyond repair: a new generation is needed.
+    Failed {
+        /// For the developer.
+        why: String,
+    },
+}
+
+/// What the audio devices tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum AudioEvent {
+    /// `Prepare` succeeded.
+    Ready,
+    /// `Prepare` failed, or a device broke for good.
+    Failed {
+        /// For the developer.
+        why: String,
+    },
+}
+
+/// What the operating system tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum PlatformEvent {
+    /// The answer to [`crate::PlatformAction::RequestMicrophone`].
+    Microphone {
+        /// Whether the person allowed it.
+        granted: bool,
+    },
+    /// The network changed (Wi-Fi to cellular, a new address): renew what depends on it now.
+    NetworkChanged,
+    /// The person answered on the system's own call screen.
+    Answered,
+    /// The person refused or hung up on the system's own call screen.
+    Declined,
+}

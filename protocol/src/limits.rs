@@ -1,0 +1,20 @@
+//! Limits both ends hold to. A message over a limit gets a clear error and changes nothing.
+
+/// Largest message, in bytes of JSON.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Longest username, in Unicode scalar values.
+pub const MAX_USERNAME_CHARS: usize = 128;
+/// Longest device id, in bytes.
+pub const MAX_DEVICE_ID_BYTES: usize = 128;
+/// Longest token, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// Longest SDP offer, in bytes: nine audio m-lines with candidates take about 12 KB.
+pub const MAX_OFFER_BYTES: usize = 48 * 1024;
+/// Members of one call, joined and ringing together, unless the server is configured otherwise.
+pub const DEFAULT_MAX_MEMBERS: usize = 32;
+/// Receive slots a client may offer.
+pub const MAX_SLOTS: usize = 8;
+/// Receive slots a client offers unless told otherwise.
+pub const DEFAULT_SLOTS: usize = 4;
+/// How deep a JSON message may nest.
+pub const MAX_JSON_DEPTH: usize = 16;

@@ -1,0 +1,243 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ChannelId, Detail, Failure, Reason, RequestId, Session, User, Username};
+
+/// Everything a server may send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(clippy::large_enum_variant)]
+pub enum ServerMessage {
+    /// The answer to a `hello` that is accepted.
+    Welcome(Box<Welcome>),
+    /// A request succeeded.
+    Reply {
+        /// The request's id.
+        #[cfg_attr(feature = "codegen", ts(type = "number"))]
+        id: RequestId,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// A request failed and changed nothing.
+    Failure {
+        /// The request's id.
+        #[cfg_attr(feature = "codegen", ts(type = "number"))]
+        id: RequestId,
+        /// Why.
+        error: Failure,
+    },
+    /// Something happened. Delivered once and in order, also across reconnects.
+    Event {
+        /// Counts up from 1 within one sign-in.
+        #[cfg_attr(feature = "codegen", ts(type = "number"))]
+        seq: u64,
+        /// What happened.
+        event: ServerEvent,
+    },
+    /// A message could not be understood or was refused and belongs to no request.
+    Fault {
+        /// Why.
+        error: Failure,
+    },
+    /// The answer to `ping`.
+    Pong,
+    /// The server closes this connection now.
+    Closing {
+        /// Why.
+        reason: Closing,
+    },
+}
+
+/// Why the server closes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Closing {
+    /// The server stops; its calls are over.
+    ServerShutdown,
+    /// The same device signed in again.
+    Replaced,
+    /// The token expired and was not renewed.
+    TokenExpired,
+    /// The client read too slowly or sent too much.
+    Overload,
+    /// A reason this release does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a device learns when it is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Welcome {
+    /// [`crate::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// The signed-in user.
+    pub user: User,
+    /// Shown again in [`crate::Resume`] after a lost connection; keep it in memory only.
+    pub secret: String,
+    /// Whether the sign-in before this goes on: missed events follow, requests may be sent again.
+    pub resumed: bool,
+    /// The call in which this device is joined, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub call: Option<Session>,
+    /// How this server wants its clients.
+    pub settings: ClientSettings,
+}
+
+/// How a server wants its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ClientSettings {
+    /// Milliseconds that an invitation rings.
+    #[cfg_attr(feature = "codegen", ts(type = "number"))]
+    pub ring_ms: u64,
+    /// Milliseconds for which a lost member stays in its call.
+    #[cfg_attr(feature = "codegen", ts(type = "number"))]
+    pub grace_ms: u64,
+    /// Milliseconds between a client's pings; the server gives up on a silent connection after three.
+    #[cfg_attr(feature = "codegen", ts(type = "number"))]
+    pub ping_ms: u64,
+    /// Members of one call, joined and ringing together.
+    pub max_members: u32,
+    /// Receive slots to offer.
+    pub slots: u8,
+    /// STUN and TURN servers, in the form of `RTCConfiguration.iceServers`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// One STUN or TURN server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct IceServer {
+    /// `stun:` or `turn:` URLs.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub username: String,
+    /// For TURN.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub credential: String,
+}
+
+/// What came of a [`crate::Request`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(tag = "method", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(clippy::large_enum_variant)]
+pub enum Reply {
+    /// The new token holds.
+    UpdateToken,
+    /// Signed out; the server closes.
+    Logout,
+    /// The call exists. Where both sides called each other, `session` is the other side's call
+    /// and the caller is joined in it as if it had accepted.
+    Start {
+        /// The call.
+        session: Session,
+        /// Who could not be called.
+        failed: Vec<FailedUser>,
+    },
+    /// Joined.
+    Accept {
+        /// The call.
+        session: Session,
+    },
+    /// Refused.
+    Refuse,
+    /// Left.
+    Leave,
+    /// Invited.
+    Invite {
+        /// The call.
+        session: Session,
+        /// Who is now being rung.
+        invited: Vec<Username>,
+        /// Who could not be invited.
+        failed: Vec<FailedUser>,
+    },
+    /// The link is there.
+    Link {
+        /// SDP (RFC 8866).
+        answer: String,
+    },
+}
+
+/// A named user who could not be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct FailedUser {
+    /// Who.
+    pub username: Username,
+    /// The error table's name for why, e.g. `USER_UNAVAILABLE`.
+    pub name: String,
+}
+
+/// What happened in a call. `session` is the viewer's view right after the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[allow(clippy::large_enum_variant)]
+pub enum ServerEvent {
+    /// The user is invited: every device rings.
+    Invited {
+        /// The call.
+        session: Session,
+        /// Milliseconds that are left to ring.
+        #[cfg_attr(feature = "codegen", ts(type = "number"))]
+        ring_ms: u64,
+    },
+    /// A member joined; told to those joined before.
+    Joined {
+        /// The call.
+        session: Session,
+        /// The newcomer.
+        user: User,
+    },
+    /// A joined or ringing member is gone; told to the joined.
+    Left {
+        /// The call.
+        session: Session,
+        /// Who.
+        user: User,
+        /// Why.
+        reason: Reason,
+        /// More about why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        detail: Option<Detail>,
+    },
+    /// Users were invited into the running call; told to the joined other than `by`.
+    OthersInvited {
+        /// The call.
+        session: Session,
+        /// Who is now being rung.
+        users: Vec<User>,
+        /// Who invited.
+        by: User,
+    },
+    /// The call is over for this device.
+    Ended {
+        /// The call.
+        session: Session,
+        /// Why.
+        reason: Reason,
+        /// More about why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        detail: Option<Detail>,
+    },
+    /// Who is heard in which receive slot of this device.
+    Slots {
+        /// The call.
+        channel_id: ChannelId,
+        /// In the order of the offer's `recvonly` lines; null for an empty slot.
+        slots: Vec<Option<Username>>,
+    },
+}

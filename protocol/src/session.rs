@@ -1,0 +1,92 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ChannelId, User, Username};
+
+/// The kind of a call. Only voice exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum MediaType {
+    /// Audio only.
+    #[default]
+    Voice,
+}
+
+/// A call as one viewer sees it: the seed's session model plus `invitedBy` and `silent`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Names the call.
+    pub channel_id: ChannelId,
+    /// Always `voice`.
+    pub media_type: MediaType,
+    /// Who started the call.
+    pub inviter: User,
+    /// Rung and not yet answered.
+    pub inviting_members: Vec<User>,
+    /// In the call, in the order in which they joined; the inviter is joined from the start.
+    pub joined_members: Vec<User>,
+    /// Unix milliseconds at which a second member joined; 0 before.
+    #[cfg_attr(feature = "codegen", ts(type = "number"))]
+    pub start_time: i64,
+    /// Who invited the viewer, where it is not `inviter`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub invited_by: Option<User>,
+    /// The viewer does not want to be disturbed by the one who invited: show it, don't ring.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub silent: bool,
+}
+
+impl Session {
+    /// Whether `name` is joined.
+    pub fn is_joined(&self, name: &Username) -> bool {
+        self.joined_members.iter().any(|u| &u.username == name)
+    }
+
+    /// Whether `name` is being rung.
+    pub fn is_inviting(&self, name: &Username) -> bool {
+        self.inviting_members.iter().any(|u| &u.username == name)
+    }
+}
+
+/// Why a member left or a call ended: one of the seed's five, never anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Reason {
+    /// An invitee refused.
+    Refuse,
+    /// A member hung up.
+    Hangup,
+    /// Nobody answered, the inviter gave up, or another device answered.
+    Cancel,
+    /// The invitee is in another call.
+    Busy,
+    /// A connection was lost for longer than the grace time.
+    NetworkError,
+}
+
+/// Says more than [`Reason`]; the list may grow, so clients show what they don't know as no detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Detail {
+    /// Nobody answered within the ring time.
+    NoAnswer,
+    /// The inviter gave up while it rang.
+    CancelledByInviter,
+    /// The same user accepted on another device.
+    AnsweredElsewhere,
+    /// The same user refused on another device.
+    RefusedElsewhere,
+    /// The server stopped.
+    ServerShutdown,
+    /// The server no longer knows the call (it was restarted, or the grace time is over).
+    CallLost,
+    /// A detail this release does not know.
+    #[serde(other)]
+    Unknown,
+}
