@@ -1,0 +1,49 @@
+// `npm test`: everything that continuous integration runs, in order of cost.
+// `npm test -- NAME…` runs only the steps named; `npm test -- --list` names them.
+import { install } from './install.mjs'
+import { run } from './run.mjs'
+
+const cargo = (...args) => () => run('cargo', args)
+const npm = (script) => () => run('npm', ['run', '--silent', script])
+
+const steps = [
+  ['format', 'Rust is formatted', cargo('fmt', '--all', '--check')],
+  // The pages come first: the server embeds them.
+  ['build', 'wasm, TypeScript, demo page', npm('build')],
+  ['www', 'TypeScript tests', npm('test:www')],
+  ['clippy', 'Rust lints', cargo('clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings')],
+  ['rust', 'Rust tests', cargo('test', '--quiet', '--workspace', '--no-fail-fast')],
+  ['binaries', 'server, phone and library', cargo('build', '--quiet', '-p', 'jmrtc-server', '-p', 'jmrtc-phone', '-p', 'jmrtc-bindings')],
+  ['codegen', 'generated files are current', cargo('xtask', 'codegen', '--check')],
+  ['e2e', 'calls between real parts', npm('test:e2e')],
+  ['kotlin', 'calls from the JVM', npm('test:kotlin')],
+]
+
+const args = process.argv.slice(2)
+if (args.includes('--list')) {
+  for (const [name, what] of steps) console.log(`${name.padEnd(10)} ${what}`)
+  process.exit(0)
+}
+const unknown = args.filter((a) => !steps.some(([name]) => name === a))
+if (unknown.length > 0) {
+  console.error(`no such step: ${unknown.join(', ')} (npm test -- --list names them)`)
+  process.exit(2)
+}
+
+await install('test')
+const results = []
+for (const [name, what, step] of steps) {
+  if (args.length > 0 && !args.includes(name)) continue
+  console.log(`\n=== ${name}: ${what}`)
+  const start = Date.now()
+  const code = await step()
+  results.push({ name, code, seconds: Math.round((Date.now() - start) / 1000) })
+  // A later step would only fail for the same reason.
+  if (code !== 0 && ['build', 'binaries'].includes(name)) break
+}
+
+console.log('')
+for (const { name, code, seconds } of results) console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds} s`)
+const failed = results.filter((r) => r.code !== 0).length
+console.log(`${results.length - failed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
