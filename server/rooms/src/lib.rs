@@ -1,1 +1,15 @@
+//! The server's brain: users, devices, sign-ins, invitations, calls and media links.
+//!
+//! [`Rooms::handle`] takes the time and one [`Input`] and returns what to do. It never reads a clock,
+//! opens a socket or rolls a die: the server's binary owns sockets, store and media relay.
+//! `docs/protocol.md` says what clients may count on.
+#![forbid(unsafe_code)]
 
+mod api;
+mod rooms;
+
+pub use api::{
+    CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Ticket,
+    Timestamp, UserRecord,
+};
+pub use rooms::Rooms;

@@ -1,0 +1,258 @@
+//! What goes in and what comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_protocol::{
+    ChannelId, Detail, Device, IceServer, Profile, Reason, Relation, Request, RequestId, Resume,
+    ServerMessage, Session, Username,
+};
+
+/// Milliseconds on a clock of the driver's that never goes back. The zero is the driver's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// `ms` later.
+    #[must_use]
+    pub const fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this; 0 where `earlier` is later.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Names one connection; chosen by the driver, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// Names one media link; chosen by the rooms, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+impl LinkId {
+    /// The source that stands for the echo robot; no real link has this id.
+    pub const ECHO: Self = Self(0);
+}
+
+/// Names one call towards the media relay; chosen by the rooms, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallKey(pub u64);
+
+/// Names one question to the media relay; comes back in [`Input::LinkAnswer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// How the rooms are run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The app whose users these are.
+    pub app_key: String,
+    /// Unix milliseconds at [`Timestamp`] 0.
+    pub epoch_ms: i64,
+    /// Milliseconds that an invitation rings.
+    pub ring_ms: u64,
+    /// Milliseconds for which a lost member stays in its call and a lost sign-in can be resumed.
+    pub grace_ms: u64,
+    /// Milliseconds between a client's pings; only told to clients, the driver watches the connections.
+    pub ping_ms: u64,
+    /// Members of one call, joined and ringing together.
+    pub max_members: usize,
+    /// Receive slots that clients are told to offer.
+    pub slots: u8,
+    /// STUN and TURN servers that clients are told.
+    pub ice_servers: Vec<IceServer>,
+    /// Users that answer every call at once, are never busy and send every member back what it says.
+    pub robots: BTreeSet<Username>,
+}
+
+/// What the store knows of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// Who.
+    pub username: Username,
+    /// What everybody sees.
+    pub profile: Profile,
+    /// What this user keeps about others; those left out are [`Relation::default`].
+    pub relations: BTreeMap<Username, Relation>,
+}
+
+impl UserRecord {
+    /// A user of whom nothing but the name is known.
+    pub fn named(username: Username) -> Self {
+        Self { username, profile: Profile::default(), relations: BTreeMap::new() }
+    }
+}
+
+/// Everything that can happen to the rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A client on a new connection whose token and protocol version the driver has checked.
+    Hello {
+        /// The connection.
+        conn: ConnId,
+        /// The token's subject.
+        user: Username,
+        /// Which of the user's devices.
+        device: Device,
+        /// Where to go on, if the client comes back.
+        resume: Option<Resume>,
+        /// The user's own record.
+        known: Vec<UserRecord>,
+    },
+    /// A request of a signed-in client. The driver has checked the token of an `updateToken`.
+    Request {
+        /// The connection.
+        conn: ConnId,
+        /// The request's id.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+        /// The records of the users named in `start` and `invite`; those that don't exist are absent.
+        known: Vec<UserRecord>,
+    },
+    /// A sign of life of a signed-in client.
+    Ping {
+        /// The connection.
+        conn: ConnId,
+        /// The last event seen.
+        ack: u64,
+    },
+    /// The connection is gone, by whichever end.
+    Disconnected {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// The store has a new version of a user. Users unknown to the rooms are ignored.
+    UserChanged(UserRecord),
+    /// The media relay's answer to [`MediaCommand::Open`] or [`MediaCommand::Renew`].
+    LinkAnswer {
+        /// Of the command.
+        ticket: Ticket,
+        /// SDP, or why there is none.
+        result: Result<String, String>,
+    },
+    /// Who is heard on a link has changed.
+    Slots {
+        /// The link that hears.
+        link: LinkId,
+        /// Who is heard, in the order of the offer's receive slots; [`LinkId::ECHO`] is the robot.
+        sources: Vec<Option<LinkId>>,
+    },
+    /// [`crate::Rooms::next_deadline`] has come.
+    Deadline,
+    /// The server stops: every call ends, every connection is closed.
+    Shutdown,
+}
+
+/// One thing to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)]
+pub enum Output {
+    /// Send a message on a connection.
+    Send {
+        /// The connection.
+        conn: ConnId,
+        /// What to send.
+        message: ServerMessage,
+    },
+    /// Close a connection once everything sent before has gone out. No `Disconnected` is needed, one does no harm.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Wake the devices of an invited user none of whose devices is connected.
+    Push {
+        /// Whom.
+        user: Username,
+        /// The call as the user sees it.
+        session: Session,
+    },
+    /// A call ended; for the store.
+    Record(CallRecord),
+    /// To the media relay.
+    Media(MediaCommand),
+}
+
+/// What the media relay must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaCommand {
+    /// Make a link for an offer; answered by [`Input::LinkAnswer`]. Until admitted nothing flows.
+    Open {
+        /// The new link.
+        link: LinkId,
+        /// Comes back in the answer.
+        ticket: Ticket,
+        /// SDP (RFC 8866).
+        offer: String,
+    },
+    /// Restart ICE on a link; answered by [`Input::LinkAnswer`].
+    Renew {
+        /// The link.
+        link: LinkId,
+        /// Comes back in the answer.
+        ticket: Ticket,
+        /// SDP (RFC 8866).
+        offer: String,
+    },
+    /// The link's user is joined: forward between all admitted links of this call, and no others.
+    Admit {
+        /// The link.
+        link: LinkId,
+        /// The call.
+        call: CallKey,
+    },
+    /// Take the link away. Comes exactly once for each link that was opened.
+    Close {
+        /// The link.
+        link: LinkId,
+    },
+    /// Whether a robot is in the call: what a member says comes back to that member.
+    Echo {
+        /// The call.
+        call: CallKey,
+        /// On or off; off by default and once a call has ended.
+        on: bool,
+    },
+}
+
+/// A call that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Names the call.
+    pub channel_id: ChannelId,
+    /// Who started it.
+    pub inviter: Username,
+    /// Everybody who was ever rung or joined, in the order in which they came in. A user who was
+    /// invited twice stands here twice.
+    pub members: Vec<MemberRecord>,
+    /// Unix milliseconds at which the second member joined; 0 if none did.
+    pub start_time: i64,
+    /// Unix milliseconds at which the call ended.
+    pub end_time: i64,
+    /// Why it ended.
+    pub reason: Reason,
+    /// More about why.
+    pub detail: Option<Detail>,
+}
+
+/// One member of a call that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRecord {
+    /// Who.
+    pub username: Username,
+    /// Who asked the member in; the inviter itself for the one who started the call.
+    pub invited_by: Username,
+    /// Unix milliseconds at which the member was rung; for the inviter, at which the call was made.
+    pub invited_time: i64,
+    /// Unix milliseconds at which the member joined; 0 if it never did.
+    pub join_time: i64,
+    /// Unix milliseconds at which the member was gone.
+    pub leave_time: i64,
+    /// Why it is gone, as the member itself was told.
+    pub reason: Reason,
+    /// More about why.
+    pub detail: Option<Detail>,
+}
