@@ -1,0 +1,72 @@
+// Child processes that never outlive the test.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { Log, within } from './wait.mjs'
+
+const running = new Set()
+
+/** Kills what is left; for a test's last hook, and at exit in any case. Returns what had to be killed. */
+export function killAll() {
+  const left = [...running]
+  for (const child of left) child.kill('SIGKILL')
+  return left.map((child) => child.name)
+}
+process.on('exit', killAll)
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+/** A started program: its output by lines, its end as a promise. */
+export class Child {
+  /** Lines of stdout. */
+  out = new Log()
+  /** Lines of stderr, the last 2,000. */
+  err = []
+
+  constructor(name, file, args, { env = {}, cwd } = {}) {
+    this.name = name
+    this.startedAt = Date.now()
+    this.process = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process.name = name
+    running.add(this.process)
+    this.process.stdin.on('error', () => {})
+    createInterface({ input: this.process.stdout }).on('line', (line) => this.out.push(line))
+    createInterface({ input: this.process.stderr }).on('line', (line) => {
+      if (process.env.JMRTC_E2E_VERBOSE) console.error(`[${name}] ${line}`)
+      this.err.push(line)
+      if (this.err.length > 2_000) this.err.shift()
+    })
+    /** `{code, signal}` when all output has arrived. */
+    this.ended = new Promise((resolve) => {
+      this.process.on('error', (error) => resolve({ code: 127, signal: null, error }))
+      this.process.on('close', (code, signal) => resolve({ code, signal }))
+    }).finally(() => running.delete(this.process))
+  }
+
+  get pid() {
+    return this.process.pid
+  }
+
+  kill(signal = 'SIGTERM') {
+    this.process.kill(signal)
+  }
+
+  /** Ends it politely; returns `{code, signal}`. */
+  async stop(signal = 'SIGTERM', ms = 10_000) {
+    this.kill(signal)
+    try {
+      return await within(this.ended, `${this.name} to end after ${signal}`, ms)
+    } catch (error) {
+      this.kill('SIGKILL')
+      throw error
+    }
+  }
+
+  /** User and system time of the process so far, in seconds. */
+  async cpuSeconds() {
+    const { readFile } = await import('node:fs/promises')
+    const fields = (await readFile(`/proc/${this.pid}/stat`, 'utf8')).split(') ')[1].split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  }
+}
+
+export { once }

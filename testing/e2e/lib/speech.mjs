@@ -1,0 +1,92 @@
+// Spoken sentences, and the judge of what was heard.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { cache, python, root } from './paths.mjs'
+import { readWav, sine, writeWav } from './wav.mjs'
+
+const sentences = {
+  alice: ['en-gb', '40', 'The quiet harbour was full of fishing boats, and every captain knew the way home.'],
+  bob: ['en-us+f3', '60', 'Please bring seven yellow umbrellas to the station; our train leaves at nine tomorrow.'],
+  carol: ['en-gb-scotland+f2', '45', 'Under the old stone bridge a narrow river carries green leaves down to the sea.'],
+}
+
+function runPython(script, args, input) {
+  const done = spawnSync(python(), [join(root, 'testing/e2e/audio', script), ...args], { input, encoding: 'utf8', maxBuffer: 1 << 24 })
+  if (done.status !== 0) throw new Error(`${script} failed: ${done.error?.message ?? done.stderr}`)
+  return done.stdout
+}
+
+/** Path of a WAV (48 kHz mono) in which `who` says their sentence, about 5 s. */
+export function sentence(who) {
+  const words = sentences[who]
+  const path = join(cache, `${who}-${createHash('sha256').update(words.join('|')).digest('hex').slice(0, 8)}.wav`)
+  if (!existsSync(path)) {
+    const unfinished = `${path}.${process.pid}`
+    runPython('speech.py', [...words, unfinished])
+    renameSync(unfinished, path)
+  }
+  return path
+}
+
+/** Path of a WAV with a tone. */
+export function tone(hz, seconds = 10) {
+  const path = join(cache, `tone-${hz}-${seconds}.wav`)
+  return existsSync(path) ? path : writeWav(path, sine(hz, seconds))
+}
+
+/** Path of a WAV with nothing in it. */
+export function silence(seconds = 10) {
+  const path = join(cache, `silence-${seconds}.wav`)
+  return existsSync(path) ? path : writeWav(path, new Float32Array(48_000 * seconds))
+}
+
+/** Path of a WAV that says the sentence after `lead` seconds and goes on silent until `total`. */
+export function sentenceLater(who, lead, total) {
+  const path = join(cache, `${who}-after-${lead}-${total}.wav`)
+  if (!existsSync(path)) {
+    const samples = new Float32Array(48_000 * total)
+    samples.set(readWav(sentence(who)).samples.subarray(0, samples.length - lead * 48_000), lead * 48_000)
+    writeWav(path, samples)
+  }
+  return path
+}
+
+/** What compare.py says of `[{said, heard}]`, paths of WAVs. */
+export function compare(pairs) {
+  return JSON.parse(runPython('compare.py', [], JSON.stringify(pairs)))
+}
+
+export function judgeTheJudge(said, other) {
+  return JSON.parse(runPython('test_compare.py', [said, other]))
+}
+
+/**
+ * What a good path reaches with room to spare and a broken one does not: audio.test.mjs shows the broken ones
+ * (waveform 0.1 for other speech, 0.9 and PESQ 1.3 with every fifth frame lost).
+ */
+export const GOOD = { waveform: 0.93, envelope: 0.8, pesq: 3.0, missing: 0.0, gain: 3 }
+/** Through Chromium's or libwebrtc's own processing (noise suppression, gain control), which is not ours to judge. */
+export const RECOGNISED = { waveform: 0.75, envelope: 0.6, pesq: 1.8, missing: 0.1, gain: 12 }
+
+/** Whether a result of `compare` is at least as good as `bar`; else, why not. */
+export function shortcoming(result, bar = GOOD) {
+  if (result.waveform < bar.waveform) return `waveform ${result.waveform} < ${bar.waveform}`
+  if (result.envelope < bar.envelope) return `envelope ${result.envelope} < ${bar.envelope}`
+  if (result.pesq < bar.pesq) return `pesq ${result.pesq} < ${bar.pesq}`
+  if (result.missing > bar.missing) return `missing ${result.missing} > ${bar.missing}`
+  if (Math.abs(result.gainDb) > bar.gain) return `gain ${result.gainDb} dB is beyond ${bar.gain}`
+  return null
+}
+
+/** Fails unless each sentence was heard. `pairs`: `[{said, heard, what?, bar?}]`. Returns the results. */
+export function assertHeard(pairs) {
+  const results = compare(pairs.map(({ said, heard }) => ({ said, heard })))
+  results.forEach((result, i) => {
+    const { what = pairs[i].heard, bar } = pairs[i]
+    assert.equal(shortcoming(result, bar), null, `${what}: ${JSON.stringify(result)}`)
+  })
+  return results
+}
