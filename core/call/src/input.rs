@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// Milliseconds on a clock of the driver's that never goes back and counts sleep. The zero is the driver's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
@@ -30,6 +31,7 @@ pub type Generation = u32;
 
 /// How a machine is made. The same config and inputs give the same outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
     /// Seeds every random choice (backoff jitter).
@@ -42,6 +44,7 @@ pub struct Config {
 
 /// Everything that can happen to a machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "input", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(clippy::large_enum_variant)]
 pub enum Input {
@@ -52,6 +55,7 @@ pub enum Input {
         /// E.g. `startCallUsers`.
         method: String,
         /// The method's one argument; null for none.
+        #[cfg_attr(feature = "codegen", ts(type = "unknown"))]
         args: Value,
     },
     /// From the signalling socket.
@@ -78,6 +82,7 @@ pub enum Input {
 
 /// What a signalling socket tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(clippy::large_enum_variant)]
 pub enum SocketEvent {
@@ -97,6 +102,7 @@ pub enum SocketEvent {
 
 /// What a media link tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum MediaEvent {
     /// The offer asked for by `Open` or `Restart`.
@@ -117,6 +123,7 @@ pub enum MediaEvent {
 
 /// What the audio devices tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum AudioEvent {
     /// `Prepare` succeeded.
@@ -130,6 +137,7 @@ pub enum AudioEvent {
 
 /// What the operating system tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum PlatformEvent {
     /// The answer to [`crate::PlatformAction::RequestMicrophone`].

@@ -9,10 +9,13 @@
 //! Two axes are kept apart throughout: did the person accept, and does media flow.
 #![forbid(unsafe_code)]
 
+mod client;
 mod event;
 mod input;
 mod output;
+pub mod transcript;
 
+pub use client::Client;
 pub use event::{
     CallState, DisconnectPayload, EngineState, ErrorPayload, Event, LeavePayload, LoginState,
     OthersInvitedPayload, State,

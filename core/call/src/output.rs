@@ -8,6 +8,7 @@ use crate::{CommandId, Event, Generation};
 
 /// One thing to do, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "output", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(clippy::large_enum_variant)]
 pub enum Output {
@@ -16,6 +17,7 @@ pub enum Output {
         /// Of [`crate::Input::Command`].
         id: CommandId,
         /// What the success or failure callback gets.
+        #[cfg_attr(feature = "codegen", ts(type = "{ Ok: unknown } | { Err: Failure }"))]
         result: Result<Value, Failure>,
     },
     /// Tell the app.
@@ -32,6 +34,7 @@ pub enum Output {
 
 /// For the signalling socket. There is at most one; `Open` replaces it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum SocketAction {
     /// Connect.
@@ -57,6 +60,7 @@ pub enum SocketAction {
 
 /// For the media link: one peer connection to the server. There is at most one; `Open` replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum MediaAction {
     /// Make a link of one `sendonly` and `slots` `recvonly` lines, with the microphone closed; tell its offer.
@@ -89,6 +93,7 @@ pub enum MediaAction {
 
 /// For the audio devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum AudioAction {
     /// See that there is a way to record and play; open no microphone. Answered by an `AudioEvent`.
@@ -108,6 +113,7 @@ pub enum AudioAction {
 
 /// What only the operating system's side can do. The browser and the phone ignore what they don't have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(clippy::large_enum_variant)]
 pub enum PlatformAction {
