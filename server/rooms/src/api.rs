@@ -204,7 +204,7 @@ pub enum MediaCommand {
         /// The call.
         call: CallKey,
     },
-    /// Take the link away. Comes exactly once for each link that was opened.
+    /// Take the link away. Comes exactly once for each link that was opened, but for those whose offer was refused.
     Close {
         /// The link.
         link: LinkId,
@@ -213,7 +213,7 @@ pub enum MediaCommand {
     Echo {
         /// The call.
         call: CallKey,
-        /// On or off; off by default and once a call has ended.
+        /// Off by default. What was switched on is switched off before the call has ended.
         on: bool,
     },
 }

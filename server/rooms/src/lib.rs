@@ -6,10 +6,20 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod audit;
+mod call;
+mod decide;
+mod devices;
+mod directory;
+mod link;
+mod members;
+mod requests;
 mod rooms;
+mod signin;
+mod timers;
 
 pub use api::{
     CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Ticket,
     Timestamp, UserRecord,
 };
-pub use rooms::Rooms;
+pub use rooms::{Counts, Rooms};

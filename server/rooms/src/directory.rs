@@ -1,0 +1,102 @@
+use std::collections::BTreeMap;
+
+use jmrtc_protocol::{Relation, User, Username};
+
+use crate::UserRecord;
+
+/// The users who are signed in or in a call. Each sign-in and each call holds its users here, and
+/// a user whom nobody holds is forgotten.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    app_key: String,
+    users: BTreeMap<Username, Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    record: UserRecord,
+    holders: usize,
+}
+
+impl Directory {
+    pub(crate) fn new(app_key: String) -> Self {
+        Self { app_key, users: BTreeMap::new() }
+    }
+
+    pub(crate) fn hold(&mut self, record: UserRecord) {
+        match self.users.get_mut(&record.username) {
+            Some(held) => {
+                held.holders += 1;
+                held.record = record;
+            }
+            None => {
+                self.users.insert(record.username.clone(), Held { record, holders: 1 });
+            }
+        }
+    }
+
+    pub(crate) fn release(&mut self, user: &Username) {
+        if let Some(held) = self.users.get_mut(user) {
+            held.holders -= 1;
+            if held.holders == 0 {
+                self.users.remove(user);
+            }
+        }
+    }
+
+    /// Users that nobody holds are ignored.
+    pub(crate) fn changed(&mut self, record: UserRecord) {
+        if let Some(held) = self.users.get_mut(&record.username) {
+            held.record = record;
+        }
+    }
+
+    /// What is known of a user; its name at least.
+    pub(crate) fn record(&self, user: &Username) -> UserRecord {
+        self.users.get(user).map_or_else(|| UserRecord::named(user.clone()), |held| held.record.clone())
+    }
+
+    /// What `viewer` keeps about `user`.
+    pub(crate) fn relation(&self, viewer: &Username, user: &Username) -> Relation {
+        self.users.get(viewer).and_then(|held| held.record.relations.get(user)).cloned().unwrap_or_default()
+    }
+
+    /// `user` as `viewer` sees it.
+    pub(crate) fn view(&self, viewer: &Username, user: &Username) -> User {
+        let profile = self.users.get(user).map(|held| held.record.profile.clone()).unwrap_or_default();
+        User::new(&self.app_key, user.clone(), profile, self.relation(viewer, user))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_viewers_see_different_relations_and_the_last_holder_forgets() {
+        let name = |n: &str| Username::new(n).unwrap();
+        let (alice, bob, carol) = (name("alice"), name("bob"), name("carol"));
+        let mut directory = Directory::new("app".into());
+        let mut record = UserRecord::named(alice.clone());
+        record.relations.insert(bob.clone(), Relation { note_name: "Bobby".into(), ..Relation::default() });
+        directory.hold(record.clone());
+        directory.hold(record.clone());
+        let mut known = UserRecord::named(bob.clone());
+        known.profile.nickname = "Bob".into();
+        directory.changed(known.clone());
+        assert_eq!(directory.view(&alice, &bob).profile.nickname, "", "nobody holds bob yet");
+        directory.hold(known);
+        let seen = directory.view(&alice, &bob);
+        assert_eq!((seen.profile.nickname.as_str(), seen.relation.note_name.as_str()), ("Bob", "Bobby"));
+        assert_eq!(directory.view(&carol, &bob).relation, Relation::default());
+        directory.release(&alice);
+        assert_eq!(directory.record(&alice), record);
+        directory.release(&alice);
+        directory.release(&bob);
+        assert!(directory.is_empty());
+    }
+}

@@ -1,0 +1,277 @@
+//! Members are rung, join and leave; calls end.
+
+use jmrtc_protocol::{Reason, ServerEvent, Username};
+
+use crate::call::{Joined, Rung, Seat, Viewer};
+use crate::decide::{Gone, Ring, Why, ring};
+use crate::link::Closed;
+use crate::rooms::Rooms;
+use crate::signin::SignInId;
+use crate::timers::Due;
+use crate::{CallKey, CallRecord, MediaCommand, MemberRecord, Output, UserRecord};
+
+/// A member on the way out.
+struct Leaver {
+    viewer: Viewer,
+    entry: usize,
+    told: Told,
+}
+
+/// Which devices know that their user is a member.
+enum Told {
+    Nobody,
+    AllDevices,
+    Device(String),
+}
+
+impl From<&Rung> for Leaver {
+    fn from(member: &Rung) -> Self {
+        let told = if member.is_shown() { Told::AllDevices } else { Told::Nobody };
+        Self { viewer: member.viewer(), entry: member.entry, told }
+    }
+}
+
+impl From<&Joined> for Leaver {
+    fn from(member: &Joined) -> Self {
+        let told = match &member.seat {
+            Seat::Device { device, .. } => Told::Device(device.clone()),
+            Seat::Robot => Told::Nobody,
+        };
+        Self { viewer: member.viewer(), entry: member.entry, told }
+    }
+}
+
+impl Rooms {
+    /// Makes users members who are rung. Nobody is told yet.
+    pub(crate) fn add(&mut self, key: CallKey, by: &Username, records: Vec<UserRecord>) {
+        let unix_ms = self.unix_ms();
+        let until = self.now.plus(self.config.ring_ms);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        for record in records {
+            let user = record.username.clone();
+            if call.cast.insert(user.clone()) {
+                self.directory.hold(record);
+            } else {
+                self.directory.changed(record);
+            }
+            let robot = self.config.robots.contains(&user);
+            let relation = self.directory.relation(&user, by);
+            let ring = ring(robot, &relation, self.places.contains_key(&user));
+            match ring {
+                Ring::Shown { .. } => {
+                    self.places.insert(user.clone(), key);
+                    self.timers.set(Due::Ring(key, user.clone()), until);
+                }
+                Ring::Hidden => self.timers.set(Due::Ring(key, user.clone()), until),
+                Ring::Busy | Ring::Robot => {}
+            }
+            let entry = call.log.len();
+            call.log.push(MemberRecord {
+                username: user.clone(),
+                invited_by: by.clone(),
+                invited_time: unix_ms,
+                join_time: 0,
+                leave_time: 0,
+                reason: Reason::Hangup,
+                detail: None,
+            });
+            call.rung.push(Rung { user, invited_by: by.clone(), ring, until, entry });
+        }
+    }
+
+    /// What the invitations of `users` bring at once: the busy are gone, robots join, devices ring.
+    pub(crate) fn ring(&mut self, key: CallKey, users: &[Username]) {
+        let of = |rooms: &Self, user: &Username| {
+            rooms.calls.get(&key).and_then(|call| call.rung(user)).map(|m| m.ring)
+        };
+        for user in users {
+            if of(self, user) == Some(Ring::Busy) {
+                self.depart(key, user, Gone::Busy);
+            }
+        }
+        for user in users {
+            if of(self, user) == Some(Ring::Robot) {
+                self.join(key, user, Seat::Robot);
+            }
+        }
+        for user in users {
+            let devices = self.devices_of(user);
+            for id in &devices {
+                self.show(key, user, *id);
+            }
+            if !devices.iter().any(|id| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some())) {
+                self.push(key, user);
+            }
+        }
+    }
+
+    /// Shows a device of a user that it is rung, if it is and may know.
+    pub(crate) fn show(&mut self, key: CallKey, user: &Username, device: SignInId) {
+        let Some(call) = self.calls.get(&key) else { return };
+        let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
+        let session = call.session(&self.directory, &member.viewer());
+        let ring_ms = member.until.since(self.now);
+        self.tell(device, ServerEvent::Invited { session, ring_ms });
+    }
+
+    fn push(&mut self, key: CallKey, user: &Username) {
+        let Some(call) = self.calls.get(&key) else { return };
+        let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
+        let session = call.session(&self.directory, &member.viewer());
+        self.out.push(Output::Push { user: user.clone(), session });
+    }
+
+    /// A rung member joins.
+    pub(crate) fn join(&mut self, key: CallKey, user: &Username, seat: Seat) {
+        let unix_ms = self.unix_ms();
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let Some(at) = call.rung.iter().position(|m| &m.user == user) else { return };
+        let rung = call.rung.remove(at);
+        self.timers.clear(&Due::Ring(key, user.clone()));
+        let before = call.joined.clone();
+        let first_robot = seat == Seat::Robot && call.robot().is_none();
+        if let Some(record) = call.log.get_mut(rung.entry) {
+            record.join_time = unix_ms;
+        }
+        if call.start_time == 0 {
+            call.start_time = unix_ms;
+        }
+        let viewer = rung.viewer();
+        let taken_by = match &seat {
+            Seat::Device { sign_in, .. } => Some(*sign_in),
+            Seat::Robot => None,
+        };
+        call.joined.push(Joined { user: rung.user, invited_by: rung.invited_by, seat, entry: rung.entry });
+
+        if first_robot {
+            self.media(MediaCommand::Echo { call: key, on: true });
+        }
+        for device in self.devices_of(user) {
+            if taken_by == Some(device) {
+                self.admit(key, device);
+            } else if taken_by.is_some() {
+                self.close_link(device, Closed::CallEnded);
+                self.tell_ended(key, device, &viewer, Why::ANSWERED_ELSEWHERE);
+            }
+        }
+        self.tell_joined(key, &before, |rooms, session, viewer| ServerEvent::Joined {
+            session,
+            user: rooms.directory.view(viewer, user),
+        });
+    }
+
+    /// Lets media flow from and to a device's link, if it has prepared one for this call.
+    pub(crate) fn admit(&mut self, key: CallKey, device: SignInId) {
+        let link = self.sign_ins.get_mut(&device).and_then(|s| s.link.as_mut());
+        if let Some(link) = link.filter(|link| link.call == key && !link.admitted) {
+            link.admitted = true;
+            let link = link.id;
+            self.media(MediaCommand::Admit { link, call: key });
+        }
+    }
+
+    /// A member leaves, and the call ends if too few are left.
+    pub(crate) fn depart(&mut self, key: CallKey, user: &Username, gone: Gone) {
+        let unix_ms = self.unix_ms();
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let leaver = if let Some(at) = call.rung.iter().position(|m| &m.user == user) {
+            Leaver::from(&call.rung.remove(at))
+        } else if let Some(at) = call.joined.iter().position(|m| &m.user == user) {
+            Leaver::from(&call.joined.remove(at))
+        } else {
+            return;
+        };
+        call.log_gone(leaver.entry, unix_ms, gone.to_others());
+        for device in self.vacate(key, &leaver) {
+            self.tell_ended(key, device, &leaver.viewer, gone.to_own(device));
+        }
+        let Some(call) = self.calls.get(&key) else { return };
+        let (others, over) = (call.joined.clone(), call.is_over());
+        let Why { reason, detail } = gone.to_others();
+        self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::Left {
+            session,
+            user: rooms.directory.view(viewer, user),
+            reason,
+            detail,
+        });
+        if over {
+            self.finish(key, gone.to_others(), gone.to_rung());
+        }
+    }
+
+    /// Ends a call for all who are left in it.
+    pub(crate) fn finish(&mut self, key: CallKey, to_joined: Why, to_rung: Why) {
+        let unix_ms = self.unix_ms();
+        let Some(call) = self.calls.get(&key) else { return };
+        let joined = call.joined.iter().map(|m| (Leaver::from(m), to_joined));
+        let rung = call.rung.iter().map(|m| (Leaver::from(m), to_rung));
+        let leavers: Vec<(Leaver, Why)> = joined.chain(rung).collect();
+        let gave_up = call.joined.iter().all(Joined::is_robot) && !call.rung.is_empty();
+        if call.robot().is_some() {
+            self.media(MediaCommand::Echo { call: key, on: false });
+        }
+        for (leaver, why) in leavers {
+            for device in self.vacate(key, &leaver) {
+                self.tell_ended(key, device, &leaver.viewer, why);
+            }
+            if let Some(call) = self.calls.get_mut(&key) {
+                call.log_gone(leaver.entry, unix_ms, why);
+            }
+        }
+        let Some(call) = self.calls.remove(&key) else { return };
+        self.channels.remove(&call.channel);
+        for user in &call.cast {
+            self.directory.release(user);
+        }
+        let Why { reason, detail } = if gave_up { to_rung } else { to_joined };
+        self.out.push(Output::Record(CallRecord {
+            channel_id: call.channel,
+            inviter: call.inviter,
+            members: call.log,
+            start_time: call.start_time,
+            end_time: unix_ms,
+            reason,
+            detail,
+        }));
+    }
+
+    /// Takes a leaver's place, deadlines and links away; returns the devices that have to be told.
+    fn vacate(&mut self, key: CallKey, leaver: &Leaver) -> Vec<SignInId> {
+        let user = &leaver.viewer.user;
+        self.timers.clear(&Due::Ring(key, user.clone()));
+        self.timers.clear(&Due::Seat(key, user.clone()));
+        let devices = match &leaver.told {
+            Told::Nobody => return Vec::new(),
+            Told::AllDevices => self.devices_of(user),
+            Told::Device(device) => self.device(user, device).into_iter().collect(),
+        };
+        self.places.remove(user);
+        for device in &devices {
+            self.close_link(*device, Closed::CallEnded);
+        }
+        devices
+    }
+
+    fn tell_ended(&mut self, key: CallKey, device: SignInId, viewer: &Viewer, why: Why) {
+        let Some(call) = self.calls.get(&key) else { return };
+        let session = call.session(&self.directory, viewer);
+        self.tell(device, ServerEvent::Ended { session, reason: why.reason, detail: why.detail });
+    }
+
+    /// Tells each of `members`, on the device it is in the call with, what `event` makes of the viewer's session.
+    pub(crate) fn tell_joined(
+        &mut self,
+        key: CallKey,
+        members: &[Joined],
+        event: impl Fn(&Self, jmrtc_protocol::Session, &Username) -> ServerEvent,
+    ) {
+        for member in members {
+            let Seat::Device { device, .. } = &member.seat else { continue };
+            let Some(device) = self.device(&member.user, device) else { continue };
+            let Some(call) = self.calls.get(&key) else { return };
+            let session = call.session(&self.directory, &member.viewer());
+            let event = event(self, session, &member.user);
+            self.tell(device, event);
+        }
+    }
+}

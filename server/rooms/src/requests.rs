@@ -1,0 +1,405 @@
+//! What signed-in clients ask for. Each request is checked completely before it changes anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_protocol::limits::MAX_OFFER_BYTES;
+use jmrtc_protocol::{
+    ChannelId, ErrorCode, FailedUser, Failure, LeaveReason, Reply, Request, RequestId, ServerEvent,
+    ServerMessage, Session, Username,
+};
+
+use crate::call::{Call, Joined, Seat, Viewer};
+use crate::decide::{Collision, Gone, Standing, collision};
+use crate::link::{Asked, Closed, Link, Plan, plan};
+use crate::rooms::Rooms;
+use crate::signin::{Arrival, MAX_PENDING, SignInId};
+use crate::{CallKey, ConnId, MediaCommand, MemberRecord, Output, UserRecord};
+
+/// Invitations in the course of one call; keeps a call in which people come and go for days finite.
+const MAX_INVITATIONS: usize = 1000;
+
+/// Which device of whom asks, and how.
+struct Asker {
+    id: SignInId,
+    user: Username,
+    device: String,
+    conn: ConnId,
+    request: RequestId,
+}
+
+/// What part a device has in a call.
+enum Part {
+    /// Its user is rung.
+    Rung,
+    /// Its user is joined with this very device.
+    Joined,
+}
+
+/// Whom a `start` or an `invite` names, sorted.
+struct Named {
+    found: Vec<UserRecord>,
+    failed: Vec<FailedUser>,
+}
+
+fn fail<T>(code: ErrorCode, description: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::new(code, description))
+}
+
+impl Rooms {
+    pub(crate) fn request(&mut self, conn: ConnId, id: RequestId, request: Request, known: Vec<UserRecord>) {
+        let Some(sign_in) = self.conns.get(&conn).copied() else {
+            let error = Failure::new(ErrorCode::NotLoggedIn, "the first message must be hello");
+            return self.send(conn, ServerMessage::Failure { id, error });
+        };
+        let Some(asked) = self.sign_ins.get_mut(&sign_in) else { return };
+        match asked.answers.arrive(id, conn) {
+            Arrival::Answered(message) => return self.send(conn, *message),
+            Arrival::Pending => return,
+            Arrival::Forgotten => {
+                let why = "request ids count up from 1, and what was answered to this one is forgotten";
+                let error = Failure::new(ErrorCode::InvalidParameter, why);
+                return self.send(conn, ServerMessage::Failure { id, error });
+            }
+            Arrival::New => {}
+        }
+        let (user, device) = (asked.user.clone(), asked.device.clone());
+        let asker = Asker { id: sign_in, user, device, conn, request: id };
+        // The answer goes before all that the request causes.
+        let first = self.out.len();
+        let message = match self.answer(&asker, request, known) {
+            Ok(Some(reply)) => ServerMessage::Reply { id, reply },
+            Ok(None) => return,
+            Err(error) => ServerMessage::Failure { id, error },
+        };
+        if let Some(asked) = self.sign_ins.get_mut(&sign_in) {
+            asked.answers.give(id, conn, message.clone());
+        }
+        self.out.insert(first, Output::Send { conn, message });
+    }
+
+    /// None: the media relay will answer.
+    fn answer(
+        &mut self,
+        asker: &Asker,
+        request: Request,
+        known: Vec<UserRecord>,
+    ) -> Result<Option<Reply>, Failure> {
+        let reply = match request {
+            Request::UpdateToken { token: _ } => Reply::UpdateToken,
+            Request::Logout => self.logout(asker),
+            Request::Start { usernames } => self.start(asker, usernames, known)?,
+            Request::Accept { channel_id } => self.accept(asker, &channel_id)?,
+            Request::Refuse { channel_id } => self.refuse(asker, &channel_id)?,
+            Request::Leave { channel_id, reason } => self.leave(asker, &channel_id, reason),
+            Request::Invite { channel_id, usernames } => self.invite(asker, &channel_id, usernames, known)?,
+            Request::Link { channel_id, generation, offer } => {
+                self.link(asker, &channel_id, generation, offer)?;
+                return Ok(None);
+            }
+        };
+        Ok(Some(reply))
+    }
+
+    /// The call, if the asking device has a part in it. Whether the call exists at all is not told to others.
+    fn part(&self, asker: &Asker, channel: &ChannelId) -> Result<(CallKey, Part), Failure> {
+        let key = self.channels.get(channel).filter(|key| self.places.get(&asker.user) == Some(key));
+        if let Some(call) = key.and_then(|key| self.calls.get(key)) {
+            if call.rung(&asker.user).is_some() {
+                return Ok((call.key, Part::Rung));
+            }
+            if call.joined(&asker.user).is_some_and(|m| m.is_with(&asker.device)) {
+                return Ok((call.key, Part::Joined));
+            }
+        }
+        fail(ErrorCode::CallEnded, "the call is over for this device")
+    }
+
+    fn logout(&mut self, asker: &Asker) -> Reply {
+        let place = self.places.get(&asker.user).and_then(|key| self.calls.get(key));
+        let part = place.and_then(|call| self.part(asker, &call.channel).ok());
+        match part {
+            Some((key, Part::Joined)) => self.depart(key, &asker.user, Gone::HungUp),
+            // The user's other devices ring on.
+            Some((key, Part::Rung)) if self.devices_of(&asker.user).len() == 1 => {
+                self.depart(key, &asker.user, Gone::Refused { by: asker.id });
+            }
+            Some((_, Part::Rung)) | None => {}
+        }
+        self.close_conn(asker.id, None);
+        self.sign_out(asker.id);
+        Reply::Logout
+    }
+
+    fn start(
+        &mut self,
+        asker: &Asker,
+        usernames: Vec<Username>,
+        known: Vec<UserRecord>,
+    ) -> Result<Reply, Failure> {
+        let user = &asker.user;
+        let others: BTreeSet<&Username> = usernames.iter().filter(|name| *name != user).collect();
+        let only = others.first().copied().filter(|_| others.len() == 1);
+        let collision = collision(self.standing(user), only);
+        match collision {
+            Collision::InCall => return fail(ErrorCode::AlreadyInCall, "there is a call already"),
+            Collision::Glare => return self.answer_glare(asker, &usernames),
+            Collision::None | Collision::Outbid | Collision::Recall => {}
+        }
+        let Named { found, failed } = self.named(user, usernames, known, None)?;
+        if let Some(old) = self.places.get(user).copied() {
+            let gone = if collision == Collision::Recall { Gone::Lost } else { Gone::Busy };
+            self.depart(old, user, gone);
+        }
+
+        let key = CallKey(self.number());
+        let channel = ChannelId(self.unguessable());
+        self.directory.hold(self.directory.record(user));
+        let unix_ms = self.unix_ms();
+        let seat = Seat::Device { device: asker.device.clone(), sign_in: asker.id };
+        let call = Call {
+            key,
+            channel: channel.clone(),
+            inviter: user.clone(),
+            rung: Vec::new(),
+            joined: vec![Joined { user: user.clone(), invited_by: user.clone(), seat, entry: 0 }],
+            start_time: 0,
+            log: vec![MemberRecord {
+                username: user.clone(),
+                invited_by: user.clone(),
+                invited_time: unix_ms,
+                join_time: unix_ms,
+                leave_time: 0,
+                reason: jmrtc_protocol::Reason::Hangup,
+                detail: None,
+            }],
+            cast: BTreeSet::from([user.clone()]),
+        };
+        self.calls.insert(key, call);
+        self.channels.insert(channel, key);
+        self.places.insert(user.clone(), key);
+
+        let users: Vec<Username> = found.iter().map(|r| r.username.clone()).collect();
+        self.add(key, user, found);
+        let session = self.session(key, user)?;
+        self.ring(key, &users);
+        Ok(Reply::Start { session, failed })
+    }
+
+    fn standing(&self, user: &Username) -> Standing<'_> {
+        let Some(call) = self.places.get(user).and_then(|key| self.calls.get(key)) else {
+            return Standing::Free;
+        };
+        match call.joined(user).map(|m| &m.seat) {
+            Some(Seat::Device { sign_in, .. }) => {
+                Standing::Joined { reachable: self.sign_ins.get(sign_in).is_some_and(|s| s.conn.is_some()) }
+            }
+            Some(Seat::Robot) => Standing::Joined { reachable: true },
+            None => {
+                let alone = call.members() == 2 && call.joined(&call.inviter).is_some();
+                Standing::Rung { alone_with: alone.then_some(&call.inviter) }
+            }
+        }
+    }
+
+    /// Both call each other: the starter joins the other's call.
+    fn answer_glare(&mut self, asker: &Asker, usernames: &[Username]) -> Result<Reply, Failure> {
+        let Some(key) = self.places.get(&asker.user).copied() else {
+            return fail(ErrorCode::CallEnded, "the call is over");
+        };
+        self.join(key, &asker.user, Seat::Device { device: asker.device.clone(), sign_in: asker.id });
+        let failed = usernames.iter().find(|name| **name == asker.user).map(oneself).into_iter().collect();
+        Ok(Reply::Start { session: self.session(key, &asker.user)?, failed })
+    }
+
+    fn accept(&mut self, asker: &Asker, channel: &ChannelId) -> Result<Reply, Failure> {
+        match self.part(asker, channel)? {
+            (_, Part::Joined) => fail(ErrorCode::InvalidState, "accepted already"),
+            (key, Part::Rung) => {
+                let seat = Seat::Device { device: asker.device.clone(), sign_in: asker.id };
+                self.join(key, &asker.user, seat);
+                Ok(Reply::Accept { session: self.session(key, &asker.user)? })
+            }
+        }
+    }
+
+    fn refuse(&mut self, asker: &Asker, channel: &ChannelId) -> Result<Reply, Failure> {
+        match self.part(asker, channel)? {
+            (_, Part::Joined) => fail(ErrorCode::InvalidState, "accepted already; leave instead"),
+            (key, Part::Rung) => {
+                self.depart(key, &asker.user, Gone::Refused { by: asker.id });
+                Ok(Reply::Refuse)
+            }
+        }
+    }
+
+    fn leave(&mut self, asker: &Asker, channel: &ChannelId, reason: LeaveReason) -> Reply {
+        match (self.part(asker, channel), reason) {
+            (Ok((key, Part::Joined)), LeaveReason::Hangup) => self.depart(key, &asker.user, Gone::HungUp),
+            (Ok((key, Part::Joined)), LeaveReason::NetworkError) => self.depart(key, &asker.user, Gone::Lost),
+            (Ok((key, Part::Rung)), LeaveReason::Hangup) => {
+                self.depart(key, &asker.user, Gone::Refused { by: asker.id });
+            }
+            // The device gives up, not the person: the user's other devices may still answer.
+            (Ok((_, Part::Rung)), LeaveReason::NetworkError) => {}
+            // What should be over is over.
+            (Err(_), LeaveReason::Hangup | LeaveReason::NetworkError) => {}
+        }
+        Reply::Leave
+    }
+
+    fn invite(
+        &mut self,
+        asker: &Asker,
+        channel: &ChannelId,
+        usernames: Vec<Username>,
+        known: Vec<UserRecord>,
+    ) -> Result<Reply, Failure> {
+        let (key, Part::Joined) = self.part(asker, channel)? else {
+            return fail(ErrorCode::InvalidState, "accept the call first");
+        };
+        let call = self.calls.get(&key).filter(|call| call.start_time != 0);
+        let Some(call) = call else {
+            return fail(ErrorCode::InvalidState, "nobody has accepted the call yet");
+        };
+        let Named { found, failed } = self.named(&asker.user, usernames, known, Some(call))?;
+        let invited: Vec<Username> = found.iter().map(|r| r.username.clone()).collect();
+        let mut others = call.joined.clone();
+        others.retain(|m| m.user != asker.user);
+
+        self.add(key, &asker.user, found);
+        let session = self.session(key, &asker.user)?;
+        self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::OthersInvited {
+            session,
+            users: invited.iter().map(|user| rooms.directory.view(viewer, user)).collect(),
+            by: rooms.directory.view(viewer, &asker.user),
+        });
+        self.ring(key, &invited);
+        Ok(Reply::Invite { session, invited, failed })
+    }
+
+    /// Sorts whom `by` names for a new call or for the call `inside`; fails if nobody is left or it is too many.
+    fn named(
+        &self,
+        by: &Username,
+        usernames: Vec<Username>,
+        known: Vec<UserRecord>,
+        inside: Option<&Call>,
+    ) -> Result<Named, Failure> {
+        let mut known: BTreeMap<Username, UserRecord> =
+            known.into_iter().map(|record| (record.username.clone(), record)).collect();
+        let mut seen = BTreeSet::new();
+        let mut named = Named { found: Vec::new(), failed: Vec::new() };
+        let mut wanted = 0;
+        for name in usernames {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            if &name == by {
+                named.failed.push(oneself(&name));
+                continue;
+            }
+            if inside.is_some_and(|call| call.has(&name)) {
+                named.failed.push(failed(name, ErrorCode::AlreadyInCall));
+                continue;
+            }
+            wanted += 1;
+            let robot = self.config.robots.contains(&name).then(|| UserRecord::named(name.clone()));
+            match known.remove(&name).or(robot) {
+                Some(record) => named.found.push(record),
+                None => named.failed.push(failed(name, ErrorCode::UserUnavailable)),
+            }
+        }
+        if seen.iter().all(|name| name == by) {
+            return fail(ErrorCode::InvalidParameter, "name at least one other user");
+        }
+        let (members, invitations) = inside.map_or((1, 1), |call| (call.members(), call.log.len()));
+        if members + wanted > self.config.max_members {
+            let description = format!("a call has at most {} members", self.config.max_members);
+            return fail(ErrorCode::LimitExceeded, description);
+        }
+        if invitations + wanted > MAX_INVITATIONS {
+            return fail(ErrorCode::LimitExceeded, "there were too many invitations into this call");
+        }
+        if named.found.is_empty() {
+            return fail(ErrorCode::UserUnavailable, "none of the named users can be called");
+        }
+        Ok(named)
+    }
+
+    fn link(
+        &mut self,
+        asker: &Asker,
+        channel: &ChannelId,
+        generation: u32,
+        offer: String,
+    ) -> Result<(), Failure> {
+        if generation == 0 || offer.is_empty() {
+            return fail(ErrorCode::InvalidParameter, "a link needs a generation from 1 and an offer");
+        }
+        if offer.len() > MAX_OFFER_BYTES {
+            return fail(ErrorCode::LimitExceeded, format!("an offer has at most {MAX_OFFER_BYTES} bytes"));
+        }
+        let (key, part) = self.part(asker, channel)?;
+        let sign_in = self.sign_ins.get(&asker.id);
+        if sign_in.is_none_or(|s| s.answers.pending() >= MAX_PENDING) {
+            return fail(ErrorCode::LimitExceeded, "too many link requests at a time");
+        }
+        let there = sign_in.and_then(|s| s.link.as_ref()).map(|link| (link.id, link.generation));
+        match (plan(there.map(|(_, generation)| generation), generation), there) {
+            (Plan::Stale, _) => return fail(ErrorCode::InvalidState, "a newer link is there already"),
+            (Plan::Renew, Some((link, _))) => {
+                let ticket = self.ask(asker, link, false);
+                self.media(MediaCommand::Renew { link, ticket, offer });
+            }
+            (Plan::Open | Plan::Replace | Plan::Renew, _) => {
+                self.close_link(asker.id, Closed::Replaced);
+                let link = self.links.open(asker.id);
+                if let Some(sign_in) = self.sign_ins.get_mut(&asker.id) {
+                    let new = Link { id: link, call: key, generation, admitted: false, untold_slots: None };
+                    sign_in.link = Some(new);
+                }
+                let ticket = self.ask(asker, link, true);
+                self.media(MediaCommand::Open { link, ticket, offer });
+            }
+        }
+        if let Part::Joined = part {
+            self.take_seat(key, asker);
+            self.admit(key, asker.id);
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, asker: &Asker, link: crate::LinkId, opens: bool) -> crate::Ticket {
+        if let Some(sign_in) = self.sign_ins.get_mut(&asker.id) {
+            sign_in.answers.wait(asker.request, asker.conn, link);
+        }
+        self.links.ask(Asked { sign_in: asker.id, link, request: asker.request, opens })
+    }
+
+    /// A device that signed in anew takes its place up again.
+    fn take_seat(&mut self, key: CallKey, asker: &Asker) {
+        let call = self.calls.get_mut(&key);
+        if let Some(member) = call.and_then(|call| call.joined.iter_mut().find(|m| m.user == asker.user)) {
+            member.seat = Seat::Device { device: asker.device.clone(), sign_in: asker.id };
+            self.timers.clear(&crate::timers::Due::Seat(key, asker.user.clone()));
+        }
+    }
+
+    /// The call as its joined member `user` sees it.
+    fn session(&self, key: CallKey, user: &Username) -> Result<Session, Failure> {
+        let call = self.calls.get(&key);
+        let viewer: Option<Viewer> = call.and_then(|call| call.joined(user)).map(Joined::viewer);
+        match (call, viewer) {
+            (Some(call), Some(viewer)) => Ok(call.session(&self.directory, &viewer)),
+            (None, _) | (_, None) => fail(ErrorCode::ServerError, "the call is gone"),
+        }
+    }
+}
+
+fn failed(username: Username, code: ErrorCode) -> FailedUser {
+    FailedUser { username, name: code.name().to_owned() }
+}
+
+fn oneself(name: &Username) -> FailedUser {
+    failed(name.clone(), ErrorCode::InvalidParameter)
+}

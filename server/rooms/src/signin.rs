@@ -1,0 +1,258 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use jmrtc_protocol::{Failure, RequestId, ServerEvent, ServerMessage, Username};
+
+use crate::link::Link;
+use crate::{ConnId, LinkId, Timestamp};
+
+/// Events kept for a device that has not said that it has them.
+pub(crate) const MAX_UNACKED: usize = 256;
+/// Answers kept for requests that come again.
+pub(crate) const MAX_ANSWERS: usize = 64;
+/// Requests of one device that wait for the media relay.
+pub(crate) const MAX_PENDING: usize = 16;
+
+/// Numbers sign-ins; one that comes after another is another, also of the same device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SignInId(pub(crate) u64);
+
+/// A device that is signed in, connected or not.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    pub(crate) user: Username,
+    pub(crate) device: String,
+    pub(crate) secret: String,
+    pub(crate) conn: Option<ConnId>,
+    pub(crate) events: Events,
+    pub(crate) answers: Answers,
+    pub(crate) link: Option<Link>,
+}
+
+/// The events of one sign-in: numbered, and kept until they are acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    last: u64,
+    /// Those numbered up to `last`, with the time at which they happened.
+    kept: VecDeque<(Timestamp, ServerEvent)>,
+}
+
+impl Events {
+    pub(crate) fn push(&mut self, now: Timestamp, event: ServerEvent) -> ServerMessage {
+        self.last += 1;
+        if self.kept.len() == MAX_UNACKED {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((now, event.clone()));
+        ServerMessage::Event { seq: self.last, event }
+    }
+
+    /// The device has all up to `seq`.
+    pub(crate) fn ack(&mut self, seq: u64) {
+        let unacked = self.last.saturating_sub(seq);
+        while self.kept.len() as u64 > unacked {
+            self.kept.pop_front();
+        }
+    }
+
+    /// Whether all after `seq` are still there.
+    pub(crate) fn reach_back_to(&self, seq: u64) -> bool {
+        self.last.checked_sub(seq).is_some_and(|missing| missing <= self.kept.len() as u64)
+    }
+
+    /// All that are kept, for a device that missed them. An invitation tells what is left of its ring time.
+    pub(crate) fn again(&self, now: Timestamp) -> Vec<ServerMessage> {
+        let first = self.last + 1 - self.kept.len() as u64;
+        let renumbered = self.kept.iter().zip(first..);
+        renumbered
+            .map(|((at, event), seq)| {
+                let mut event = event.clone();
+                if let ServerEvent::Invited { ring_ms, .. } = &mut event {
+                    *ring_ms = ring_ms.saturating_sub(now.since(*at));
+                }
+                ServerMessage::Event { seq, event }
+            })
+            .collect()
+    }
+}
+
+/// What was answered to the requests of one sign-in.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    kept: BTreeMap<RequestId, Answer>,
+    /// The highest id whose answer was thrown away.
+    forgotten: RequestId,
+}
+
+#[derive(Debug)]
+struct Answer {
+    /// The connection that asked last. The answer goes out there and only there: after a reconnect the client
+    /// asks again, and must not be answered twice.
+    conn: ConnId,
+    /// The link it is about.
+    link: Option<LinkId>,
+    /// None while the media relay is at work.
+    message: Option<ServerMessage>,
+}
+
+/// How a request stands when it arrives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    New,
+    /// Answered before, like this.
+    Answered(Box<ServerMessage>),
+    /// Will be answered.
+    Pending,
+    /// So old that nobody can tell what was answered.
+    Forgotten,
+}
+
+impl Answers {
+    pub(crate) fn arrive(&mut self, id: RequestId, conn: ConnId) -> Arrival {
+        match self.kept.get_mut(&id) {
+            Some(answer) => {
+                answer.conn = conn;
+                answer
+                    .message
+                    .clone()
+                    .map_or(Arrival::Pending, |message| Arrival::Answered(Box::new(message)))
+            }
+            None if id <= self.forgotten => Arrival::Forgotten,
+            None => Arrival::New,
+        }
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.kept.values().filter(|answer| answer.message.is_none()).count()
+    }
+
+    pub(crate) fn wait(&mut self, id: RequestId, conn: ConnId, link: LinkId) {
+        self.keep(id, Answer { conn, link: Some(link), message: None });
+    }
+
+    pub(crate) fn give(&mut self, id: RequestId, conn: ConnId, message: ServerMessage) {
+        self.keep(id, Answer { conn, link: None, message: Some(message) });
+    }
+
+    /// The media relay has answered; tells the connection that waits for it.
+    pub(crate) fn settle(&mut self, id: RequestId, message: ServerMessage) -> Option<ConnId> {
+        let answer = self.kept.get_mut(&id).filter(|answer| answer.message.is_none())?;
+        answer.message = Some(message);
+        Some(answer.conn)
+    }
+
+    /// A link is gone: whoever waits for it is told `why`, and so is whoever asks for its answer again. That
+    /// would be of no use any more, and a device keeps no kilobytes of SDP of calls that are over.
+    /// Returns what to send now.
+    pub(crate) fn close(&mut self, gone: LinkId, why: &Failure) -> Vec<(ConnId, ServerMessage)> {
+        let mut waiting = Vec::new();
+        for (id, answer) in &mut self.kept {
+            if answer.link != Some(gone) {
+                continue;
+            }
+            let message = ServerMessage::Failure { id: *id, error: why.clone() };
+            if answer.message.replace(message.clone()).is_none() {
+                waiting.push((answer.conn, message));
+            }
+            answer.link = None;
+        }
+        waiting
+    }
+
+    fn keep(&mut self, id: RequestId, answer: Answer) {
+        self.kept.insert(id, answer);
+        if self.kept.len() > MAX_ANSWERS {
+            let oldest = self.kept.iter().find(|(_, a)| a.message.is_some()).map(|(id, _)| *id);
+            if let Some(oldest) = oldest {
+                self.kept.remove(&oldest);
+                self.forgotten = self.forgotten.max(oldest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jmrtc_protocol::{ChannelId, ErrorCode, Reply};
+
+    use super::*;
+
+    fn event() -> ServerEvent {
+        ServerEvent::Slots { channel_id: ChannelId("c".into()), slots: vec![] }
+    }
+
+    fn seqs(events: &Events) -> Vec<u64> {
+        let seq = |message| {
+            let ServerMessage::Event { seq, .. } = message else { panic!("{message:?}") };
+            seq
+        };
+        events.again(Timestamp(0)).into_iter().map(seq).collect()
+    }
+
+    #[test]
+    fn events_are_kept_until_acknowledged() {
+        let mut events = Events::default();
+        assert!(events.reach_back_to(0));
+        assert!(!events.reach_back_to(1), "an event that never was");
+        for _ in 0..5 {
+            events.push(Timestamp(0), event());
+        }
+        assert_eq!(seqs(&events), [1, 2, 3, 4, 5]);
+        events.ack(3);
+        events.ack(2);
+        assert_eq!(seqs(&events), [4, 5]);
+        assert!(events.reach_back_to(3) && events.reach_back_to(5));
+        assert!(!events.reach_back_to(2) && !events.reach_back_to(6));
+        events.ack(u64::MAX);
+        assert_eq!(seqs(&events), [0; 0]);
+        events.push(Timestamp(0), event());
+        assert_eq!(seqs(&events), [6]);
+    }
+
+    #[test]
+    fn a_device_too_far_behind_is_not_served() {
+        let mut events = Events::default();
+        for _ in 0..=MAX_UNACKED {
+            events.push(Timestamp(0), event());
+        }
+        assert!(!events.reach_back_to(0));
+        assert!(events.reach_back_to(1));
+        assert_eq!(seqs(&events).len(), MAX_UNACKED);
+    }
+
+    #[test]
+    fn an_answer_is_given_again_until_it_is_forgotten() {
+        let (mut answers, conn) = (Answers::default(), ConnId(1));
+        let reply = |id| ServerMessage::Reply { id, reply: Reply::Leave };
+        assert_eq!(answers.arrive(0, conn), Arrival::Forgotten, "ids count from 1");
+        for id in 1..=MAX_ANSWERS as u64 {
+            assert_eq!(answers.arrive(id, conn), Arrival::New);
+            answers.give(id, conn, reply(id));
+        }
+        assert_eq!(answers.arrive(1, conn), Arrival::Answered(Box::new(reply(1))));
+        answers.give(100, conn, reply(100));
+        assert_eq!(answers.arrive(1, conn), Arrival::Forgotten);
+        assert_eq!(answers.arrive(2, conn), Arrival::Answered(Box::new(reply(2))));
+        assert_eq!(answers.arrive(99, conn), Arrival::New);
+    }
+
+    #[test]
+    fn a_pending_answer_goes_to_the_connection_that_asked_last() {
+        let mut answers = Answers::default();
+        let reply = ServerMessage::Reply { id: 1, reply: Reply::Link { answer: "sdp".into() } };
+        answers.wait(1, ConnId(1), LinkId(9));
+        assert_eq!(answers.pending(), 1);
+        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Pending);
+        assert_eq!(answers.settle(1, reply.clone()), Some(ConnId(2)));
+        assert_eq!(answers.settle(1, reply.clone()), None);
+        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Answered(Box::new(reply)));
+
+        answers.wait(2, ConnId(2), LinkId(9));
+        answers.wait(3, ConnId(2), LinkId(10));
+        let why = Failure::new(ErrorCode::CallEnded, "over");
+        let gone = |id| ServerMessage::Failure { id, error: why.clone() };
+        assert_eq!(answers.close(LinkId(9), &why), [(ConnId(2), gone(2))]);
+        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Answered(Box::new(gone(1))));
+        assert_eq!(answers.arrive(2, ConnId(2)), Arrival::Answered(Box::new(gone(2))));
+        assert_eq!(answers.arrive(3, ConnId(2)), Arrival::Pending);
+    }
+}
