@@ -1,0 +1,211 @@
+import type {
+  CallState, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
+} from './generated/model.js'
+import type { FailedUser } from './generated/wire.js'
+
+/** The name of an event, e.g. `CallConnected`. */
+export type EventName = Event['name']
+
+/** What a listener of the event `N` gets. */
+export type Payload<N extends EventName> = Extract<Event, { name: N }>['payload']
+
+/** Called once for each event, in order. */
+export type Listener<N extends EventName> = (payload: Payload<N>) => void
+
+/** Removes the listener that was added. */
+export type RemoveListener = () => void
+
+/** Called with the result when a method succeeds. Exactly one of this and {@link OnFailure} is called, once. */
+export type OnSuccess<T> = (result: T) => void
+
+/** Called when a method fails. With it given, the promise may be ignored: no unhandled rejection is raised. */
+export type OnFailure = (failure: Failure) => void
+
+/** A success without anything to tell. */
+export type Nothing = Record<string, never>
+
+/** How to sign in. */
+export interface LoginParams {
+  /** A JWT that your backend made: HS256 with the app secret, `iss` = app key, `sub` = username, `exp`. */
+  token: string
+  /** The server's `https:` or `wss:` address. Default: the plugin preference `JMRTC_SERVER_URL`, else where the page comes from. */
+  serverUrl?: string
+}
+
+/** Who is signed in. */
+export interface LoginResult {
+  /** The user's name within the app. */
+  username: string
+  /** The app that the user belongs to. */
+  appKey: string
+}
+
+/** Whom to call or to invite. */
+export interface UsersParams {
+  /** Usernames. A repeated one counts once; oneself is dropped and comes back in `failed`. */
+  usernames: string[]
+}
+
+/** The call that was created, and who could not be called. */
+export type StartResult = Session & {
+  /** Who could not be called, and why. */
+  failed: FailedUser[]
+}
+
+/** What came of an invitation. */
+export interface InviteResult {
+  /** Who is being rung now. */
+  invited: string[]
+  /** Who could not be invited, and why. */
+  failed: FailedUser[]
+}
+
+/** How the running call's sound is doing. Numbers count from the start of the media link; all 0 without one. */
+export interface CallStats {
+  /** Loudness of what the microphone sends, 0 to 1; 0 while muted. */
+  levelIn: number
+  /** Loudness of what is heard, 0 to 1. */
+  levelOut: number
+  /** Audio packets sent. */
+  packetsSent: number
+  /** Audio packets received. */
+  packetsReceived: number
+  /** Audio packets that never arrived. */
+  packetsLost: number
+  /** Milliseconds to the server and back; 0 while unknown. */
+  roundTripMs: number
+  /** Milliseconds that received sound waits in the jitter buffer, on average. */
+  bufferMs: number
+}
+
+/**
+ * Voice calls: `window.JMRTC`.
+ *
+ * Every method takes a success and a failure callback, both optional, and returns a promise as well. Exactly one of
+ * the two callbacks is called, once. A method's answer comes before any event that it causes.
+ */
+export interface JmrtcApi {
+  /** Does nothing and succeeds. The original plugin needed it; it may be repeated. */
+  init(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Signs in. Calls can come in from now on. *Ours, not the original's.* */
+  login(params: LoginParams, success?: OnSuccess<LoginResult>, failure?: OnFailure): Promise<LoginResult>
+
+  /** Signs out; ends the call first, if there is one. *Ours.* */
+  logout(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Hands in a fresh token before the old one expires; drops neither call nor connection. *Ours.* */
+  updateToken(params: { token: string }, success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /**
+   * Asks for the microphone permission and prepares the audio. Needs {@link login}; calls need this. A repeated call
+   * succeeds at once. The microphone stays closed until a call is dialled or accepted.
+   */
+  initEngine(success?: OnSuccess<undefined>, failure?: OnFailure): Promise<undefined>
+
+  /** Hangs up, if there is a call, and closes the audio devices. A later {@link initEngine} works again. */
+  releaseEngine(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Calls users. Succeeds when the server has created the call, not when someone answers. */
+  startCallUsers(params: UsersParams, success?: OnSuccess<StartResult>, failure?: OnFailure): Promise<StartResult>
+
+  /** Accepts the incoming call. Succeeds when we are a member; `CallConnected` tells when sound flows. */
+  accept(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Ends whatever call there is, ringing or running. Succeeds also when there is none. */
+  hangup(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Refuses the incoming call. */
+  refuse(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Invites more users into the connected call. Any joined member may. */
+  inviteUsers(params: UsersParams, success?: OnSuccess<InviteResult>, failure?: OnFailure): Promise<InviteResult>
+
+  /** Whether the microphone is muted. */
+  isMuted(success?: OnSuccess<boolean>, failure?: OnFailure): Promise<boolean>
+
+  /** Mutes or unmutes the microphone. Muted, no sound of the person leaves the device. */
+  setIsMuted(params: { muted: boolean }, success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
+
+  /** Whether the loudspeaker is on. In browsers it is only remembered: the browser chooses the output. */
+  isSpeakerphoneEnabled(success?: OnSuccess<boolean>, failure?: OnFailure): Promise<boolean>
+
+  /** Routes the sound to the loudspeaker or to the earpiece. In browsers it is only remembered. */
+  setIsSpeakerphoneEnabled(
+    params: { speakerphoneEnabled: boolean }, success?: OnSuccess<Nothing>, failure?: OnFailure,
+  ): Promise<Nothing>
+
+  /** All that a page needs to draw itself again after a reload: sign-in, engine, call. *Ours.* */
+  getState(success?: OnSuccess<State>, failure?: OnFailure): Promise<State>
+
+  /** Levels and packet counts of the running call; cheap enough for ten times a second. *Ours.* */
+  getStats(success?: OnSuccess<CallStats>, failure?: OnFailure): Promise<CallStats>
+
+  /**
+   * Adds a listener by the event's name; the same as the event's own `add…Listener`. *Ours.*
+   * @returns removes the listener
+   */
+  on<N extends EventName>(name: N, listener: Listener<N>): RemoveListener
+
+  /** Removes a listener by the event's name. *Ours.* */
+  off<N extends EventName>(name: N, listener: Listener<N>): void
+
+  /** We called: the server has sent the invitations. Adding the same listener twice calls it once. @returns removes it */
+  addCallOutgoingListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallOutgoing`. */
+  removeCallOutgoingListener(listener: (session: Session) => void): void
+
+  /** Someone calls us: show it, then {@link accept} or {@link refuse}. Where `session.silent` is set, don't ring. @returns removes it */
+  addCallReceiveInviteListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallReceiveInvite`. */
+  removeCallReceiveInviteListener(listener: (session: Session) => void): void
+
+  /** The call was accepted, here or there; sound is being set up. @returns removes it */
+  addCallConnectingListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallConnecting`. */
+  removeCallConnectingListener(listener: (session: Session) => void): void
+
+  /** Sound can flow. Once per call. @returns removes it */
+  addCallConnectedListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallConnected`. */
+  removeCallConnectedListener(listener: (session: Session) => void): void
+
+  /** A member is in the call. @returns removes it */
+  addCallMemberJoinListener(listener: (user: User) => void): RemoveListener
+  /** Removes a listener of `CallMemberJoin`. */
+  removeCallMemberJoinListener(listener: (user: User) => void): void
+
+  /** A joined or ringing member is gone, and why. @returns removes it */
+  addCallMemberLeaveListener(listener: (gone: LeavePayload) => void): RemoveListener
+  /** Removes a listener of `CallMemberLeave`. */
+  removeCallMemberLeaveListener(listener: (gone: LeavePayload) => void): void
+
+  /** The call is over for us, and why. Once per call, always its last event. @returns removes it */
+  addCallDisconnectListener(listener: (end: DisconnectPayload) => void): RemoveListener
+  /** Removes a listener of `CallDisconnect`. */
+  removeCallDisconnectListener(listener: (end: DisconnectPayload) => void): void
+
+  /** Another member invited someone into the running call. @returns removes it */
+  addCallOtherUserInvitedListener(listener: (invitation: OthersInvitedPayload) => void): RemoveListener
+  /** Removes a listener of `CallOtherUserInvited`. */
+  removeCallOtherUserInvitedListener(listener: (invitation: OthersInvitedPayload) => void): void
+
+  /** Something failed that no method can report. @returns removes it */
+  addCallErrorListener(listener: (error: ErrorPayload) => void): RemoveListener
+  /** Removes a listener of `CallError`. */
+  removeCallErrorListener(listener: (error: ErrorPayload) => void): void
+
+  /** The connection is lost; the call goes on and we try to come back. *Ours.* @returns removes it */
+  addCallReconnectingListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallReconnecting`. */
+  removeCallReconnectingListener(listener: (session: Session) => void): void
+
+  /** The connection is back. *Ours.* @returns removes it */
+  addCallReconnectedListener(listener: (session: Session) => void): RemoveListener
+  /** Removes a listener of `CallReconnected`. */
+  removeCallReconnectedListener(listener: (session: Session) => void): void
+}
+
+export type {
+  CallState, DisconnectPayload, ErrorPayload, Event, FailedUser, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
+}
