@@ -127,3 +127,183 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Request, Username};
+
+    fn client_error(text: &str) -> DecodeError {
+        decode_client(text).expect_err(text)
+    }
+
+    /// `[[[…]]]` as a field that nothing knows; the message around it is one level itself.
+    fn nested(levels: usize) -> String {
+        format!(r#"{{"type":"ping","ack":1,"x":{}{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1))
+    }
+
+    #[test]
+    fn a_key_twice_is_refused_at_any_depth() {
+        for text in [
+            r#"{"type":"ping","ack":1,"ack":1}"#,
+            r#"{"type":"ping","ack":1,"\u0061ck":2}"#,
+            r#"{"type":"request","id":5,"request":{"method":"accept","channelId":"a","channelId":"b"}}"#,
+            r#"{"type":"ping","ack":1,"x":[{"a":{"b":1,"b":1}}]}"#,
+        ] {
+            let error = client_error(text);
+            assert_eq!(error.failure.code, ErrorCode::InvalidParameter);
+            assert!(error.failure.description.contains("stands twice"), "{error}");
+            assert_eq!(error.id, None, "no part of a message with two meanings is believed");
+        }
+    }
+
+    #[test]
+    fn a_message_nests_no_deeper_than_the_limit() {
+        assert!(decode_client(&nested(MAX_JSON_DEPTH)).is_ok());
+        let error = client_error(&nested(MAX_JSON_DEPTH + 1));
+        assert!(error.failure.description.contains("nested deeper than 16"), "{error}");
+        // Far beyond what a recursive reader without a limit would survive.
+        client_error(&"[".repeat(MAX_MESSAGE_BYTES));
+        client_error(&r#"{"a":"#.repeat(MAX_MESSAGE_BYTES / 5));
+    }
+
+    #[test]
+    fn a_message_has_no_more_bytes_than_the_limit() {
+        let empty = r#"{"type":"ping","ack":1,"x":""}"#;
+        let filled = |bytes: usize| empty.replace(r#""x":"""#, &format!(r#""x":"{}""#, "a".repeat(bytes)));
+        assert!(decode_client(&filled(MAX_MESSAGE_BYTES - empty.len())).is_ok());
+        let error = client_error(&filled(MAX_MESSAGE_BYTES - empty.len() + 1));
+        assert_eq!((error.id, error.failure.code), (None, ErrorCode::LimitExceeded));
+    }
+
+    #[test]
+    fn an_unknown_type_or_method_or_a_bad_argument_keeps_the_id() {
+        for text in [
+            r#"{"type":"dance","id":7}"#,
+            r#"{"id":7}"#,
+            r#"{"type":"request","id":7,"request":{"method":"dance"}}"#,
+            r#"{"type":"request","id":7,"request":{"method":"start"}}"#,
+            r#"{"type":"request","id":7,"request":{"method":"start","usernames":["bob",1]}}"#,
+            r#"{"type":"request","id":7,"request":{"method":"start","usernames":[" bob"]}}"#,
+            r#"{"type":"request","id":7}"#,
+        ] {
+            let error = client_error(text);
+            assert_eq!((error.id, error.failure.code), (Some(7), ErrorCode::InvalidParameter), "{text}");
+        }
+        for text in [
+            r#"{"type":"request","id":-7,"request":{"method":"logout"}}"#,
+            r#"{"type":"request","id":"7","request":{"method":"logout"}}"#,
+            r#"{"type":"request","id":7.5,"request":{"method":"logout"}}"#,
+            r#"{"type":"request","request":{"method":"logout"}}"#,
+        ] {
+            assert_eq!(client_error(text).id, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_json_object_is_refused() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "null",
+            "7",
+            "[]",
+            "\"ping\"",
+            "{'type':'ping'}",
+            r#"{"type":"ping","ack":1} x"#,
+            r#"{"type":"ping","ack":1}{"type":"ping","ack":1}"#,
+            r#"{"type":"ping","ack":1,}"#,
+            r#"{"type":"ping","ack":01}"#,
+            r#"{"type":"ping","ack":NaN}"#,
+            r#"{"type":"ping","ack":1e999}"#,
+            r#"{"type":"ping","ack":1,"x":"\ud800"}"#,
+            "{\"type\":\"ping\",\"ack\":1,\"x\":\"\u{1}\"}",
+        ] {
+            assert_eq!(client_error(text).failure.code, ErrorCode::InvalidParameter, "{text}");
+        }
+        assert!(decode_client(" {\"type\":\"ping\",\"ack\":1}\r\n").is_ok(), "white space around it is fine");
+    }
+
+    #[test]
+    fn numbers_keep_their_value() {
+        let text = format!(r#"{{"type":"ping","ack":{}}}"#, u64::MAX);
+        assert_eq!(decode_client(&text), Ok(ClientMessage::Ping { ack: u64::MAX }));
+        assert!(decode_client(&format!(r#"{{"type":"ping","ack":{}0}}"#, u64::MAX)).is_err());
+    }
+
+    /// JSON values with the protocol's own words in them, so that many get past the first check.
+    fn json() -> impl Strategy<Value = Value> {
+        let word = prop::sample::select(vec![
+            "type",
+            "id",
+            "request",
+            "method",
+            "start",
+            "usernames",
+            "event",
+            "hello",
+            "ping",
+            "ack",
+            "reply",
+            "session",
+            "slots",
+            "link",
+            "error",
+            "code",
+            "settings",
+            "user",
+        ]);
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            word.clone().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 48, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((word.clone(), inner), 0..6)
+                    .prop_map(|pairs| pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Value>()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,400}") {
+            let _ = (decode_client(&text), decode_server(&text));
+        }
+
+        #[test]
+        fn any_json_is_read_or_refused_and_keeps_its_id(value in json()) {
+            let text = value.to_string();
+            let id = value.get("id").and_then(Value::as_u64);
+            if let Err(error) = decode_client(&text) {
+                prop_assert!(error.id == id || error.failure.description.contains("not a JSON message"));
+            }
+            let _ = decode_server(&text);
+        }
+
+        #[test]
+        fn a_broken_message_is_read_or_refused(at in 0_usize..200, byte in any::<u8>()) {
+            let whole = r#"{"type":"request","id":3,"request":{"method":"leave","channelId":"c","reason":"hangup"}}"#;
+            let mut bytes = whole.as_bytes().to_vec();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let text = String::from_utf8_lossy(&bytes);
+            let _ = (decode_client(&text), decode_client(&text[..text.floor_char_boundary(at)]));
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(id in any::<u64>(), names in prop::collection::vec("[^\\s\\p{Cc}]{1,20}", 0..8)) {
+            let usernames = names.into_iter().map(|n| Username::new(n).unwrap()).collect();
+            let message = ClientMessage::Request { id, request: Request::Start { usernames } };
+            prop_assert_eq!(decode_client(&encode(&message)), Ok(message));
+        }
+    }
+}

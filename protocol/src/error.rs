@@ -124,3 +124,31 @@ impl Failure {
         Self { code, name: code.name().to_owned(), description: description.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_read_back() {
+        let numbers: BTreeSet<_> = ErrorCode::ALL.iter().map(|c| c.number()).collect();
+        let names: BTreeSet<_> = ErrorCode::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!((numbers.len(), names.len()), (ErrorCode::ALL.len(), ErrorCode::ALL.len()));
+        for code in ErrorCode::ALL {
+            let failure = Failure::new(code, "why");
+            let text = serde_json::to_string(&failure).unwrap();
+            let expected =
+                format!(r#"{{"code":{},"name":"{}","description":"why"}}"#, code.number(), code.name());
+            assert_eq!(text, expected);
+            assert_eq!(serde_json::from_str::<Failure>(&text).unwrap(), failure);
+        }
+    }
+
+    #[test]
+    fn an_unknown_number_is_refused() {
+        assert!(serde_json::from_str::<ErrorCode>("871000").is_err());
+        assert!(serde_json::from_str::<ErrorCode>("\"NETWORK\"").is_err());
+    }
+}

@@ -80,3 +80,35 @@ impl fmt::Display for ChannelId {
 
 /// Numbers a client's requests within one sign-in, from 1 upwards.
 pub type RequestId = u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_username_keeps_its_rules() {
+        for name in ["a", "Alice", "a b", "卡罗尔", "a@b.c/d", "👩‍👩‍👧", &"é".repeat(128)] {
+            assert_eq!(Username::new(name).unwrap().as_str(), name);
+            let json = serde_json::to_string(name).unwrap();
+            assert_eq!(
+                serde_json::to_string(&serde_json::from_str::<Username>(&json).unwrap()).unwrap(),
+                json
+            );
+        }
+        for name in
+            ["", " ", " a", "a ", "a\u{3000}", "a\nb", "a\u{0}b", "a\u{7f}", "a\u{85}b", &"e".repeat(129)]
+        {
+            assert!(Username::new(name).is_err(), "{name:?}");
+            assert!(
+                serde_json::from_str::<Username>(&serde_json::to_string(name).unwrap()).is_err(),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_channel_id_is_text_on_the_wire() {
+        assert_eq!(serde_json::to_string(&ChannelId("x".to_owned())).unwrap(), "\"x\"");
+        assert!(serde_json::from_str::<ChannelId>("7").is_err());
+    }
+}
