@@ -1,6 +1,8 @@
 //! `fixtures/` holds a golden message for every variant that travels. Each is what the codec itself
 //! writes, byte for byte once pretty-printed: a change of the wire shows as a change of these files.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
