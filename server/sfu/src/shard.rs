@@ -1,0 +1,305 @@
+//! All links and calls of one relay.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::Input;
+use str0m::config::DtlsCert;
+
+use crate::demux::Demux;
+use crate::link::{Link, Voice, fragment_called, is_stun, received};
+use crate::talk::{Holder, Listener, Ranking, assign};
+use crate::{CallKey, LinkId, LinkStats, OfferError, Output, ShardConfig, Transport};
+
+/// How often a call with more voices than slots looks who is the loudest.
+const RANKING: Duration = Duration::from_millis(100);
+
+/// The relay. See the crate's documentation for the driver's duty.
+#[derive(Debug)]
+pub struct Shard {
+    config: ShardConfig,
+    /// One for all links: making one takes longer than the rest of a link.
+    cert: DtlsCert,
+    links: BTreeMap<LinkId, Link>,
+    calls: BTreeMap<CallKey, Call>,
+    demux: Demux,
+    wakes: BTreeSet<(Instant, LinkId)>,
+    /// Links with packets written that str0m has not been asked to send yet.
+    unsent: BTreeSet<LinkId>,
+    outputs: VecDeque<Output>,
+    /// Of links that are closed.
+    past: LinkStats,
+    /// Packets that belonged to no link.
+    strays: u64,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    members: BTreeSet<LinkId>,
+    echo: bool,
+    /// Somebody has fewer slots than there are voices.
+    crowded: bool,
+    ranked: Option<Instant>,
+}
+
+/// The shard could not make its DTLS certificate.
+#[derive(Debug, thiserror::Error)]
+#[error("no DTLS certificate: {0}")]
+pub struct ShardError(String);
+
+impl Shard {
+    /// Makes a relay without links.
+    pub fn new(config: ShardConfig) -> Result<Self, ShardError> {
+        let provider = str0m::crypto::from_feature_flags();
+        let cert = provider.dtls_provider.generate_certificate();
+        let cert = cert.ok_or_else(|| ShardError("the crypto library made none".to_owned()))?;
+        Ok(Self {
+            config,
+            cert,
+            links: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            demux: Demux::default(),
+            wakes: BTreeSet::new(),
+            unsent: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            past: LinkStats::default(),
+            strays: 0,
+        })
+    }
+
+    /// Makes a link for an SDP offer and returns the SDP answer. Nothing flows before [`Shard::admit`].
+    pub fn open(&mut self, now: Instant, id: LinkId, offer: &str) -> Result<String, OfferError> {
+        if id == LinkId::ECHO || self.links.contains_key(&id) {
+            return Err(OfferError::Unusable("the link id is taken".to_owned()));
+        }
+        let (mut link, answer) = Link::open(now, id, offer, &self.config, &self.cert)?;
+        self.demux.name(id, link.fragment());
+        self.wakes.insert((link.wake, id));
+        self.links.insert(id, link);
+        self.wake(now, id);
+        Ok(answer)
+    }
+
+    /// Restarts ICE on a link for an SDP offer with the same lines and returns the SDP answer. Keys, slots and
+    /// admission stay.
+    pub fn renew(&mut self, now: Instant, id: LinkId, offer: &str) -> Result<String, OfferError> {
+        let link = self.links.get_mut(&id).filter(|link| !link.is_dead());
+        let link = link.ok_or_else(|| OfferError::Unusable("the link is gone; make a new one".to_owned()))?;
+        let answer = link.renew(offer, &self.config)?;
+        self.demux.name(id, link.fragment());
+        self.wake(now, id);
+        Ok(answer)
+    }
+
+    /// The link's user is joined: its voice goes to, and comes from, all admitted links of this call.
+    /// A link is in one call; a link that is unknown is ignored.
+    pub fn admit(&mut self, now: Instant, id: LinkId, call: CallKey) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let before = link.call.replace(call);
+        if before == Some(call) {
+            return;
+        }
+        if let Some(before) = before {
+            self.leave(now, id, before);
+        }
+        self.calls.entry(call).or_default().members.insert(id);
+        self.seat(now, call);
+    }
+
+    /// Takes a link away.
+    pub fn close(&mut self, now: Instant, id: LinkId) {
+        let Some(link) = self.links.remove(&id) else { return };
+        self.past += link.stats;
+        self.demux.forget(id);
+        self.wakes.remove(&(link.wake, id));
+        self.unsent.remove(&id);
+        if let Some(call) = link.call {
+            self.leave(now, id, call);
+        }
+    }
+
+    /// Whether every member of a call hears its own voice too. Ends with the call's last link unless a call
+    /// begins with it.
+    pub fn echo(&mut self, now: Instant, call: CallKey, on: bool) {
+        if on {
+            self.calls.entry(call).or_default().echo = true;
+        } else if let Some(known) = self.calls.get_mut(&call) {
+            known.echo = false;
+        }
+        self.seat(now, call);
+    }
+
+    /// A packet came. [`Shard::flush`] must follow, once for many.
+    pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, bytes: &[u8]) {
+        let stun = is_stun(bytes);
+        let id = if stun {
+            fragment_called(bytes).and_then(|fragment| self.demux.by_fragment(&fragment))
+        } else {
+            self.demux.by_address(transport, from)
+        };
+        let input = received(&self.config, transport, from, bytes).map(|r| Input::Receive(now, r));
+        let (Some(id), Some(input)) = (id, input) else {
+            self.strays += 1;
+            return;
+        };
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.accepts(&input)) else {
+            self.strays += 1;
+            return;
+        };
+        if stun {
+            self.demux.heard(now, id, transport, from);
+        }
+        let mut voices = Vec::new();
+        let wake = link.wake;
+        link.handle(input, &mut voices, &mut self.outputs);
+        self.reschedule(id, wake);
+        for voice in voices {
+            self.forward(now, id, &voice);
+        }
+    }
+
+    /// Sends what [`Shard::receive`] has gathered.
+    pub fn flush(&mut self, now: Instant) {
+        while let Some(id) = self.unsent.pop_first() {
+            self.wake(now, id);
+        }
+    }
+
+    /// When [`Shard::handle_timeout`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Does what is due. May be called at any time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        // Each link once, even if it wants to be woken at once again.
+        let due: Vec<LinkId> = self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        for id in due {
+            self.wake(now, id);
+        }
+        self.flush(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What a link did so far; none for one that is unknown.
+    pub fn link_stats(&self, id: LinkId) -> Option<LinkStats> {
+        self.links.get(&id).map(|link| link.stats)
+    }
+
+    /// What all links did, closed ones included.
+    pub fn stats(&self) -> LinkStats {
+        let mut sum = self.past;
+        for link in self.links.values() {
+            sum += link.stats;
+        }
+        sum
+    }
+
+    /// Packets that belonged to no link.
+    pub fn strays(&self) -> u64 {
+        self.strays
+    }
+
+    /// How many links there are.
+    pub fn links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// How many calls have admitted links or an echo.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Gives a link the time and takes what it has to send.
+    fn wake(&mut self, now: Instant, id: LinkId) {
+        self.unsent.remove(&id);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let mut voices = Vec::new();
+        let wake = link.wake;
+        link.handle(Input::Timeout(now), &mut voices, &mut self.outputs);
+        self.reschedule(id, wake);
+        for voice in voices {
+            self.forward(now, id, &voice);
+        }
+    }
+
+    fn reschedule(&mut self, id: LinkId, before: Instant) {
+        self.wakes.remove(&(before, id));
+        if let Some(link) = self.links.get(&id).filter(|link| !link.is_dead()) {
+            self.wakes.insert((link.wake, id));
+        }
+    }
+
+    /// The only place where sound goes from one link to another.
+    fn forward(&mut self, now: Instant, from: LinkId, voice: &Voice) {
+        let Some(speaker) = self.links.get_mut(&from) else { return };
+        let Some(key) = speaker.call else {
+            speaker.stats.withheld += 1;
+            return;
+        };
+        speaker.loudness.hear(now, voice.level);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let due = call.ranked.is_none_or(|at| now.saturating_duration_since(at) >= RANKING);
+        if call.crowded && due {
+            self.seat(now, key);
+        }
+        let Some(call) = self.calls.get(&key) else { return };
+        for id in &call.members {
+            let source = match (*id == from, call.echo) {
+                (false, _) => from,
+                (true, true) => LinkId::ECHO,
+                (true, false) => continue,
+            };
+            let Some(listener) = self.links.get_mut(id) else { continue };
+            if listener.hear(now, source, voice) {
+                self.unsent.insert(*id);
+            }
+        }
+    }
+
+    fn leave(&mut self, now: Instant, id: LinkId, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.members.remove(&id);
+        self.seat(now, key);
+    }
+
+    /// Gives every member of a call its slots anew and tells where anything changed.
+    fn seat(&mut self, now: Instant, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        if call.members.is_empty() && !call.echo {
+            self.calls.remove(&key);
+            return;
+        }
+        let loudness: BTreeMap<LinkId, f32> = call
+            .members
+            .iter()
+            .filter_map(|id| self.links.get(id).map(|link| (*id, link.loudness.now(now))))
+            .collect();
+        let ranking = Ranking::new(loudness);
+        call.ranked = Some(now);
+        call.crowded = false;
+        for id in &call.members {
+            let Some(link) = self.links.get_mut(id) else { continue };
+            let listener = Listener { id: *id, echo: call.echo };
+            call.crowded |= ranking.voices_for(listener) > link.slots();
+            let before = sources(&link.holders);
+            if !assign(now, &mut link.holders, listener, &ranking) {
+                continue;
+            }
+            let after = sources(&link.holders);
+            for slot in (0..after.len()).filter(|slot| before[*slot] != after[*slot]) {
+                link.switch(slot);
+            }
+            self.outputs.push_back(Output::Slots { link: *id, sources: after });
+        }
+    }
+}
+
+fn sources(holders: &[Option<Holder>]) -> Vec<Option<LinkId>> {
+    holders.iter().map(|holder| holder.map(|h| h.source)).collect()
+}

@@ -1,0 +1,210 @@
+//! Who is heard where: everybody while there are slots for all, else the loudest.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::LinkId;
+
+/// How much louder (dB) somebody must be to take the place of another.
+const MARGIN: f32 = 6.0;
+/// For how long somebody keeps a slot at least, so that a word is not cut off.
+const HOLD: Duration = Duration::from_secs(1);
+/// Somebody of whom no packet came for so long is silent.
+const SILENT_AFTER: Duration = Duration::from_millis(400);
+/// How fast a packet's level takes effect: at once for a voice that begins, over half a second for one that ends.
+const ATTACK: f32 = 0.5;
+const RELEASE: f32 = 0.04;
+/// Taken for a packet without a level: an ordinary voice.
+const UNKNOWN_LEVEL: i8 = -40;
+
+/// How loud somebody is.
+#[derive(Debug, Default)]
+pub(crate) struct Loudness {
+    /// dB above digital silence (-127 dBov), smoothed.
+    smoothed: f32,
+    heard: Option<Instant>,
+}
+
+impl Loudness {
+    /// A packet with this level (RFC 6464, dBov: 0 is the loudest, -127 silence).
+    pub(crate) fn hear(&mut self, now: Instant, level: Option<i8>) {
+        let level = 127.0 + f32::from(level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, 0));
+        let weight = if level > self.smoothed { ATTACK } else { RELEASE };
+        self.smoothed += weight * (level - self.smoothed);
+        self.heard = Some(now);
+    }
+
+    /// dB above digital silence, 0 to 127.
+    pub(crate) fn now(&self, now: Instant) -> f32 {
+        match self.heard {
+            Some(heard) if now.saturating_duration_since(heard) < SILENT_AFTER => self.smoothed,
+            Some(_) | None => 0.0,
+        }
+    }
+}
+
+/// Who has a slot and since when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Holder {
+    pub(crate) source: LinkId,
+    pub(crate) since: Instant,
+}
+
+/// Everybody in a call, loudest first.
+#[derive(Debug)]
+pub(crate) struct Ranking {
+    loudest_first: Vec<(LinkId, f32)>,
+    loudness: BTreeMap<LinkId, f32>,
+}
+
+impl Ranking {
+    pub(crate) fn new(loudness: BTreeMap<LinkId, f32>) -> Self {
+        let mut loudest_first: Vec<_> = loudness.iter().map(|(id, loudness)| (*id, *loudness)).collect();
+        // Stable: equally loud ones stay in the order of their ids, that is, of their coming.
+        loudest_first.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Self { loudest_first, loudness }
+    }
+
+    /// How many voices `listener` could hear.
+    pub(crate) fn voices_for(&self, listener: Listener) -> usize {
+        self.loudest_first.len() - usize::from(!listener.echo)
+    }
+
+    /// How loud a source is for the listener; none for one that it must not hear.
+    fn loudness(&self, listener: Listener, source: LinkId) -> Option<f32> {
+        if source == LinkId::ECHO && listener.echo {
+            return self.loudness.get(&listener.id).copied();
+        }
+        self.loudness.get(&source).copied().filter(|_| source != listener.id)
+    }
+}
+
+/// For whom slots are given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listener {
+    /// A member of the call.
+    pub(crate) id: LinkId,
+    /// It hears its own voice too.
+    pub(crate) echo: bool,
+}
+
+/// Gives the slots of one listener to whom it may hear; whoever has a slot keeps it as long as possible.
+/// True when anything changed.
+pub(crate) fn assign(
+    now: Instant,
+    slots: &mut [Option<Holder>],
+    listener: Listener,
+    ranking: &Ranking,
+) -> bool {
+    let before: Vec<Option<LinkId>> = slots.iter().map(|slot| slot.map(|h| h.source)).collect();
+    for slot in slots.iter_mut() {
+        if slot.is_some_and(|holder| ranking.loudness(listener, holder.source).is_none()) {
+            *slot = None;
+        }
+    }
+
+    for (id, loudness) in &ranking.loudest_first {
+        let source = match (*id == listener.id, listener.echo) {
+            (false, _) => *id,
+            (true, true) => LinkId::ECHO,
+            (true, false) => continue,
+        };
+        if slots.iter().flatten().any(|holder| holder.source == source) {
+            continue;
+        }
+        let place = match slots.iter_mut().find(|slot| slot.is_none()) {
+            Some(free) => Some(free),
+            None => slots
+                .iter_mut()
+                .filter(|slot| slot.is_some_and(|h| now.saturating_duration_since(h.since) >= HOLD))
+                .map(|slot| {
+                    let level = slot.and_then(|h| ranking.loudness(listener, h.source)).unwrap_or_default();
+                    (slot, level)
+                })
+                .min_by(|a, b| a.1.total_cmp(&b.1))
+                .filter(|(_, level)| *loudness > level + MARGIN)
+                .map(|(slot, _)| slot),
+        };
+        match place {
+            Some(slot) => *slot = Some(Holder { source, since: now }),
+            // Nobody after this one is louder.
+            None => break,
+        }
+    }
+    slots.iter().map(|slot| slot.map(|h| h.source)).ne(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn who(slots: &[Option<Holder>]) -> Vec<u64> {
+        slots.iter().map(|slot| slot.map_or(0, |h| h.source.0)).collect()
+    }
+
+    const ME: Listener = Listener { id: LinkId(100), echo: false };
+
+    fn ranking(list: &[(u64, f32)]) -> Ranking {
+        let me = (ME.id, 50.0);
+        Ranking::new(list.iter().map(|(id, loudness)| (LinkId(*id), *loudness)).chain([me]).collect())
+    }
+
+    #[test]
+    fn with_room_for_all_everybody_keeps_a_place() {
+        let now = Instant::now();
+        let mut slots = [None; 3];
+        assert!(assign(now, &mut slots, ME, &ranking(&[(5, 0.0), (7, 0.0)])));
+        assert_eq!(who(&slots), [5, 7, 0]);
+        assert!(assign(now, &mut slots, ME, &ranking(&[(7, 0.0), (9, 99.0)])));
+        assert_eq!(who(&slots), [9, 7, 0]);
+        assert!(!assign(now, &mut slots, ME, &ranking(&[(7, 80.0), (9, 0.0)])));
+    }
+
+    #[test]
+    fn the_loudest_are_heard_when_there_are_more() {
+        let now = Instant::now();
+        let mut slots = [None; 2];
+        assign(now, &mut slots, ME, &ranking(&[(1, 10.0), (2, 70.0), (3, 80.0)]));
+        assert_eq!(who(&slots), [3, 2]);
+        let shout = ranking(&[(1, 90.0), (2, 70.0), (3, 80.0)]);
+        assert!(!assign(now + HOLD / 2, &mut slots, ME, &shout), "a place is held for a while");
+        assert!(assign(now + HOLD, &mut slots, ME, &shout));
+        assert_eq!(who(&slots), [3, 1]);
+        let close = ranking(&[(1, 80.0), (2, 84.0), (3, 80.0)]);
+        assert!(!assign(now + HOLD * 3, &mut slots, ME, &close), "a little louder is not enough");
+    }
+
+    #[test]
+    fn the_echo_is_one_more_voice() {
+        let now = Instant::now();
+        let mut slots = [None; 2];
+        let both = ranking(&[(5, 0.0)]);
+        let echo = Listener { echo: true, ..ME };
+        assert_eq!((both.voices_for(ME), both.voices_for(echo)), (1, 2));
+        assign(now, &mut slots, echo, &both);
+        assert_eq!(slots.map(|slot| slot.map(|h| h.source)), [Some(LinkId::ECHO), Some(LinkId(5))]);
+        assert!(assign(now, &mut slots, ME, &both), "and goes like one");
+        assert_eq!(slots.map(|slot| slot.map(|h| h.source)), [None, Some(LinkId(5))]);
+    }
+
+    #[test]
+    fn a_voice_rises_at_once_and_fades_slowly() {
+        let start = Instant::now();
+        let mut voice = Loudness::default();
+        let mut at = start;
+        for _ in 0..5 {
+            voice.hear(at, Some(-20));
+            at += Duration::from_millis(20);
+        }
+        assert!(voice.now(at) > 95.0);
+        for _ in 0..5 {
+            voice.hear(at, Some(-127));
+            at += Duration::from_millis(20);
+        }
+        assert!(voice.now(at) > 80.0, "a breath is no end");
+        assert_eq!(voice.now(at + SILENT_AFTER), 0.0);
+        voice.hear(at, Some(i8::MIN));
+        voice.hear(at, Some(i8::MAX));
+        assert!((0.0..=127.0).contains(&voice.now(at)));
+    }
+}
