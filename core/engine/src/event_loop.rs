@@ -1,0 +1,463 @@
+//! The task: waits for anything to happen, tells the machine, does what it says, in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::time::{Duration, Instant};
+
+use jmrtc_audio::{Audio, AudioConfig, Posture};
+use jmrtc_call::{
+    AudioAction, AudioEvent, Client, CommandId, Config, Event, Generation, Input, MediaAction, MediaEvent,
+    Output, PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
+};
+use jmrtc_protocol::{ErrorCode, Failure};
+use log::{debug, info, warn};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::config::{EngineConfig, NetworkConfig, Platform};
+use crate::engine::{Answer, Control, Outlets};
+use crate::media::{Media, MediaOutput};
+use crate::signalling::Signalling;
+use crate::stats::Stats;
+use crate::transcript::TranscriptFile;
+
+/// The timer stands still while the system sleeps, the machine's clock does not: after sleep a deadline
+/// is late by no more than this.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// Between two renewals of the statistics during a call.
+const STATS_INTERVAL: Duration = Duration::from_millis(200);
+/// For signing out and saying goodbye on all connections.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Frames that wait for this task before new ones are dropped: one second.
+const AUDIO_BACKLOG: usize = 50;
+
+/// Names the sign-out of [`Control::Stop`]; no caller waits for it.
+const STOP_COMMAND: CommandId = 0;
+
+pub(crate) struct EventLoop {
+    clock: Clock,
+    client: Client,
+    transcript: Option<TranscriptFile>,
+    outlets: Outlets,
+    control: mpsc::UnboundedReceiver<Control>,
+    /// Callers waiting for an answer.
+    callers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
+    last_command: CommandId,
+    signalling: Signalling,
+    media: Option<Media>,
+    network: NetworkConfig,
+    audio: Option<Audio>,
+    audio_config: AudioConfig,
+    audio_sender: mpsc::Sender<jmrtc_audio::AudioEvent>,
+    audio_events: mpsc::Receiver<jmrtc_audio::AudioEvent>,
+    /// What the machine allows. The consent of the person is kept here too, not only in the audio.
+    posture: Posture,
+    refused: u64,
+    platform: Platform,
+    connected: Option<Instant>,
+    next_stats: Instant,
+    stopping: Option<Stopping>,
+}
+
+struct Stopping {
+    done: Vec<oneshot::Sender<()>>,
+    until: Instant,
+}
+
+/// What the task woke up for.
+#[allow(clippy::large_enum_variant)]
+enum Wake {
+    Control(Option<Control>),
+    Socket(Generation, SocketEvent),
+    Audio(Option<jmrtc_audio::AudioEvent>),
+    /// The media link took something in, or it is time for something.
+    Look,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        config: EngineConfig,
+        control: mpsc::UnboundedReceiver<Control>,
+        outlets: Outlets,
+    ) -> io::Result<Self> {
+        let seed = match config.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(io::Error::other)?,
+        };
+        let machine = Config { seed, device: config.device, server_url: config.server_url };
+        let transcript = config.transcript.map(|path| TranscriptFile::create(&path, &machine)).transpose()?;
+        let (audio_sender, audio_events) = mpsc::channel(AUDIO_BACKLOG);
+        Ok(Self {
+            clock: Clock::start(),
+            client: Client::new(machine),
+            transcript,
+            outlets,
+            control,
+            callers: BTreeMap::new(),
+            last_command: STOP_COMMAND,
+            signalling: Signalling::default(),
+            media: None,
+            network: config.network,
+            audio: None,
+            audio_config: config.audio,
+            audio_sender,
+            audio_events,
+            posture: Posture::default(),
+            refused: 0,
+            platform: config.platform,
+            connected: None,
+            next_stats: Instant::now(),
+            stopping: None,
+        })
+    }
+
+    /// Runs until stopped or until the handle is dropped.
+    pub(crate) async fn run(mut self) {
+        loop {
+            match self.wait().await {
+                Wake::Control(Some(control)) => self.control(control),
+                Wake::Control(None) => break,
+                Wake::Socket(generation, event) => self.handle(Input::Socket { generation, event }),
+                Wake::Audio(Some(event)) => self.audio_event(event),
+                Wake::Audio(None) | Wake::Look => {}
+            }
+            self.media_outputs();
+            while self.client.next_deadline().is_some_and(|t| t <= self.clock.now()) {
+                self.handle(Input::Deadline);
+            }
+            self.publish_stats();
+            if self.stopping.as_ref().is_some_and(|s| s.until <= Instant::now()) {
+                break;
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let timer = self.timer();
+        let Self { control, signalling, media, audio_events, .. } = self;
+        let media = async {
+            match media {
+                Some(media) => media.step().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            c = control.recv() => Wake::Control(c),
+            (generation, event) = signalling.next() => Wake::Socket(generation, event),
+            event = audio_events.recv() => Wake::Audio(event),
+            () = media => Wake::Look,
+            () = tokio::time::sleep(timer) => Wake::Look,
+        }
+    }
+
+    /// How long to wait for anything else to happen.
+    fn timer(&self) -> Duration {
+        let now = Instant::now();
+        let deadline = match self.client.next_deadline() {
+            Some(t) => Duration::from_millis(t.since(self.clock.now())).min(MAX_SLEEP),
+            None => Duration::MAX,
+        };
+        let stats = match &self.media {
+            Some(_) => self.next_stats.saturating_duration_since(now),
+            None => Duration::MAX,
+        };
+        let stop = self.stopping.as_ref().map_or(Duration::MAX, |s| s.until.saturating_duration_since(now));
+        deadline.min(stats).min(stop)
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Command { method, args, reply } => {
+                self.last_command += 1;
+                self.callers.insert(self.last_command, reply);
+                self.handle(Input::Command { id: self.last_command, method, args });
+            }
+            Control::Platform(event) => self.handle(Input::Platform(event)),
+            Control::Stop { done } => match &mut self.stopping {
+                Some(stopping) => stopping.done.push(done),
+                None => {
+                    self.stopping = Some(Stopping { done: vec![done], until: Instant::now() + STOP_TIMEOUT });
+                    self.handle(Input::Command {
+                        id: STOP_COMMAND,
+                        method: "logout".to_owned(),
+                        args: Value::Null,
+                    });
+                }
+            },
+        }
+    }
+
+    fn audio_event(&mut self, event: jmrtc_audio::AudioEvent) {
+        match event {
+            jmrtc_audio::AudioEvent::Ready => self.handle(Input::Audio(AudioEvent::Ready)),
+            jmrtc_audio::AudioEvent::Failed { why } => self.handle(Input::Audio(AudioEvent::Failed { why })),
+            jmrtc_audio::AudioEvent::Frame(frame) => {
+                if let Some(media) = &mut self.media
+                    && self.posture.send
+                {
+                    media.send(frame);
+                }
+            }
+            jmrtc_audio::AudioEvent::PlaybackDone => self.outlets.playback.send_modify(|n| *n += 1),
+        }
+    }
+
+    fn media_outputs(&mut self) {
+        while let Some(media) = &mut self.media
+            && let Some(output) = media.poll_output()
+        {
+            match output {
+                MediaOutput::Event(event) => {
+                    let generation = media.generation;
+                    self.handle(Input::Media { generation, event });
+                }
+                MediaOutput::Sound(slot, frame) => match &self.audio {
+                    Some(audio) if self.posture.play => audio.receive(slot, frame),
+                    Some(_) | None => self.refused += 1,
+                },
+                MediaOutput::Loss(fraction) => {
+                    if let Some(audio) = &self.audio {
+                        audio.loss(fraction as f32);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the machine, does what it says, and tells it at once what comes of that.
+    fn handle(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = self.clock.now();
+            let outputs = self.step(now, input);
+            for output in outputs {
+                inputs.extend(self.execute(output));
+            }
+        }
+    }
+
+    fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let Some(transcript) = &mut self.transcript else { return self.client.handle(now, input) };
+        let outputs = self.client.handle(now, input.clone());
+        transcript.step(now, &input, &outputs);
+        outputs
+    }
+
+    /// Does one thing; returns what came of it at once.
+    fn execute(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Reply { id, result } => {
+                self.reply(id, result);
+                None
+            }
+            Output::Event(event) => {
+                match &event {
+                    Event::CallConnected(_) => self.connected = Some(Instant::now()),
+                    Event::CallDisconnect(_) => self.connected = None,
+                    Event::CallOutgoing(_)
+                    | Event::CallReceiveInvite(_)
+                    | Event::CallConnecting(_)
+                    | Event::CallMemberJoin(_)
+                    | Event::CallMemberLeave(_)
+                    | Event::CallOtherUserInvited(_)
+                    | Event::CallError(_)
+                    | Event::CallReconnecting(_)
+                    | Event::CallReconnected(_) => {}
+                }
+                self.outlets.events.push(event);
+                None
+            }
+            Output::Socket(action) => {
+                match action {
+                    SocketAction::Open { generation, url } => self.signalling.open(generation, url),
+                    SocketAction::Send { generation, message } => self.signalling.send(generation, &message),
+                    SocketAction::Close { generation } => self.signalling.close(generation),
+                }
+                None
+            }
+            Output::Media(action) => self.media_action(action),
+            Output::Audio(action) => self.audio_action(action),
+            Output::Platform(action) => self.platform_action(action),
+        }
+    }
+
+    fn reply(&mut self, id: CommandId, result: Result<Value, Failure>) {
+        if id == STOP_COMMAND {
+            if let Err(e) = result {
+                debug!("sign-out when stopping: {}", e.description);
+            }
+            if let Some(stopping) = &mut self.stopping {
+                stopping.until = Instant::now();
+            }
+            return;
+        }
+        let Some(caller) = self.callers.remove(&id) else {
+            warn!("an answer to command {id}, which nobody waits for");
+            return;
+        };
+        // A caller that went away drops the barrier with the answer.
+        let _ = caller.send((result, self.outlets.events.barrier()));
+    }
+
+    fn media_action(&mut self, action: MediaAction) -> Option<Input> {
+        let (generation, event) = match action {
+            MediaAction::Open { generation, slots, ice_servers } => {
+                if !ice_servers.is_empty() {
+                    debug!(
+                        "{} STUN and TURN servers are not used: the server has a public address",
+                        ice_servers.len()
+                    );
+                }
+                self.close_media();
+                match Media::open(generation, slots, self.network.clone()) {
+                    Ok((media, sdp)) => {
+                        self.media = Some(media);
+                        (generation, MediaEvent::Offer { sdp })
+                    }
+                    Err(why) => (generation, MediaEvent::Failed { why }),
+                }
+            }
+            MediaAction::Answer { generation, sdp } => {
+                let media = self.media.as_mut().filter(|m| m.generation == generation)?;
+                match media.answer(sdp) {
+                    Ok(()) => return None,
+                    Err(why) => (generation, MediaEvent::Failed { why }),
+                }
+            }
+            MediaAction::Restart { generation } => {
+                let media = self.media.as_mut().filter(|m| m.generation == generation)?;
+                match media.restart() {
+                    Ok(sdp) => (generation, MediaEvent::Offer { sdp }),
+                    Err(why) => (generation, MediaEvent::Failed { why }),
+                }
+            }
+            MediaAction::Close { generation } => {
+                if self.media.as_ref().is_some_and(|m| m.generation == generation) {
+                    self.close_media();
+                }
+                return None;
+            }
+        };
+        Some(Input::Media { generation, event })
+    }
+
+    fn close_media(&mut self) {
+        if let Some(media) = self.media.take() {
+            media.close();
+            self.outlets.stats.send_replace(Stats::default());
+        }
+    }
+
+    fn audio_action(&mut self, action: AudioAction) -> Option<Input> {
+        match action {
+            AudioAction::Prepare => {
+                if self.audio.is_none() {
+                    match self.spawn_audio() {
+                        Ok(audio) => self.audio = Some(audio),
+                        Err(e) => return Some(Input::Audio(AudioEvent::Failed { why: e.to_string() })),
+                    }
+                }
+                if let Some(audio) = &self.audio {
+                    audio.prepare();
+                }
+            }
+            AudioAction::Set { capture, send, play } => {
+                self.posture = Posture { capture, send, play };
+                if let Some(audio) = &self.audio {
+                    audio.set(self.posture);
+                }
+                if let Some(media) = &mut self.media
+                    && !send
+                {
+                    media.rest();
+                }
+            }
+            AudioAction::Release => {
+                self.posture = Posture::default();
+                self.audio = None;
+            }
+        }
+        None
+    }
+
+    fn spawn_audio(&self) -> Result<Audio, jmrtc_audio::AudioError> {
+        let events = self.audio_sender.clone();
+        Audio::spawn(self.audio_config.clone(), move |event| {
+            if let Err(e) = events.try_send(event) {
+                warn!("the engine is too slow for its audio: {e}");
+            }
+        })
+    }
+
+    fn platform_action(&self, action: PlatformAction) -> Option<Input> {
+        match (self.platform, action) {
+            (Platform::Bridged, action) => {
+                self.outlets.actions.push(action);
+                None
+            }
+            (Platform::Headless, PlatformAction::RequestMicrophone) => {
+                Some(Input::Platform(PlatformEvent::Microphone { granted: true }))
+            }
+            (
+                Platform::Headless,
+                PlatformAction::ShowIncoming { .. }
+                | PlatformAction::DismissIncoming { .. }
+                | PlatformAction::CallStarted { .. }
+                | PlatformAction::CallEnded { .. }
+                | PlatformAction::SetSpeakerphone { .. },
+            ) => None,
+        }
+    }
+
+    fn publish_stats(&mut self) {
+        let now = Instant::now();
+        let Some(media) = &mut self.media else { return };
+        if now < self.next_stats {
+            return;
+        }
+        self.next_stats = now + STATS_INTERVAL;
+        let mut stats = Stats {
+            connected_ms: self.connected.map(|at| at.elapsed().as_millis() as u64),
+            packets_refused: self.refused,
+            level_in: 127,
+            level_out: 127,
+            ..Stats::default()
+        };
+        media.stats(&mut stats);
+        if let Some(audio) = &self.audio {
+            let audio = audio.stats();
+            stats.level_in = audio.level_in;
+            stats.level_out = audio.level_out;
+            for slot in &mut stats.slots {
+                if let Some(heard) = audio.slots.get(slot.slot) {
+                    slot.buffer_ms = f64::from(heard.buffered_ms);
+                    slot.concealed = heard.concealed;
+                    slot.late = heard.late;
+                }
+            }
+        }
+        self.outlets.stats.send_replace(stats);
+    }
+
+    /// Closes what is open and tells who waits.
+    async fn finish(mut self) {
+        self.audio = None;
+        self.close_media();
+        // The machine closes its socket on logout; this is for one that did not come to it.
+        if timeout(STOP_TIMEOUT, self.signalling.closed()).await.is_err() {
+            info!("stopped without the server's goodbye");
+        }
+        for (_, caller) in std::mem::take(&mut self.callers) {
+            let stopped = Failure::new(ErrorCode::InvalidState, "the engine has stopped");
+            let _ = caller.send((Err(stopped), self.outlets.events.barrier()));
+        }
+        let done = self.stopping.take().map(|s| s.done).unwrap_or_default();
+        drop(self);
+        for done in done {
+            let _ = done.send(());
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The media link with its sockets and its clock.
+
+mod link;
+mod reception;
+mod sdp;
+mod sockets;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use jmrtc_audio::{EncodedFrame, RtpFrame};
+use jmrtc_call::{Generation, MediaEvent};
+use log::{debug, info};
+
+use self::link::{Feedback, Link, LinkEvent};
+use self::sockets::{Incoming, Sockets};
+use crate::config::NetworkConfig;
+use crate::stats::{SlotStats, Stats, Transport};
+
+/// Between two looks at RTCP and the ICE checks.
+const FEEDBACK_INTERVAL: Duration = Duration::from_secs(1);
+/// When there is nothing else to wait for.
+const FAR: Duration = Duration::from_secs(60);
+
+/// What comes out of a media link.
+#[derive(Debug)]
+pub(crate) enum MediaOutput {
+    /// For the machine.
+    Event(MediaEvent),
+    /// A packet of sound in a receive slot.
+    Sound(usize, RtpFrame),
+    /// The share of our packets that the server missed lately, 0 to 1.
+    Loss(f64),
+}
+
+/// One link of the machine's, named by its generation.
+pub(crate) struct Media {
+    pub(crate) generation: Generation,
+    network: NetworkConfig,
+    link: Link,
+    sockets: Sockets,
+    tcp: Fallback,
+    outputs: VecDeque<MediaOutput>,
+    answered: Option<Instant>,
+    setup: Option<Duration>,
+    meter: Meter,
+}
+
+/// Where the server takes TCP, and whether it is time to try.
+enum Fallback {
+    None,
+    At(Instant, std::net::SocketAddr),
+    Tried,
+}
+
+/// Turns counters into rates, once a second.
+struct Meter {
+    next: Instant,
+    sent: u64,
+    received: u64,
+    up: u64,
+    down: u64,
+    loss_down: f64,
+    feedback: Feedback,
+}
+
+impl Media {
+    /// A link and its first offer.
+    pub(crate) fn open(
+        generation: Generation,
+        slots: u8,
+        network: NetworkConfig,
+    ) -> Result<(Self, String), String> {
+        let now = Instant::now();
+        let mut random = [0; 6];
+        getrandom::fill(&mut random).map_err(|e| e.to_string())?;
+        let mut link = Link::new(now, usize::from(slots), random).map_err(|e| e.to_string())?;
+        let offer = link.offer(now).map_err(|e| e.to_string())?;
+        let meter = Meter {
+            next: now + FEEDBACK_INTERVAL,
+            sent: 0,
+            received: 0,
+            up: 0,
+            down: 0,
+            loss_down: 0.0,
+            feedback: Feedback::default(),
+        };
+        let media = Self {
+            generation,
+            network,
+            link,
+            sockets: Sockets::default(),
+            tcp: Fallback::None,
+            outputs: VecDeque::new(),
+            answered: None,
+            setup: None,
+            meter,
+        };
+        Ok((media, offer))
+    }
+
+    /// The offer of an ICE restart.
+    pub(crate) fn restart(&mut self) -> Result<String, String> {
+        self.link.restart().map_err(|e| e.to_string())
+    }
+
+    /// The server's answer: now it is known where to send, so sockets are made, also after a restart,
+    /// where the address of the old ones may be gone.
+    pub(crate) fn answer(&mut self, sdp: String) -> Result<(), String> {
+        let now = Instant::now();
+        let candidates = sdp::candidates(&sdp);
+        self.link.answer(now, sdp).map_err(|e| e.to_string())?;
+        self.answered = Some(now);
+        self.sockets = Sockets::default();
+        let mut problems = Vec::new();
+        let of = |transport| move |c: &&sdp::Candidate| c.transport == transport;
+        for candidate in candidates.iter().filter(of(Transport::Udp)).filter(|_| self.network.udp) {
+            let added = match self.sockets.bind_towards(candidate.addr) {
+                Ok(Some(local)) => self.link.add_local(now, Transport::Udp, local).map_err(|e| e.to_string()),
+                Ok(None) => Ok(()),
+                Err(e) => Err(e.to_string()),
+            };
+            if let Err(e) = added {
+                problems.push(format!("udp {}: {e}", candidate.addr));
+            }
+        }
+        let udp = !self.sockets.is_empty();
+        self.tcp = match candidates.iter().find(of(Transport::Tcp)) {
+            Some(c) => Fallback::At(if udp { now + self.network.tcp_after } else { now }, c.addr),
+            None if udp => Fallback::None,
+            None => return Err(format!("the server's answer leads nowhere: {}", problems.join(", "))),
+        };
+        self.pump();
+        Ok(())
+    }
+
+    /// Sends one frame of the microphone.
+    pub(crate) fn send(&mut self, frame: EncodedFrame) {
+        self.link.send(Instant::now(), frame);
+        self.pump();
+    }
+
+    /// Nothing is sent for a while.
+    pub(crate) fn rest(&mut self) {
+        self.link.rest();
+    }
+
+    /// Waits for the network or the clock and takes in what comes. May be dropped and called again without loss.
+    pub(crate) async fn step(&mut self) {
+        let due = self.due();
+        tokio::select! {
+            incoming = self.sockets.next() => self.incoming(incoming),
+            () = tokio::time::sleep_until(due.into()) => self.timeout(),
+        }
+        self.pump();
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<MediaOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Says goodbye to the server.
+    pub(crate) fn close(mut self) {
+        self.link.close();
+        self.pump();
+    }
+
+    /// Fills in the link's part.
+    pub(crate) fn stats(&mut self, stats: &mut Stats) {
+        stats.transport = self.link.transport();
+        stats.link_setup_ms = self.setup.map(ms);
+        stats.rtt_ms = self.meter.feedback.rtt.map(ms);
+        stats.loss_up = self.meter.feedback.loss;
+        stats.loss_down = self.meter.loss_down;
+        stats.bitrate_up = self.meter.up;
+        stats.bitrate_down = self.meter.down;
+        stats.packets_sent = self.link.sent().0;
+        for (slot, reception) in self.link.receptions().enumerate() {
+            stats.packets_received += reception.received();
+            stats.jitter_ms = stats.jitter_ms.max(ms(reception.jitter()));
+            if reception.received() > 0 {
+                let (received, lost) = (reception.received(), reception.lost());
+                stats.slots.push(SlotStats { slot, received, lost, ..SlotStats::default() });
+            }
+        }
+    }
+
+    fn due(&mut self) -> Instant {
+        let far = Instant::now() + FAR;
+        let tcp = match self.tcp {
+            Fallback::At(at, _) => at,
+            Fallback::None | Fallback::Tried => far,
+        };
+        self.link.next_timeout().unwrap_or(far).min(tcp).min(self.meter.next)
+    }
+
+    fn incoming(&mut self, incoming: Incoming) {
+        let now = Instant::now();
+        match incoming {
+            Incoming::Packet(path, packet) => self.link.receive(now, path, packet),
+            Incoming::TcpOpen { local } => {
+                if let Err(e) = self.link.add_local(now, Transport::Tcp, local) {
+                    debug!("no TCP candidate: {e}");
+                }
+            }
+            Incoming::TcpGone { why } => {
+                info!("media over TCP: {why}");
+                if self.setup.is_some() && self.link.transport() == Some(Transport::Tcp) {
+                    // ICE would need seconds to see it.
+                    self.outputs.push_back(MediaOutput::Event(MediaEvent::Disconnected));
+                }
+            }
+        }
+    }
+
+    fn timeout(&mut self) {
+        let now = Instant::now();
+        self.link.timeout(now);
+        if let Fallback::At(at, addr) = self.tcp
+            && at <= now
+        {
+            self.tcp = Fallback::Tried;
+            self.sockets.connect_tcp(addr);
+        }
+        if self.meter.next <= now {
+            self.measure(now);
+        }
+    }
+
+    fn measure(&mut self, now: Instant) {
+        let sent = self.link.sent().1;
+        let (mut received, mut expected, mut lost) = (0, 0, 0);
+        for reception in self.link.receptions() {
+            let (e, l) = reception.take_loss();
+            received += reception.bytes();
+            expected += e;
+            lost += l;
+        }
+        let feedback = self.link.feedback(now);
+        let meter = &mut self.meter;
+        let seconds = (now + FEEDBACK_INTERVAL - meter.next).as_secs_f64();
+        let rate = |new: u64, old: u64| ((new - old) as f64 * 8.0 / seconds) as u64;
+        meter.up = rate(sent, meter.sent);
+        meter.down = rate(received, meter.received);
+        (meter.sent, meter.received) = (sent, received);
+        meter.loss_down = if expected == 0 { 0.0 } else { lost as f64 / expected as f64 };
+        meter.feedback = feedback;
+        meter.next = now + FEEDBACK_INTERVAL;
+        self.outputs.push_back(MediaOutput::Loss(feedback.loss));
+    }
+
+    /// From the link to the sockets and to the event loop.
+    fn pump(&mut self) {
+        while let Some((path, packet)) = self.link.poll_transmit() {
+            self.sockets.send(path, &packet);
+        }
+        while let Some(event) = self.link.poll_event() {
+            let output = match event {
+                LinkEvent::Rtp(slot, frame) => MediaOutput::Sound(slot, frame),
+                LinkEvent::Connected => {
+                    self.tcp = Fallback::Tried;
+                    self.setup = self.answered.map(|at| at.elapsed());
+                    debug!("link {} is up over {:?}", self.generation, self.link.transport());
+                    MediaOutput::Event(MediaEvent::Connected)
+                }
+                LinkEvent::Disconnected => MediaOutput::Event(MediaEvent::Disconnected),
+                LinkEvent::Failed(why) => MediaOutput::Event(MediaEvent::Failed { why }),
+            };
+            self.outputs.push_back(output);
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
