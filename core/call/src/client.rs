@@ -1,56 +1,204 @@
-use jmrtc_protocol::{ErrorCode, Failure};
+use jmrtc_protocol::{ClientSettings, ServerEvent, Username};
 use serde::{Deserialize, Serialize};
 
-use crate::{CallState, Config, EngineState, Input, LoginState, Output, State, Timestamp};
+use crate::account::{Account, default_settings};
+use crate::call::{Accept, Call};
+use crate::dice::Dice;
+use crate::engine::Engine;
+use crate::out::Out;
+use crate::outbox::Outbox;
+use crate::posture::Posture;
+use crate::{
+    AudioAction, CallState, Config, Event, Generation, Input, LoginState, Output, PlatformAction, State,
+    Timestamp,
+};
+
+mod audio;
+mod calls;
+mod deadlines;
+mod events;
+mod media;
+mod methods;
+mod requests;
+mod signalling;
 
 /// The machine. Pure: the same config and inputs give the same outputs, and the whole of it serialises.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Client {
     config: Config,
+    /// Of the last input; never goes back.
+    now: Timestamp,
+    dice: Dice,
+    account: Option<Account>,
+    /// Sockets opened so far.
+    sockets: Generation,
+    outbox: Outbox,
+    /// Events of calls that are not ours yet, held back while a start is unanswered.
+    held: Vec<ServerEvent>,
+    /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
+    newborn: bool,
+    call: Option<Call>,
+    /// The last call was over before the person could say anything to it.
+    missed: bool,
+    /// Links opened so far.
+    medias: Generation,
+    engine: Engine,
+    muted: bool,
+    speakerphone: bool,
+    /// What the audio devices were told last.
+    posture: Posture,
+    /// Events of old sockets and links.
     stale: u64,
 }
 
 impl Client {
     /// A machine that nothing has happened to yet.
     pub fn new(config: Config) -> Self {
-        Self { config, stale: 0 }
-    }
-
-    /// Takes one input at `now` and says what is to be done about it, in order.
-    #[must_use = "the outputs are the machine's only effect"]
-    pub fn handle(&mut self, _now: Timestamp, input: Input) -> Vec<Output> {
-        match input {
-            Input::Command { id, method, .. } => {
-                let result = Err(Failure::new(ErrorCode::InvalidParameter, format!("no method `{method}`")));
-                vec![Output::Reply { id, result }]
-            }
-            Input::Socket { .. }
-            | Input::Media { .. }
-            | Input::Audio(_)
-            | Input::Platform(_)
-            | Input::Deadline => Vec::new(),
+        Self {
+            dice: Dice::new(config.seed),
+            config,
+            now: Timestamp::default(),
+            account: None,
+            sockets: 0,
+            outbox: Outbox::default(),
+            held: Vec::new(),
+            newborn: true,
+            call: None,
+            missed: false,
+            medias: 0,
+            engine: Engine::Off,
+            muted: false,
+            speakerphone: false,
+            posture: Posture::default(),
+            stale: 0,
         }
     }
 
-    /// When [`Input::Deadline`] is due next; changes with every input.
+    /// Takes one input at `now` and says what is to be done about it, in order. No input in any state is
+    /// an error: what makes no sense changes nothing, and a method call is always answered.
+    #[must_use = "the outputs are the machine's only effect"]
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        self.now = self.now.max(now);
+        let mut out = Out::default();
+        match input {
+            Input::Command { id, method, args } => self.command(id, &method, &args, &mut out),
+            Input::Socket { generation, event } => self.socket_event(generation, event, &mut out),
+            Input::Media { generation, event } => self.media_event(generation, event, &mut out),
+            Input::Audio(event) => self.audio_event(event, &mut out),
+            Input::Platform(event) => self.platform_event(event, &mut out),
+            Input::Deadline => self.expire(&mut out),
+        }
+        self.settle(&mut out);
+        out.0
+    }
+
+    /// When [`Input::Deadline`] is due next; may change with every input.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        let account = self.account.as_ref().and_then(Account::deadline);
+        let call = self.call.as_ref().and_then(Call::deadline);
+        account
+            .into_iter()
+            .chain(self.outbox.deadline())
+            .chain(self.engine.deadline())
+            .chain(call)
+            .chain(self.grace_deadline())
+            .min()
     }
 
     /// What `getState` answers.
     pub fn state(&self) -> State {
+        let leaving = |call: &&Call| call.state() == CallState::Idle;
+        let call = self.call.as_ref().filter(|c| !leaving(c));
+        let starting = if self.outbox.starting() { CallState::Outgoing } else { CallState::Idle };
         State {
-            login: LoginState::LoggedOut,
-            engine: EngineState::Off,
-            session: None,
-            call: CallState::Idle,
-            muted: false,
-            speakerphone_enabled: false,
+            login: self.account.as_ref().map_or(LoginState::LoggedOut, Account::state),
+            engine: self.engine.state(),
+            session: call.map(|c| c.session.clone()),
+            call: call.map_or(starting, Call::state),
+            muted: self.muted,
+            speakerphone_enabled: self.speakerphone,
         }
     }
 
     /// How many events of old sockets and links were dropped.
     pub fn stale_count(&self) -> u64 {
         self.stale
+    }
+
+    /// Does what follows from the state that an input has led to.
+    fn settle(&mut self, out: &mut Out) {
+        self.flush(out);
+        self.settle_platform(out);
+        self.settle_link(out);
+        self.settle_events(out);
+        self.settle_posture(out);
+    }
+
+    fn flush(&mut self, out: &mut Out) {
+        if let Some(generation) = self.account.as_ref().and_then(|a| a.line.writable()) {
+            self.outbox.flush(self.now, generation, out);
+        }
+    }
+
+    fn settle_platform(&mut self, out: &mut Out) {
+        let ready = self.engine.is_ready();
+        let Some(call) = self.call.as_mut().filter(|c| ready && c.is_consented() && !c.started) else {
+            return;
+        };
+        call.started = true;
+        out.platform(PlatformAction::CallStarted { session: call.session.clone() });
+        out.platform(PlatformAction::SetSpeakerphone { enabled: self.speakerphone });
+    }
+
+    /// Tells connected, lost and back, each when it has become true.
+    fn settle_events(&mut self, out: &mut Out) {
+        let line_up = self.line_is_up();
+        let now = self.now;
+        let Some(call) = &mut self.call else { return };
+        let joined = match call.accept {
+            Accept::Joined => true,
+            Accept::Ringing(_) | Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Leaving(_) => false,
+        };
+        if !joined {
+            return;
+        }
+        let link_up = call.link.is_up();
+        call.link_lost = if link_up { None } else { call.link_lost.or(Some(now)) };
+        if !call.connected {
+            if link_up && call.session.joined_members.len() >= 2 {
+                call.connected = true;
+                out.event(Event::CallConnected(call.session.clone()));
+            }
+            return;
+        }
+        let whole = link_up && line_up;
+        if call.reconnecting == whole {
+            call.reconnecting = !whole;
+            let session = call.session.clone();
+            out.event(if whole { Event::CallReconnected(session) } else { Event::CallReconnecting(session) });
+        }
+    }
+
+    fn settle_posture(&mut self, out: &mut Out) {
+        let posture = Posture::of(&self.engine, self.call.as_ref(), self.muted);
+        if posture != self.posture {
+            self.posture = posture;
+            let Posture { capture, send, play } = posture;
+            out.audio(AudioAction::Set { capture, send, play });
+        }
+    }
+
+    fn line_is_up(&self) -> bool {
+        self.account.as_ref().is_some_and(|a| a.line.is_up())
+    }
+
+    /// The signed-in user.
+    fn me(&self) -> Option<&Username> {
+        self.account.as_ref().and_then(Account::me)
+    }
+
+    fn settings(&self) -> ClientSettings {
+        let sign_in = self.account.as_ref().and_then(|a| a.sign_in.as_ref());
+        sign_in.map_or_else(default_settings, |s| s.settings.clone())
     }
 }

@@ -76,9 +76,10 @@ pub struct OthersInvitedPayload {
 /// expect the seed's session as well as those that expect `{code, description}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[cfg_attr(feature = "codegen", ts(type = "Failure & Partial<Session>"))]
 pub struct ErrorPayload {
     /// One of the stable numbers of the error table.
-    #[cfg_attr(feature = "codegen", schemars(with = "u32"), ts(type = "number"))]
+    #[cfg_attr(feature = "codegen", schemars(with = "u32"))]
     pub code: ErrorCode,
     /// The stable name that goes with `code`.
     pub name: String,

@@ -9,10 +9,20 @@
 //! Two axes are kept apart throughout: did the person accept, and does media flow.
 #![forbid(unsafe_code)]
 
+mod account;
+mod address;
+mod call;
 mod client;
+mod command;
+mod dice;
+mod engine;
 mod event;
 mod input;
+mod link;
+mod out;
+mod outbox;
 mod output;
+mod posture;
 pub mod transcript;
 
 pub use client::Client;

@@ -1,0 +1,197 @@
+use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_SLOTS};
+use jmrtc_protocol::{ClientSettings, Resume, User, Username};
+use serde::{Deserialize, Serialize};
+
+use crate::{CommandId, Generation, LoginState, Timestamp, address};
+
+/// Who is signed in, or wants to be, and how the connection stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    /// None until the first `welcome`.
+    pub(crate) sign_in: Option<SignIn>,
+    pub(crate) line: Line,
+    /// Connections that failed in a row.
+    pub(crate) failures: u32,
+    /// Since when there has been no connection.
+    pub(crate) lost: Option<Timestamp>,
+    /// Method calls that the next `welcome` answers.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// What the server said when it let us in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SignIn {
+    pub(crate) user: User,
+    pub(crate) secret: String,
+    /// The last event seen.
+    pub(crate) seq: u64,
+    pub(crate) settings: ClientSettings,
+}
+
+/// A method call that waits for the connection.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Waiting {
+    Login(CommandId),
+    UpdateToken(CommandId),
+}
+
+impl Waiting {
+    pub(crate) const fn id(self) -> CommandId {
+        match self {
+            Self::Login(id) | Self::UpdateToken(id) => id,
+        }
+    }
+}
+
+/// The signalling connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Line {
+    /// Lost; made again then.
+    Down { at: Timestamp },
+    /// The token is no longer good: nothing is tried until a new one comes.
+    Barred,
+    /// The socket is being opened.
+    Opening { generation: Generation, until: Timestamp },
+    /// `hello` is sent.
+    Greeting { generation: Generation, until: Timestamp },
+    /// Signed in.
+    Up { generation: Generation, heard: Timestamp, ping: Timestamp },
+    /// `logout` is sent.
+    Leaving { generation: Generation, until: Timestamp, commands: Vec<CommandId>, next: Option<NextLogin> },
+}
+
+/// A `login` as somebody else, which waits for the logout.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NextLogin {
+    pub(crate) command: CommandId,
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+impl Line {
+    /// The socket that is there, open or being opened.
+    pub(crate) const fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Down { .. } | Self::Barred => None,
+            Self::Opening { generation, .. }
+            | Self::Greeting { generation, .. }
+            | Self::Up { generation, .. }
+            | Self::Leaving { generation, .. } => Some(*generation),
+        }
+    }
+
+    /// The socket that requests may go to.
+    pub(crate) const fn writable(&self) -> Option<Generation> {
+        match self {
+            Self::Up { generation, .. } | Self::Leaving { generation, .. } => Some(*generation),
+            Self::Down { .. } | Self::Barred | Self::Opening { .. } | Self::Greeting { .. } => None,
+        }
+    }
+
+    pub(crate) const fn is_up(&self) -> bool {
+        match self {
+            Self::Up { .. } => true,
+            Self::Down { .. }
+            | Self::Barred
+            | Self::Opening { .. }
+            | Self::Greeting { .. }
+            | Self::Leaving { .. } => false,
+        }
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        match self {
+            Self::Leaving { .. } => true,
+            Self::Down { .. }
+            | Self::Barred
+            | Self::Opening { .. }
+            | Self::Greeting { .. }
+            | Self::Up { .. } => false,
+        }
+    }
+}
+
+impl Account {
+    pub(crate) const fn new(url: String, token: String) -> Self {
+        Self { url, token, sign_in: None, line: Line::Barred, failures: 0, lost: None, waiting: Vec::new() }
+    }
+
+    pub(crate) fn me(&self) -> Option<&Username> {
+        self.sign_in.as_ref().map(|s| &s.user.username)
+    }
+
+    pub(crate) fn resume(&self) -> Option<Resume> {
+        self.sign_in.as_ref().map(|s| Resume { secret: s.secret.clone(), seq: s.seq })
+    }
+
+    /// Whether `token` seems to be for the same user; the server has the last word.
+    pub(crate) fn is_same_user(&self, token: &str) -> bool {
+        let Some(subject) = address::subject(token) else { return true };
+        match self.me() {
+            Some(me) => me.as_str() == subject,
+            None => address::subject(&self.token).is_none_or(|s| s == subject),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match &self.line {
+            Line::Barred => None,
+            Line::Down { at } => Some(*at),
+            Line::Opening { until, .. } | Line::Greeting { until, .. } | Line::Leaving { until, .. } => {
+                Some(*until)
+            }
+            Line::Up { heard, ping, .. } => Some((*ping).min(heard.plus(self.silence()))),
+        }
+    }
+
+    /// Hearing nothing for so many milliseconds means that the connection is dead.
+    pub(crate) fn silence(&self) -> u64 {
+        self.ping_ms().saturating_mul(2)
+    }
+
+    pub(crate) fn ping_ms(&self) -> u64 {
+        self.sign_in.as_ref().map_or(PING_MS, |s| s.settings.ping_ms)
+    }
+
+    pub(crate) const fn state(&self) -> LoginState {
+        match (&self.sign_in, &self.line) {
+            (_, Line::Leaving { .. }) => LoginState::LoggedOut,
+            (Some(_), Line::Up { .. }) => LoginState::LoggedIn,
+            (Some(_), Line::Down { .. } | Line::Barred | Line::Opening { .. } | Line::Greeting { .. }) => {
+                LoginState::Reconnecting
+            }
+            (
+                None,
+                Line::Down { .. }
+                | Line::Barred
+                | Line::Opening { .. }
+                | Line::Greeting { .. }
+                | Line::Up { .. },
+            ) => LoginState::LoggingIn,
+        }
+    }
+}
+
+const PING_MS: u64 = 10_000;
+
+/// A server's wishes within what the machine can do.
+pub(crate) fn sane(mut settings: ClientSettings) -> ClientSettings {
+    settings.ping_ms = settings.ping_ms.max(50);
+    settings.max_members = settings.max_members.max(2);
+    settings.slots = settings.slots.clamp(1, MAX_SLOTS as u8);
+    settings
+}
+
+/// What holds while nothing is known.
+pub(crate) fn default_settings() -> ClientSettings {
+    ClientSettings {
+        ring_ms: 60_000,
+        grace_ms: 30_000,
+        ping_ms: PING_MS,
+        max_members: DEFAULT_MAX_MEMBERS as u32,
+        slots: DEFAULT_SLOTS as u8,
+        ice_servers: Vec::new(),
+    }
+}

@@ -1,0 +1,155 @@
+//! What the server tells of calls. Each event is checked against the call and against what we are in it:
+//! nothing that a server says can answer a call.
+
+use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session};
+
+use super::Client;
+use super::calls::RING_MARGIN_MS;
+use crate::call::{Accept, Ring};
+use crate::out::Out;
+use crate::{Event, LeavePayload, OthersInvitedPayload};
+
+/// More than a server may owe us.
+const MAX_HELD: usize = 256;
+
+impl Client {
+    pub(super) fn server_event(&mut self, event: ServerEvent, out: &mut Out) {
+        if !self.concerns_call(&event) && self.outbox.holds() {
+            self.hold(event);
+            return;
+        }
+        match event {
+            ServerEvent::Invited { session, ring_ms } => self.invited(session, ring_ms, out),
+            ServerEvent::Joined { session, user: _ } => {
+                if self.member_event(&session, out) {
+                    self.update(session, out);
+                }
+            }
+            ServerEvent::Left { session, user, reason, detail } => {
+                if self.member_event(&session, out) {
+                    self.left(session, LeavePayload { user, reason, detail }, out);
+                }
+            }
+            ServerEvent::OthersInvited { session, users, by } => {
+                if self.member_event(&session, out) {
+                    self.update(session, out);
+                    let payload = OthersInvitedPayload { invited_users: users, from_user: by };
+                    out.event(Event::CallOtherUserInvited(payload));
+                }
+            }
+            ServerEvent::Ended { session, reason, detail } => self.ended(session, reason, detail, out),
+            ServerEvent::Slots { .. } => {}
+        }
+    }
+
+    fn concerns_call(&self, event: &ServerEvent) -> bool {
+        self.call.as_ref().is_some_and(|c| c.is(channel_of(event)))
+    }
+
+    /// Keeps an event until the start is answered. An invitation that is over meanwhile was never there.
+    fn hold(&mut self, event: ServerEvent) {
+        if let ServerEvent::Ended { session, .. } = &event {
+            let channel = &session.channel_id;
+            let before = self.held.len();
+            self.held.retain(|e| match e {
+                ServerEvent::Invited { session, .. } => &session.channel_id != channel,
+                ServerEvent::Joined { .. }
+                | ServerEvent::Left { .. }
+                | ServerEvent::OthersInvited { .. }
+                | ServerEvent::Ended { .. }
+                | ServerEvent::Slots { .. } => true,
+            });
+            if self.held.len() < before {
+                return;
+            }
+        }
+        if self.held.len() < MAX_HELD {
+            self.held.push(event);
+        }
+    }
+
+    /// The start is answered: what was held back happens now.
+    pub(super) fn release_held(&mut self, out: &mut Out) {
+        for event in std::mem::take(&mut self.held) {
+            self.server_event(event, out);
+        }
+    }
+
+    fn invited(&mut self, session: Session, ring_ms: u64, out: &mut Out) {
+        let ring =
+            Ring { until: self.now.plus(ring_ms).plus(RING_MARGIN_MS), in_doubt: false, answered: false };
+        if let Some(call) = &mut self.call {
+            // Told anew after a new sign-in. Another call than ours the server should have told busy.
+            if let Accept::Ringing(old) = &mut call.accept
+                && call.session.channel_id == session.channel_id
+            {
+                *old = Ring { answered: old.answered, ..ring };
+            }
+            return;
+        }
+        if ring_ms > 0 && !self.outbox.leaves(&session.channel_id) {
+            self.ring(session, ring, out);
+        }
+    }
+
+    /// Whether an event that only members get is for us to handle: we are one in that call.
+    fn member_event(&mut self, session: &Session, out: &mut Out) -> bool {
+        let me = self.me().cloned();
+        let is_joined = me.is_some_and(|me| session.is_joined(&me));
+        let Some(call) = self.call.as_mut().filter(|c| c.is(&session.channel_id)) else {
+            // The server believes us in a call that is not there: tell it.
+            if is_joined {
+                self.leave_unwanted(session.channel_id.clone(), LeaveReason::NetworkError);
+            }
+            return false;
+        };
+        match &mut call.accept {
+            Accept::Ringing(_) | Accept::Leaving(_) => false,
+            // The answer to our accept was lost with the connection; this event says what it was.
+            Accept::Accepting(_) if is_joined => {
+                self.accepted(session.clone(), out);
+                true
+            }
+            Accept::Accepting(_) => false,
+            Accept::Dialled { .. } | Accept::Joined => true,
+        }
+    }
+
+    /// Takes a newer session and tells who has joined since.
+    pub(super) fn update(&mut self, session: Session, out: &mut Out) {
+        let Some(me) = self.me().cloned() else { return };
+        let Some(call) = &mut self.call else { return };
+        let newcomers = call.update(session, &me);
+        if newcomers.is_empty() {
+            return;
+        }
+        if matches!(call.accept, Accept::Dialled { .. }) {
+            call.accept = Accept::Joined;
+            out.event(Event::CallConnecting(call.session.clone()));
+        }
+        newcomers.into_iter().for_each(|user| out.event(Event::CallMemberJoin(user)));
+    }
+
+    fn left(&mut self, session: Session, payload: LeavePayload, out: &mut Out) {
+        self.update(session, out);
+        out.event(Event::CallMemberLeave(payload));
+    }
+
+    fn ended(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
+        if self.call.as_ref().is_some_and(|c| c.is(&session.channel_id)) {
+            self.end(session, reason, detail, out);
+        }
+    }
+}
+
+/// The call that an event is about.
+pub(super) const fn channel_of(event: &ServerEvent) -> &ChannelId {
+    match event {
+        ServerEvent::Invited { session, .. }
+        | ServerEvent::Joined { session, .. }
+        | ServerEvent::Left { session, .. }
+        | ServerEvent::OthersInvited { session, .. }
+        | ServerEvent::Ended { session, .. } => &session.channel_id,
+        ServerEvent::Slots { channel_id, .. } => channel_id,
+    }
+}

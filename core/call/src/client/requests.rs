@@ -1,0 +1,245 @@
+//! What comes back for our requests.
+
+use jmrtc_protocol::{
+    ChannelId, ErrorCode, FailedUser, Failure, LeaveReason, Reason, Reply, Request, RequestId, Session,
+    Username,
+};
+use serde_json::{Value, json};
+
+use super::Client;
+use super::calls::show;
+use super::events::channel_of;
+use crate::call::{Accept, Call, Ring};
+use crate::out::Out;
+use crate::outbox::{Entry, Owner};
+use crate::{Event, PlatformAction};
+
+/// How long to leave a server in peace that had too much of us.
+const RETRY_MS: u64 = 1_000;
+
+impl Client {
+    pub(super) fn replied(&mut self, id: RequestId, reply: Reply, out: &mut Out) {
+        let Some(entry) = self.outbox.answered(id) else {
+            // The answer to a start that was given up long ago.
+            if let Reply::Start { session, .. } = reply {
+                self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
+            }
+            return;
+        };
+        let Entry { request, owner, repeated, .. } = entry.clone();
+        match (request, reply) {
+            (Request::UpdateToken { token }, Reply::UpdateToken) => self.token_renewed(token, owner, out),
+            (Request::Logout, Reply::Logout) => self.finish_logout(out),
+            (Request::Start { .. }, Reply::Start { session, failed }) => {
+                self.started(owner, session, failed, out);
+            }
+            (Request::Accept { channel_id }, Reply::Accept { session }) => {
+                if self.is_accepting(&channel_id) {
+                    self.accepted(session, out);
+                }
+            }
+            (Request::Refuse { channel_id }, Reply::Refuse)
+            | (Request::Leave { channel_id, .. }, Reply::Leave) => {
+                if self.call.as_ref().is_some_and(|c| c.is(&channel_id)) {
+                    self.answer_goodbye(out);
+                }
+            }
+            (Request::Invite { channel_id, .. }, Reply::Invite { session, invited, failed }) => {
+                // An answer given again is older than the events seen since.
+                if !repeated && self.call.as_ref().is_some_and(|c| c.is(&channel_id) && c.is_member()) {
+                    self.update(session, out);
+                }
+                self.invited_users(owner, invited, failed, out);
+            }
+            (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
+            _ => {
+                let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
+                self.failed(entry, error, out);
+            }
+        }
+    }
+
+    pub(super) fn request_failed(&mut self, id: RequestId, error: Failure, out: &mut Out) {
+        if let Some(entry) = self.outbox.answered(id) {
+            self.failed(entry, error, out);
+        }
+    }
+
+    fn failed(&mut self, entry: Entry, error: Failure, out: &mut Out) {
+        let command = entry.owner.command();
+        match entry.request {
+            Request::UpdateToken { .. } | Request::Invite { .. } => {
+                command.into_iter().for_each(|id| out.failure(id, error.clone()));
+            }
+            Request::Logout => self.finish_logout(out),
+            Request::Start { .. } => {
+                command.into_iter().for_each(|id| out.failure(id, error.clone()));
+                if !self.outbox.holds() {
+                    self.release_held(out);
+                }
+            }
+            Request::Accept { channel_id } => {
+                if self.is_accepting(&channel_id) {
+                    self.accept_failed(&error, out);
+                }
+            }
+            Request::Refuse { ref channel_id } | Request::Leave { ref channel_id, .. } => {
+                let (channel_id, code) = (channel_id.clone(), error.code);
+                self.goodbye_failed(&channel_id, error, out);
+                // Had it been dropped, the server would keep us in the call.
+                if matches!(code, ErrorCode::LimitExceeded | ErrorCode::ServerError) {
+                    self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
+                }
+            }
+            Request::Link { .. } => self.link_refused(&error, out),
+        }
+    }
+
+    fn started(&mut self, owner: Owner, session: Session, mut failed: Vec<FailedUser>, out: &mut Out) {
+        // Whoever called us meanwhile was told busy, or it is the call that we are in now.
+        let held = std::mem::take(&mut self.held);
+        let Some(me) = self.me().cloned() else { return };
+        let Owner::Naming { command, oneself } = owner else {
+            self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
+            return;
+        };
+        if oneself && !failed.iter().any(|f| f.username == me) {
+            failed.push(FailedUser { username: me, name: ErrorCode::InvalidParameter.name().to_owned() });
+        }
+        let mut result = serde_json::to_value(&session).unwrap_or_default();
+        if let Value::Object(fields) = &mut result {
+            fields.insert("failed".to_owned(), json!(failed));
+        }
+        out.ok(command, result);
+        let channel = session.channel_id.clone();
+        if self.call.as_ref().is_some_and(|c| !c.is(&channel)) {
+            self.end_here(Reason::Cancel, None, out);
+        }
+        if self.call.is_none() {
+            self.call = Some(Call::new(session.clone(), Accept::Dialled { until: self.now }));
+        }
+        self.enter(session, out);
+        self.tell_outgoing(out);
+        self.held = held;
+        self.held.retain(|event| channel_of(event) == &channel);
+        self.release_held(out);
+    }
+
+    /// The server has sent our invitations, unless it found us in the other side's call.
+    fn tell_outgoing(&self, out: &mut Out) {
+        let Some(call) = &self.call else { return };
+        match call.accept {
+            Accept::Dialled { .. } => out.event(Event::CallOutgoing(call.session.clone())),
+            Accept::Ringing(_) | Accept::Accepting(_) | Accept::Joined | Accept::Leaving(_) => {}
+        }
+    }
+
+    fn is_accepting(&self, channel: &ChannelId) -> bool {
+        self.call.as_ref().is_some_and(|c| match c.accept {
+            Accept::Accepting(_) => c.is(channel),
+            Accept::Ringing(_) | Accept::Dialled { .. } | Accept::Joined | Accept::Leaving(_) => false,
+        })
+    }
+
+    /// The server has made us a member.
+    pub(super) fn accepted(&mut self, session: Session, out: &mut Out) {
+        let Some(Accept::Accepting(accepting)) = self.call.as_mut().map(|c| &mut c.accept) else { return };
+        let commands = std::mem::take(&mut accepting.commands);
+        commands.into_iter().for_each(|id| out.done(id));
+        let _answered = self.outbox.take(|e| match &e.request {
+            Request::Accept { channel_id } => channel_id == &session.channel_id,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Refuse { .. }
+            | Request::Leave { .. }
+            | Request::Invite { .. }
+            | Request::Link { .. } => false,
+        });
+        self.enter(session, out);
+    }
+
+    fn accept_failed(&mut self, error: &Failure, out: &mut Out) {
+        let Some(call) = &mut self.call else { return };
+        let Accept::Accepting(accepting) = &mut call.accept else { return };
+        let ring = Ring { answered: false, ..accepting.ring };
+        let commands = std::mem::take(&mut accepting.commands);
+        commands.into_iter().for_each(|id| out.failure(id, error.clone()));
+        if error.code == ErrorCode::CallEnded {
+            self.end_here(Reason::Cancel, None, out);
+            return;
+        }
+        // It rings on, and the person may try again.
+        call.accept = Accept::Ringing(ring);
+        if std::mem::take(&mut call.started) {
+            out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id.clone() });
+        }
+        show(call, out);
+    }
+
+    fn goodbye_failed(&mut self, channel: &ChannelId, error: Failure, out: &mut Out) {
+        let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) else { return };
+        let Accept::Leaving(leaving) = &mut call.accept else { return };
+        if error.code == ErrorCode::CallEnded {
+            for id in std::mem::take(&mut leaving.refuses) {
+                out.failure(id, error.clone());
+            }
+        }
+        self.end_left(out);
+    }
+
+    fn invited_users(
+        &self,
+        owner: Owner,
+        invited: Vec<Username>,
+        mut failed: Vec<FailedUser>,
+        out: &mut Out,
+    ) {
+        let Owner::Naming { command, oneself } = owner else { return };
+        if let Some(me) = self.me().filter(|_| oneself)
+            && !failed.iter().any(|f| &f.username == me)
+        {
+            let name = ErrorCode::InvalidParameter.name().to_owned();
+            failed.push(FailedUser { username: me.clone(), name });
+        }
+        out.ok(command, json!({ "invited": invited, "failed": failed }));
+    }
+
+    pub(super) fn expire_requests(&mut self, out: &mut Out) {
+        const WHY: &str = "the server did not answer in time";
+        for entry in self.outbox.expire(self.now) {
+            let command = entry.owner.command();
+            match &entry.request {
+                Request::Start { .. } => {
+                    out.fail_all(command, ErrorCode::Network, WHY);
+                    if command.is_some() && entry.id.is_some() {
+                        let forget = self.answer_deadline().plus(60_000);
+                        self.outbox.disown(entry, Some(forget));
+                    }
+                    if !self.outbox.holds() {
+                        self.release_held(out);
+                    }
+                }
+                Request::Accept { channel_id } => {
+                    if self.is_accepting(channel_id) {
+                        self.accept_timed_out(WHY, out);
+                    }
+                }
+                Request::UpdateToken { .. }
+                | Request::Logout
+                | Request::Refuse { .. }
+                | Request::Leave { .. }
+                | Request::Invite { .. }
+                | Request::Link { .. } => out.fail_all(command, ErrorCode::Network, WHY),
+            }
+        }
+    }
+
+    /// Nobody knows whether we are a member: we make sure that we are not.
+    fn accept_timed_out(&mut self, why: &str, out: &mut Out) {
+        let Some(Accept::Accepting(accepting)) = self.call.as_mut().map(|c| &mut c.accept) else { return };
+        let commands = std::mem::take(&mut accepting.commands);
+        out.fail_all(commands, ErrorCode::Network, why);
+        self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
+    }
+}

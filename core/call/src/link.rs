@@ -1,0 +1,45 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Generation, Timestamp};
+
+/// The link axis: does media flow? It knows nothing of whether the person accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Link {
+    /// There is none and none is being made.
+    #[default]
+    Off,
+    /// The last one failed; the next is made then.
+    Waiting { at: Timestamp },
+    /// Being made: offer, answer, ICE, DTLS.
+    Making { generation: Generation, until: Timestamp },
+    /// Sound can flow.
+    Up { generation: Generation },
+    /// Was up; ICE is restarted.
+    Repairing { generation: Generation, until: Timestamp },
+}
+
+impl Link {
+    pub(crate) const fn generation(self) -> Option<Generation> {
+        match self {
+            Self::Off | Self::Waiting { .. } => None,
+            Self::Making { generation, .. }
+            | Self::Up { generation }
+            | Self::Repairing { generation, .. } => Some(generation),
+        }
+    }
+
+    pub(crate) const fn is_up(self) -> bool {
+        match self {
+            Self::Up { .. } => true,
+            Self::Off | Self::Waiting { .. } | Self::Making { .. } | Self::Repairing { .. } => false,
+        }
+    }
+
+    pub(crate) const fn deadline(self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting { at } => Some(at),
+            Self::Making { until, .. } | Self::Repairing { until, .. } => Some(until),
+            Self::Off | Self::Up { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Requests on their way: kept until answered, sent again after a resumed reconnect.
+
+use jmrtc_protocol::{ChannelId, ClientMessage, Request, RequestId};
+use serde::{Deserialize, Serialize};
+
+use crate::out::Out;
+use crate::{CommandId, Generation, SocketAction, Timestamp};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Outbox {
+    /// The last id given within this sign-in.
+    last: RequestId,
+    entries: Vec<Entry>,
+}
+
+/// One request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) request: Request,
+    pub(crate) owner: Owner,
+    /// When the app is told that it got no answer.
+    pub(crate) expires: Option<Timestamp>,
+    /// Not sent before: the server had too much of us.
+    after: Option<Timestamp>,
+    /// Given when it is first sent.
+    pub(crate) id: Option<RequestId>,
+    /// On this connection.
+    sent: bool,
+    /// On an earlier connection too: the answer may be older than events seen since.
+    pub(crate) repeated: bool,
+}
+
+/// Whom the answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owner {
+    /// The machine itself.
+    Nobody,
+    /// A method call.
+    Command(CommandId),
+    /// A `login` that renews the token of the user who is signed in.
+    Login(CommandId),
+    /// A `startCallUsers` or `inviteUsers`; `oneself` was among the names and has been dropped.
+    Naming { command: CommandId, oneself: bool },
+}
+
+impl Owner {
+    pub(crate) const fn command(self) -> Option<CommandId> {
+        match self {
+            Self::Nobody => None,
+            Self::Command(id) | Self::Login(id) | Self::Naming { command: id, .. } => Some(id),
+        }
+    }
+}
+
+impl Entry {
+    const fn new(request: Request, owner: Owner, expires: Option<Timestamp>) -> Self {
+        Self { request, owner, expires, after: None, id: None, sent: false, repeated: false }
+    }
+
+    pub(crate) const fn is_start(&self) -> bool {
+        match self.request {
+            Request::Start { .. } => true,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Accept { .. }
+            | Request::Refuse { .. }
+            | Request::Leave { .. }
+            | Request::Invite { .. }
+            | Request::Link { .. } => false,
+        }
+    }
+
+    /// The call that it is about.
+    pub(crate) const fn channel(&self) -> Option<&ChannelId> {
+        match &self.request {
+            Request::Accept { channel_id }
+            | Request::Refuse { channel_id }
+            | Request::Leave { channel_id, .. }
+            | Request::Invite { channel_id, .. }
+            | Request::Link { channel_id, .. } => Some(channel_id),
+            Request::UpdateToken { .. } | Request::Logout | Request::Start { .. } => None,
+        }
+    }
+
+    /// A no or a goodbye: it must reach the server even when the call is over here.
+    pub(crate) const fn is_goodbye(&self) -> bool {
+        match self.request {
+            Request::Refuse { .. } | Request::Leave { .. } => true,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Accept { .. }
+            | Request::Invite { .. }
+            | Request::Link { .. } => false,
+        }
+    }
+
+    pub(crate) const fn is_link(&self) -> bool {
+        match self.request {
+            Request::Link { .. } => true,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Accept { .. }
+            | Request::Refuse { .. }
+            | Request::Leave { .. }
+            | Request::Invite { .. } => false,
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, request: Request, owner: Owner, expires: Option<Timestamp>) {
+        self.entries.push(Entry::new(request, owner, expires));
+    }
+
+    /// Before everything that waits: the goodbye to a call that must not stand in a later start's way.
+    pub(crate) fn push_first(&mut self, request: Request) {
+        self.entries.insert(0, Entry::new(request, Owner::Nobody, None));
+    }
+
+    /// Sends what has not been sent on this connection. A start waits until an earlier one is answered:
+    /// whatever came of that has to be left first.
+    pub(crate) fn flush(&mut self, now: Timestamp, generation: Generation, out: &mut Out) {
+        let mut starts = 0;
+        for entry in &mut self.entries {
+            if entry.is_start() {
+                starts += 1;
+                if starts > 1 {
+                    continue;
+                }
+            }
+            if entry.sent || entry.after.is_some_and(|at| at > now) {
+                continue;
+            }
+            let id = *entry.id.get_or_insert_with(|| {
+                self.last += 1;
+                self.last
+            });
+            entry.sent = true;
+            entry.after = None;
+            let message = ClientMessage::Request { id, request: entry.request.clone() };
+            out.socket(SocketAction::Send { generation, message });
+        }
+    }
+
+    /// The connection is lost: whatever is unanswered goes out again on the next.
+    pub(crate) fn lost(&mut self) {
+        for entry in &mut self.entries {
+            entry.repeated |= entry.sent;
+            entry.sent = false;
+        }
+    }
+
+    /// The sign-in is new: ids start again.
+    pub(crate) fn renumber(&mut self) {
+        self.last = 0;
+        for entry in &mut self.entries {
+            entry.id = None;
+            entry.sent = false;
+            entry.repeated = false;
+        }
+    }
+
+    /// The request that an answer is for.
+    pub(crate) fn answered(&mut self, id: RequestId) -> Option<Entry> {
+        let at = self.entries.iter().position(|e| e.sent && e.id == Some(id))?;
+        Some(self.entries.remove(at))
+    }
+
+    /// Takes out what `which` says, in order.
+    pub(crate) fn take(&mut self, which: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let (taken, kept) = std::mem::take(&mut self.entries).into_iter().partition(which);
+        self.entries = kept;
+        taken
+    }
+
+    /// Takes out what is due at `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Entry> {
+        self.take(|e| e.expires.is_some_and(|at| at <= now))
+    }
+
+    /// Asks again at `after` what the server would not hear.
+    pub(crate) fn retry(&mut self, request: Request, after: Timestamp) {
+        self.entries.insert(0, Entry { after: Some(after), ..Entry::new(request, Owner::Nobody, None) });
+    }
+
+    /// Puts back a request whose owner has been answered, so that its answer still finds it.
+    pub(crate) fn disown(&mut self, mut entry: Entry, expires: Option<Timestamp>) {
+        entry.owner = Owner::Nobody;
+        entry.expires = expires;
+        self.entries.insert(0, entry);
+    }
+
+    /// The `startCallUsers` under way.
+    pub(crate) fn starting(&self) -> bool {
+        self.entries.iter().any(|e| e.is_start() && e.owner != Owner::Nobody)
+    }
+
+    /// Whether a start is unanswered, wanted or not: invitations are held back until then.
+    pub(crate) fn holds(&self) -> bool {
+        self.entries.iter().any(Entry::is_start)
+    }
+
+    /// Whether the server is still to be told that we don't want `channel`.
+    pub(crate) fn leaves(&self, channel: &ChannelId) -> bool {
+        self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.entries.iter().flat_map(|e| e.expires.into_iter().chain(e.after)).min()
+    }
+
+    /// The sign-in is over.
+    pub(crate) fn clear(&mut self) -> Vec<Entry> {
+        self.last = 0;
+        std::mem::take(&mut self.entries)
+    }
+}

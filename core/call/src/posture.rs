@@ -1,0 +1,27 @@
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Accept, Call};
+use crate::engine::Engine;
+
+/// What the audio devices may do. This is where consent lives: nothing but the state decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Posture {
+    pub(crate) capture: bool,
+    pub(crate) send: bool,
+    pub(crate) play: bool,
+}
+
+impl Posture {
+    /// The microphone opens when the person has accepted or dialled; sound passes when the server has made
+    /// us a member and somebody else is one too. The link axis has no say: where it is down nothing flows.
+    pub(crate) fn of(engine: &Engine, call: Option<&Call>, muted: bool) -> Self {
+        let Some(call) = call.filter(|_| engine.is_ready()) else { return Self::default() };
+        let (consent, member) = match call.accept {
+            Accept::Ringing(_) | Accept::Leaving(_) => (false, false),
+            Accept::Accepting(_) | Accept::Dialled { .. } => (true, false),
+            Accept::Joined => (true, true),
+        };
+        let talking = member && call.session.joined_members.len() >= 2;
+        Self { capture: consent, send: talking && !muted, play: talking }
+    }
+}
