@@ -1,0 +1,137 @@
+import type { DisconnectPayload, State } from '../../www/src/types.js'
+import { byId, drawAvatar, icon, setText } from './dom.js'
+import { act } from './notice.js'
+import { duration, endWords, othersIn } from './words.js'
+
+/** How long the end of a call stays to be read. */
+const END_SHOWN_MS = 8000
+
+const panel = byId('call')
+const who = byId('call-who')
+const time = byId('call-time')
+const mute = byId<HTMLButtonElement>('mute')
+
+let startTime = 0
+let levels: ReturnType<typeof setInterval> | undefined
+let clock: ReturnType<typeof setInterval> | undefined
+let ended: ReturnType<typeof setTimeout> | undefined
+let leaving = false
+
+/** Wires the buttons; `changed` draws the state again. */
+export function startCall(changed: () => void): void {
+  byId('hangup').onclick = () => {
+    leaving = true
+    void act('hangup', () => JMRTC.hangup())
+  }
+  mute.onclick = () => {
+    const muted = mute.getAttribute('aria-pressed') !== 'true'
+    void act('setIsMuted', () => JMRTC.setIsMuted({ muted })).then(changed)
+  }
+}
+
+/** Draws the call there is. */
+export function showCall(state: State, me: string): void {
+  const { session, call } = state
+  const running = session !== null && call !== 'idle' && call !== 'incoming'
+  const talking = call === 'connected' || call === 'reconnecting'
+  if (running) {
+    clearTimeout(ended)
+    const others = othersIn(session, me)
+    panel.className = `card call${call === 'connected' ? ' live' : ''}${call === 'reconnecting' ? ' trouble' : ''}`
+    drawAvatar(byId('call-avatar'), others)
+    byId('call-avatar').classList.toggle('ringing', call === 'outgoing')
+    setText(who, others)
+    setText(byId('level-out-label'), others)
+    setText(byId('call-state'), stateWords(call))
+    startTime = session.startTime
+  } else if (!panel.classList.contains('ended')) {
+    showIdle()
+  }
+  byId('call-buttons').hidden = !running
+  byId('call-levels').hidden = !talking
+  time.hidden = !talking
+  drawMute(state.muted)
+  follow(talking)
+}
+
+/** Says why the call is over, for a while. */
+export function showEnd(end: DisconnectPayload, me: string): void {
+  const others = othersIn(end.session, me)
+  const lasted = end.session.startTime > 0 ? ` ${duration(Date.now() - end.session.startTime)}` : ''
+  const focused = panel.contains(document.activeElement)
+  panel.className = 'card call ended'
+  drawAvatar(byId('call-avatar'), others)
+  byId('call-avatar').classList.remove('ringing')
+  setText(who, others)
+  setText(byId('call-state'), endWords(end, others, leaving) + lasted)
+  leaving = false
+  if (focused) who.focus()
+  clearTimeout(ended)
+  ended = setTimeout(showIdle, END_SHOWN_MS)
+}
+
+/** The local user refuses or leaves: the end will say so. */
+export function iAmLeaving(): void {
+  leaving = true
+}
+
+/** Moves the focus to the call. */
+export function focusCall(): void {
+  who.focus()
+}
+
+function showIdle(): void {
+  if (panel.contains(document.activeElement)) byId('people').querySelector('button')?.focus()
+  panel.className = 'card call idle'
+  byId('call-avatar').classList.remove('ringing')
+  byId('call-avatar').replaceChildren(icon('phone'))
+  setText(who, 'No call')
+  setText(byId('call-state'), 'Call someone from the list, or wait to be called.')
+}
+
+function stateWords(call: State['call']): string {
+  switch (call) {
+    case 'outgoing': return 'Ringing…'
+    case 'connecting': return 'Connecting…'
+    case 'connected': return 'Connected'
+    case 'reconnecting': return 'Connection lost. Trying to come back…'
+    case 'incoming':
+    case 'idle':
+      return ''
+  }
+}
+
+function drawMute(muted: boolean): void {
+  mute.setAttribute('aria-pressed', String(muted))
+  mute.querySelector('use')?.setAttribute('href', muted ? '#i-mic-off' : '#i-mic')
+  const caption = mute.querySelector<HTMLElement>('.caption')
+  // The pressed state tells a screen reader; the word must not change with it.
+  if (caption !== null) setText(caption, 'Mute')
+  byId('call-state').dataset['muted'] = String(muted)
+}
+
+/** Keeps clock and levels going while there is something to hear. */
+function follow(talking: boolean): void {
+  if (!talking) {
+    clearInterval(levels)
+    clearInterval(clock)
+    levels = clock = undefined
+    return
+  }
+  const tick = (): void => setText(time, duration(Date.now() - startTime))
+  tick()
+  clock ??= setInterval(tick, 1000)
+  levels ??= setInterval(() => void drawLevels(), 100)
+}
+
+async function drawLevels(): Promise<void> {
+  if (document.hidden) return
+  const { levelIn, levelOut } = await JMRTC.getStats()
+  byId<HTMLMeterElement>('level-in').value = loudness(levelIn)
+  byId<HTMLMeterElement>('level-out').value = loudness(levelOut)
+}
+
+/** A level as the ear takes it: decibels, 0 for -60 and 1 for full scale. */
+function loudness(level: number): number {
+  return level <= 0 ? 0 : Math.min(1, Math.max(0, 1 + (20 * Math.log10(level)) / 60))
+}

@@ -1,0 +1,121 @@
+import { why } from '../failure.js'
+import type { MediaAction, MediaEvent } from '../generated/machine.js'
+import { linkStats, NO_STATS } from './stats.js'
+import type { CallStats } from '../types.js'
+
+/** What the sound of a call goes through. */
+export interface Line {
+  /** Sends the microphone; sends nothing while its track is null. */
+  sender: RTCRtpSender
+  /** What is received, one track a slot. */
+  tracks: MediaStreamTrack[]
+}
+
+/** What the media link tells. */
+export interface PeerSink {
+  /** For the machine. */
+  event(generation: number, event: MediaEvent): void
+  /** The line to send and play through has changed; undefined when there is none. */
+  line(line: Line | undefined): void
+}
+
+/** The media link: one peer connection to the server; at most one, a new one replaces it. */
+export class Peer {
+  #pc: RTCPeerConnection | undefined
+  #generation = 0
+
+  constructor(private readonly sink: PeerSink) {}
+
+  do(action: MediaAction): void {
+    if (action.action === 'open') {
+      this.#close()
+      this.#generation = action.generation
+      this.#attempt(() => this.#open(action.slots, action.iceServers ?? []))
+      return
+    }
+    if (action.generation !== this.#generation || this.#pc === undefined) return
+    switch (action.action) {
+      case 'answer':
+        this.#attempt((pc) => this.#answer(pc, action.sdp))
+        break
+      case 'restart':
+        this.#attempt((pc) => {
+          pc.restartIce()
+          return this.#offer(pc)
+        })
+        break
+      case 'close':
+        this.#close()
+        break
+    }
+  }
+
+  async stats(): Promise<CallStats> {
+    return this.#pc === undefined ? NO_STATS : linkStats(await this.#pc.getStats())
+  }
+
+  async #open(slots: number, iceServers: RTCIceServer[]): Promise<void> {
+    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' })
+    this.#pc = pc
+    pc.onconnectionstatechange = () => this.#tell(pc)
+    // Without a track nothing is sent: the microphone is closed until the call is accepted.
+    const { sender } = pc.addTransceiver('audio', { direction: 'sendonly' })
+    const tracks = Array.from({ length: slots }, () => pc.addTransceiver('audio', { direction: 'recvonly' }).receiver.track)
+    this.sink.line({ sender, tracks })
+    await this.#offer(pc)
+  }
+
+  async #offer(pc: RTCPeerConnection): Promise<void> {
+    // The server sees our addresses by our checks: the offer need not wait for candidates.
+    const offer = await pc.createOffer()
+    await pc.setLocalDescription(offer)
+    this.#event(pc, { event: 'offer', sdp: offer.sdp ?? '' })
+  }
+
+  async #answer(pc: RTCPeerConnection, sdp: string): Promise<void> {
+    if (pc.signalingState !== 'have-local-offer') return
+    await pc.setRemoteDescription({ type: 'answer', sdp })
+    // A restart on a link that still works changes no state: say that it is up all the same.
+    if (pc.connectionState === 'connected') this.#tell(pc)
+  }
+
+  #tell(pc: RTCPeerConnection): void {
+    switch (pc.connectionState) {
+      case 'connected':
+        this.#event(pc, { event: 'connected' })
+        break
+      case 'disconnected':
+        this.#event(pc, { event: 'disconnected' })
+        break
+      case 'failed':
+        this.#event(pc, { event: 'failed', why: `ICE is ${pc.iceConnectionState}` })
+        break
+      case 'new':
+      case 'connecting':
+      case 'closed':
+        break
+    }
+  }
+
+  #event(pc: RTCPeerConnection, event: MediaEvent): void {
+    if (pc === this.#pc) this.sink.event(this.#generation, event)
+  }
+
+  /** Does a step of the current link; where it throws, the link has failed. */
+  #attempt(step: (pc: RTCPeerConnection) => Promise<void>): void {
+    const generation = this.#generation
+    void (async () => step(this.#pc as RTCPeerConnection))().catch((thrown: unknown) => {
+      // A link that was closed meanwhile has nothing to tell.
+      if (generation === this.#generation) this.sink.event(generation, { event: 'failed', why: why(thrown) })
+    })
+  }
+
+  #close(): void {
+    this.#generation = 0
+    if (this.#pc === undefined) return
+    this.sink.line(undefined)
+    this.#pc.onconnectionstatechange = null
+    this.#pc.close()
+    this.#pc = undefined
+  }
+}
