@@ -1,0 +1,287 @@
+//! Every request at every wrong moment: the right answer, and nothing changed.
+
+use std::collections::BTreeSet;
+
+use jmrtc_protocol::{ChannelId, LeaveReason, Request, Username};
+use jmrtc_rooms::{ConnId, Input, Timestamp};
+
+use crate::world::{World, config, name};
+
+/// What a client may ask about the call `w.channel(client)`.
+fn request(method: &str, channel_id: ChannelId, users: &[&str]) -> Request {
+    let usernames: Vec<Username> = users.iter().map(|u| name(u)).collect();
+    match method {
+        "start" => Request::Start { usernames },
+        "accept" => Request::Accept { channel_id },
+        "refuse" => Request::Refuse { channel_id },
+        "leave" => Request::Leave { channel_id, reason: LeaveReason::Hangup },
+        "lose" => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
+        "invite" => Request::Invite { channel_id, usernames },
+        "link" => Request::Link { channel_id, generation: 1, offer: "offer".into() },
+        other => panic!("{other}"),
+    }
+}
+
+/// A world at the given moment of a call of alice with bob; who asks is `asker`.
+fn at(moment: &str) -> (World, &'static str) {
+    let mut w = World::new(&["alice", "bob", "bob/tablet", "carol"]);
+    let asker = match moment {
+        "no call" => {
+            w.clients.get_mut("alice").unwrap().channel = Some(ChannelId("made up".into()));
+            "alice"
+        }
+        "ended" => {
+            w.start("alice", &["bob"]);
+            w.refuse("bob");
+            "bob"
+        }
+        "calling" => {
+            w.start("alice", &["bob"]);
+            "alice"
+        }
+        "rung" => {
+            w.start("alice", &["bob"]);
+            "bob"
+        }
+        "joined" => {
+            w.start("alice", &["bob"]);
+            w.accept("bob");
+            "bob"
+        }
+        "joined elsewhere" => {
+            w.start("alice", &["bob"]);
+            w.accept("bob/tablet");
+            "bob"
+        }
+        "stranger" => {
+            w.start("alice", &["bob"]);
+            w.accept("bob");
+            w.clients.get_mut("carol").unwrap().channel = w.clients["alice"].channel.clone();
+            "carol"
+        }
+        other => panic!("{other}"),
+    };
+    w.forget();
+    (w, asker)
+}
+
+#[test]
+fn method_by_wrong_moment() {
+    let rows = [
+        ("no call", "accept", "! CALL_ENDED"),
+        ("no call", "refuse", "! CALL_ENDED"),
+        ("no call", "leave", "leave"),
+        ("no call", "lose", "leave"),
+        ("no call", "invite", "! CALL_ENDED"),
+        ("no call", "link", "! CALL_ENDED"),
+        ("ended", "accept", "! CALL_ENDED"),
+        ("ended", "refuse", "! CALL_ENDED"),
+        ("ended", "leave", "leave"),
+        ("ended", "invite", "! CALL_ENDED"),
+        ("ended", "link", "! CALL_ENDED"),
+        ("calling", "start", "! ALREADY_IN_CALL"),
+        ("calling", "accept", "! INVALID_STATE"),
+        ("calling", "refuse", "! INVALID_STATE"),
+        ("calling", "invite", "! INVALID_STATE"),
+        ("rung", "invite", "! INVALID_STATE"),
+        ("rung", "lose", "leave"),
+        ("joined", "start", "! ALREADY_IN_CALL"),
+        ("joined", "accept", "! INVALID_STATE"),
+        ("joined", "refuse", "! INVALID_STATE"),
+        ("joined elsewhere", "start", "! ALREADY_IN_CALL"),
+        ("joined elsewhere", "accept", "! CALL_ENDED"),
+        ("joined elsewhere", "refuse", "! CALL_ENDED"),
+        ("joined elsewhere", "leave", "leave"),
+        ("joined elsewhere", "lose", "leave"),
+        ("joined elsewhere", "invite", "! CALL_ENDED"),
+        ("joined elsewhere", "link", "! CALL_ENDED"),
+        ("stranger", "accept", "! CALL_ENDED"),
+        ("stranger", "refuse", "! CALL_ENDED"),
+        ("stranger", "leave", "leave"),
+        ("stranger", "lose", "leave"),
+        ("stranger", "invite", "! CALL_ENDED"),
+        ("stranger", "link", "! CALL_ENDED"),
+    ];
+    for (moment, method, answer) in rows {
+        let (w, asker) = at(moment);
+        let channel = w.channel(asker);
+        let request = request(method, channel, &["dave"]);
+        expect_nothing_changed(w, asker, &request, answer, &format!("{method} when {moment}"));
+    }
+}
+
+#[test]
+fn bad_arguments() {
+    let many = ["bob", "carol", "dave", "erin", "frank", "nobody"];
+    for (moment, method, users, answer) in [
+        ("no call", "start", &[][..], "! INVALID_PARAMETER"),
+        ("no call", "start", &["alice"], "! INVALID_PARAMETER"),
+        ("no call", "start", &["alice", "alice"], "! INVALID_PARAMETER"),
+        ("no call", "start", &["nobody"], "! USER_UNAVAILABLE"),
+        ("no call", "start", &["nobody", "alice"], "! USER_UNAVAILABLE"),
+        ("no call", "start", &many, "! LIMIT_EXCEEDED"),
+        ("rung", "start", &[], "! INVALID_PARAMETER"),
+        ("rung", "start", &["nobody"], "! USER_UNAVAILABLE"),
+        ("rung", "start", &["carol", "dave", "erin", "frank", "nobody", "echo"], "! LIMIT_EXCEEDED"),
+        ("joined", "invite", &[], "! INVALID_PARAMETER"),
+        ("joined", "invite", &["bob"], "! INVALID_PARAMETER"),
+        ("joined", "invite", &["alice"], "! USER_UNAVAILABLE"),
+        ("joined", "invite", &["nobody"], "! USER_UNAVAILABLE"),
+        ("joined", "invite", &["carol", "dave", "erin", "frank", "nobody"], "! LIMIT_EXCEEDED"),
+    ] {
+        let (w, asker) = at(moment);
+        let channel = w.channel(asker);
+        let request = request(method, channel, users);
+        expect_nothing_changed(w, asker, &request, answer, &format!("{method} {users:?} when {moment}"));
+    }
+    for (generation, offer, answer) in [
+        (0, "offer".into(), "! INVALID_PARAMETER"),
+        (1, String::new(), "! INVALID_PARAMETER"),
+        (1, "x".repeat(48 * 1024 + 1), "! LIMIT_EXCEEDED"),
+    ] {
+        let (w, asker) = at("rung");
+        let channel_id = w.channel(asker);
+        let request = Request::Link { channel_id, generation, offer };
+        expect_nothing_changed(w, asker, &request, answer, "a bad link");
+    }
+}
+
+/// The answer, also when it is asked for again, and beside it nothing: no message to anybody, nothing to the
+/// media relay, and the state (all of it, but for the kept answer) is as before.
+fn expect_nothing_changed(mut w: World, asker: &str, request: &Request, answer: &str, what: &str) {
+    let before = w.fingerprint();
+    let id = w.ask(asker, request.clone());
+    w.ask_again(asker, id, request.clone());
+    assert_eq!(w.got(asker), [answer, answer], "{what}");
+    for (client, c) in &w.clients {
+        assert_eq!(c.got, [""; 0], "{what}: {client}");
+    }
+    assert!(w.media.is_empty() && w.pushes.is_empty() && w.records.is_empty(), "{what}");
+    assert_eq!(w.fingerprint(), before, "{what}");
+}
+
+#[test]
+fn a_full_call() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.start("alice", &["bob", "carol", "dave", "erin", "frank"]);
+    w.accept("bob");
+    w.forget();
+    w.invite("bob", &["nobody"]);
+    w.expect("bob", &["! LIMIT_EXCEEDED"]);
+    w.invite("bob", &["carol"]);
+    w.expect("bob", &["! USER_UNAVAILABLE"]);
+    w.wait(60_000);
+    w.forget();
+    w.invite("bob", &["carol"]);
+    w.expect("bob", &["invite carol S(i: carol; j: alice bob)+"]);
+}
+
+#[test]
+fn before_hello() {
+    let mut w = World::empty();
+    let conn = ConnId(99);
+    let input = Input::Request { conn, id: 1, request: Request::Logout, known: vec![] };
+    let out = w.rooms.handle(Timestamp(1), input);
+    assert!(format!("{out:?}").contains("NOT_LOGGED_IN"), "{out:?}");
+    assert_eq!(w.rooms.handle(Timestamp(1), Input::Ping { conn, ack: 0 }), []);
+    assert_eq!(w.rooms.handle(Timestamp(1), Input::Disconnected { conn }), []);
+    assert!(w.rooms.is_idle());
+}
+
+#[test]
+fn a_request_that_comes_twice_is_done_once() {
+    let mut w = World::new(&["alice", "bob", "carol"]);
+    let start = Request::Start { usernames: vec![name("bob"), name("carol")] };
+    let id = w.ask("alice", start.clone());
+    w.ask_again("alice", id, start.clone());
+    let reply = "start S(i: bob carol; j: alice)";
+    w.expect("alice", &[reply, reply]);
+    w.expect("bob", &["Invited S(i: bob carol; j: alice) 60000"]);
+    // Much later and on another connection still the same.
+    w.drop("alice");
+    w.refuse("bob");
+    w.come_back("alice");
+    w.ask_again("alice", id, start);
+    w.expect(
+        "alice",
+        &["welcome resumed S(i: carol; j: alice)", "Left bob refuse S(i: carol; j: alice)", reply],
+    );
+}
+
+#[test]
+fn a_reply_that_got_lost_is_given_again() {
+    let mut w = World::in_call("alice", "bob", &[]);
+    let channel_id = w.channel("alice");
+    let seen = w.clients["alice"].seen;
+    let leave = Request::Leave { channel_id, reason: LeaveReason::Hangup };
+    let id = w.ask("alice", leave.clone());
+    w.drop("alice");
+    w.got("alice");
+    w.come_back_from("alice", seen);
+    w.ask_again("alice", id, leave);
+    w.expect("alice", &["welcome resumed", "Ended hangup S(i: -; j: bob)+", "leave"]);
+}
+
+#[test]
+fn old_request_ids_are_refused() {
+    let mut w = World::new(&["alice"]);
+    for _ in 0..70 {
+        w.start("alice", &["nobody"]);
+    }
+    w.forget();
+    let start = Request::Start { usernames: vec![name("bob")] };
+    w.ask_again("alice", 3, start.clone());
+    w.ask_again("alice", 0, start.clone());
+    w.ask_again("alice", 69, start);
+    w.expect("alice", &["! INVALID_PARAMETER", "! INVALID_PARAMETER", "! USER_UNAVAILABLE"]);
+    w.expect_quiet();
+}
+
+#[test]
+fn update_token_and_logout() {
+    let mut w = World::in_call("alice", "bob", &["alice/tablet", "carol"]);
+    w.ask("alice", Request::UpdateToken { token: "checked before".into() });
+    w.expect("alice", &["updateToken"]);
+    w.ask("alice", Request::Logout);
+    w.expect("alice", &["logout", "Ended hangup S(i: -; j: bob)+", "closed"]);
+    w.expect("bob", &["Left alice hangup S(i: -; j: bob)+", "Ended hangup S(i: -; j: bob)+"]);
+    assert_eq!(w.rooms.online(), BTreeSet::from(["alice", "bob", "carol", "echo"].map(name)));
+    w.ask("alice/tablet", Request::Logout);
+    assert_eq!(w.rooms.online(), BTreeSet::from(["bob", "carol", "echo"].map(name)));
+    w.ask("bob", Request::Logout);
+    w.ask("carol", Request::Logout);
+    assert!(w.rooms.is_idle());
+}
+
+#[test]
+fn logout_while_rung() {
+    let mut w = World::new(&["alice", "bob", "bob/tablet"]);
+    w.start("alice", &["bob"]);
+    w.forget();
+    w.ask("bob", Request::Logout);
+    w.expect("bob", &["logout", "closed"]);
+    w.expect("alice", &[]);
+    w.expect("bob/tablet", &[]);
+    w.ask("bob/tablet", Request::Logout);
+    w.expect("bob/tablet", &["logout", "Ended refuse S(i: -; j: alice)", "closed"]);
+    w.expect("alice", &["Left bob refuse S(i: -; j: alice)", "Ended refuse S(i: -; j: alice)"]);
+    w.expect_quiet();
+}
+
+#[test]
+fn the_same_inputs_give_the_same_outputs() {
+    let run = || {
+        let mut w = World::new(&["alice", "bob"]);
+        w.start("alice", &["bob"]);
+        (w.clients["alice"].secret.clone(), w.clients["bob"].secret.clone(), w.channel("alice"))
+    };
+    let (alice, bob, ChannelId(channel)) = run();
+    assert_eq!((alice.clone(), bob.clone(), ChannelId(channel.clone())), run());
+    assert!(alice != bob && bob != channel && [alice, bob, channel].iter().all(|s| s.len() == 32));
+    let mut other = config();
+    other.max_members = 2;
+    let mut w = World::with(other);
+    w.sign_in("alice");
+    w.start("alice", &["bob", "carol"]);
+    w.expect("alice", &["welcome", "! LIMIT_EXCEEDED"]);
+}
