@@ -3,10 +3,14 @@
 //! The first line is a [`Header`]; every other line is a [`Step`]. The driver writes a line per
 //! [`crate::Client::handle`]; [`replay`] makes a machine from the header, gives it the same inputs and
 //! compares what it does with what is written.
+//!
+//! A transcript goes into bug reports, so tokens' signatures, resume secrets and TURN credentials are not
+//! written. The machine never looks into them: it does the same without.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Client, Config, Input, Output, Timestamp};
 
@@ -73,7 +77,39 @@ pub fn header(config: &Config) -> String {
 
 /// One step's line, without a line end.
 pub fn step(now: Timestamp, input: &Input, outputs: &[Output]) -> String {
-    jmrtc_protocol::encode(&Step { now, input: input.clone(), outputs: outputs.to_vec() })
+    let step = Step { now, input: input.clone(), outputs: outputs.to_vec() };
+    jmrtc_protocol::encode(&without_secrets(&step))
+}
+
+fn without_secrets(what: &impl Serialize) -> Value {
+    // As in `encode`: nothing here can fail to serialise.
+    let mut value = serde_json::to_value(what).unwrap_or_default();
+    black_out(&mut value);
+    value
+}
+
+fn black_out(value: &mut Value) {
+    const REDACTED: &str = "redacted";
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(items) => items.iter_mut().for_each(black_out),
+        Value::Object(fields) => {
+            for (key, value) in fields.iter_mut() {
+                match (key.as_str(), &mut *value) {
+                    // The claims stay: whom a token is for decides what `login` does.
+                    ("token", Value::String(token)) if !token.is_empty() => {
+                        let claims = token.rsplit_once('.').filter(|(claims, _)| claims.contains('.'));
+                        *token = claims.map_or_else(
+                            || REDACTED.to_owned(),
+                            |(claims, _)| format!("{claims}.{REDACTED}"),
+                        );
+                    }
+                    ("secret" | "credential", Value::String(secret)) => REDACTED.clone_into(secret),
+                    (_, value) => black_out(value),
+                }
+            }
+        }
+    }
 }
 
 /// Where a replay went another way than what is written.
@@ -119,7 +155,9 @@ pub fn replay<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> Result<usize
 }
 
 fn first_difference(written: &[Output], made: &[Output]) -> Option<String> {
-    let show = |o: Option<&Output>| o.map_or_else(|| "nothing".to_owned(), jmrtc_protocol::encode);
+    let secretless = |outputs: &[Output]| outputs.iter().map(without_secrets).collect::<Vec<_>>();
+    let (written, made) = (secretless(written), secretless(made));
+    let show = |o: Option<&Value>| o.map_or_else(|| "nothing".to_owned(), Value::to_string);
     (0..written.len().max(made.len()))
         .find(|&i| written.get(i) != made.get(i))
         .map(|i| format!("output {i}\n  written: {}\n  made:    {}", show(written.get(i)), show(made.get(i))))

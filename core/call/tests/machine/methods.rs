@@ -1,0 +1,487 @@
+//! Every method in every state: exactly one answer, and the right one.
+
+use jmrtc_call::{PlatformEvent, SocketEvent};
+use jmrtc_protocol::Reply;
+use serde_json::{Value, json};
+
+use crate::rig::*;
+
+const METHODS: [&str; 16] = [
+    "init",
+    "login",
+    "logout",
+    "updateToken",
+    "initEngine",
+    "releaseEngine",
+    "startCallUsers",
+    "accept",
+    "refuse",
+    "hangup",
+    "inviteUsers",
+    "isMuted",
+    "setIsMuted",
+    "isSpeakerphoneEnabled",
+    "setIsSpeakerphoneEnabled",
+    "getState",
+];
+
+fn args(method: &str) -> Value {
+    match method {
+        "login" | "updateToken" => json!({ "token": token("bob") }),
+        "startCallUsers" | "inviteUsers" => json!({ "usernames": ["carol"] }),
+        "setIsMuted" => json!({ "muted": true }),
+        "setIsSpeakerphoneEnabled" => json!({ "speakerphoneEnabled": true }),
+        _ => json!(null),
+    }
+}
+
+/// The states that differ in what is possible.
+fn states() -> Vec<(&'static str, Rig)> {
+    let logging_in = {
+        let mut rig = Rig::new();
+        rig.me = "bob".into();
+        rig.command("login", json!({ "token": token("bob") }));
+        rig
+    };
+    let reconnecting = {
+        let mut rig = Rig::ready("bob");
+        rig.closed();
+        rig
+    };
+    let starting = {
+        let mut rig = Rig::ready("bob");
+        rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+        rig
+    };
+    let outgoing = {
+        let mut rig = Rig::ready("bob");
+        rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+        rig.started(inviter("bob", session("carol", "bob")));
+        rig
+    };
+    let incoming_unready = {
+        let mut rig = Rig::signed_in("bob");
+        rig.event(invited(session("bob", "alice")));
+        rig
+    };
+    let incoming = {
+        let mut rig = Rig::ready("bob");
+        rig.event(invited(session("bob", "alice")));
+        rig
+    };
+    let accepting = {
+        let mut rig = Rig::ready("bob");
+        rig.event(invited(session("bob", "alice")));
+        rig.command("accept", json!(null));
+        rig
+    };
+    let connecting = {
+        let mut rig = Rig::ready("bob");
+        rig.event(invited(session("bob", "alice")));
+        rig.command("accept", json!(null));
+        rig.reply(Reply::Accept { session: session("", "alice bob") });
+        rig
+    };
+    let mut states = vec![
+        ("new", Rig::new()),
+        ("logging in", logging_in),
+        ("signed in", Rig::signed_in("bob")),
+        ("ready", Rig::ready("bob")),
+        ("reconnecting", reconnecting),
+        ("starting", starting),
+        ("outgoing", outgoing),
+        ("incoming, no engine", incoming_unready),
+        ("incoming", incoming),
+        ("accepting", accepting),
+        ("connecting", connecting),
+        ("connected", connected()),
+    ];
+    states.iter_mut().for_each(|(_, rig)| drop(rig.take()));
+    states
+}
+
+/// Bob in a call of Alice's.
+fn connected() -> Rig {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.link();
+    rig.command("accept", json!(null));
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.take();
+    rig
+}
+
+/// What is answered at once; `…` for nothing yet.
+fn at_once(rig: &mut Rig, method: &str) -> String {
+    rig.command(method, args(method));
+    let lines = rig.take();
+    let answer = lines.iter().find_map(|l| l.strip_prefix(&format!("{method} -> ")));
+    answer.unwrap_or("…").to_owned()
+}
+
+#[test]
+fn what_each_method_answers_in_each_state() {
+    const LOGGED_OUT: &str = "NOT_LOGGED_IN";
+    const UNREADY: &str = "NOT_INITIALIZED";
+    const STATE: &str = "INVALID_STATE";
+    const BUSY: &str = "ALREADY_IN_CALL";
+    #[rustfmt::skip]
+    let table = [
+        // state                  start       accept       refuse      invite      muted?   initEngine  updateToken
+        ("new",                 [LOGGED_OUT, LOGGED_OUT,  LOGGED_OUT, LOGGED_OUT, UNREADY, LOGGED_OUT, LOGGED_OUT]),
+        ("logging in",          [LOGGED_OUT, LOGGED_OUT,  LOGGED_OUT, LOGGED_OUT, UNREADY, LOGGED_OUT, LOGGED_OUT]),
+        ("signed in",           [UNREADY,    STATE,       STATE,      STATE,      UNREADY, "…",        "…"]),
+        ("ready",               ["…",        STATE,       STATE,      STATE,      "false", "null",     "…"]),
+        ("reconnecting",        ["…",        STATE,       STATE,      STATE,      "false", "null",     "…"]),
+        ("starting",            [BUSY,       STATE,       STATE,      STATE,      "false", "null",     "…"]),
+        ("outgoing",            [BUSY,       STATE,       STATE,      STATE,      "false", "null",     "…"]),
+        ("incoming, no engine", [UNREADY,    UNREADY,     "…",        STATE,      UNREADY, "…",        "…"]),
+        ("incoming",            [BUSY,       "…",         "…",        STATE,      "false", "null",     "…"]),
+        ("accepting",           [BUSY,       "…",         STATE,      STATE,      "false", "null",     "…"]),
+        ("connecting",          [BUSY,       STATE,       STATE,      STATE,      "false", "null",     "…"]),
+        ("connected",           [BUSY,       STATE,       STATE,      "…",        "false", "null",     "…"]),
+    ];
+    let methods =
+        ["startCallUsers", "accept", "refuse", "inviteUsers", "isMuted", "initEngine", "updateToken"];
+    for (at, method) in methods.into_iter().enumerate() {
+        for ((state, mut rig), (row, expected)) in states().into_iter().zip(table) {
+            assert_eq!(state, row);
+            assert_eq!(at_once(&mut rig, method), expected[at], "{method}, {state}");
+        }
+    }
+    for (state, mut rig) in states() {
+        assert_eq!(at_once(&mut rig, "init"), "{}", "{state}");
+        let getting = at_once(&mut rig, "getState");
+        assert_eq!(getting, serde_json::to_string(&rig.client.state()).unwrap(), "{state}");
+    }
+}
+
+#[test]
+fn hangup_and_release_and_logout_succeed_in_every_state() {
+    for method in ["hangup", "releaseEngine", "logout"] {
+        for (state, mut rig) in states() {
+            rig.command(method, json!(null));
+            rig.wait_in_silence(5_000);
+            let lines = rig.take();
+            let line = format!("{method} -> {{}}");
+            assert!(lines.contains(&line), "{method}, {state}: {lines:?}");
+            let answered = lines.iter().position(|l| l == &line);
+            let ended = lines.iter().position(|l| l.starts_with("CallDisconnect"));
+            assert!(ended.is_none() || answered < ended, "{method}, {state}: {lines:?}");
+            if state != "logging in" || method == "logout" {
+                assert_eq!(rig.unanswered(), [""; 0], "{method}, {state}");
+            }
+        }
+    }
+}
+
+/// Whatever waits is answered, once, when the sign-in ends; also when the server never speaks again.
+#[test]
+fn everything_is_answered_in_the_end() {
+    for (state, _) in states() {
+        for ending in ["silence", "logout", "closed", "replaced"] {
+            for method in METHODS {
+                let (_, mut rig) = states().into_iter().find(|(s, _)| *s == state).unwrap();
+                rig.command(method, args(method));
+                rig.command(method, args(method));
+                match ending {
+                    "logout" => drop(rig.command("logout", json!(null))),
+                    "closed" => rig.closed(),
+                    "replaced" => rig.closing(jmrtc_protocol::Closing::Replaced),
+                    _ => {}
+                }
+                rig.wait_in_silence(100_000);
+                // A person may think about the microphone for ever.
+                rig.platform(PlatformEvent::Microphone { granted: false });
+                assert_eq!(rig.unanswered(), [""; 0], "{state}, {method}, {ending}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_state_redraws_a_reloaded_page() {
+    let mut rig = Rig::new();
+    let state = serde_json::to_value(rig.client.state()).unwrap();
+    assert_eq!(
+        state,
+        json!({"login": "loggedOut", "engine": "off", "session": null, "call": "idle",
+               "muted": false, "speakerphoneEnabled": false})
+    );
+    let word = |rig: &Rig| {
+        let state = serde_json::to_value(rig.client.state()).unwrap();
+        format!("{} {} {}", state["login"], state["engine"], state["call"]).replace('"', "")
+    };
+    rig.me = "bob".into();
+    rig.command("login", json!({ "token": token("bob") }));
+    assert_eq!(word(&rig), "loggingIn off idle");
+    rig.opened();
+    rig.welcome(false, None);
+    rig.command("initEngine", json!(null));
+    assert_eq!(word(&rig), "loggedIn starting idle");
+    rig.platform(PlatformEvent::Microphone { granted: true });
+    rig.input(jmrtc_call::Input::Audio(jmrtc_call::AudioEvent::Ready));
+    assert_eq!(word(&rig), "loggedIn ready idle");
+    rig.event(invited(session("bob", "alice")));
+    assert_eq!(word(&rig), "loggedIn ready incoming");
+    assert_eq!(rig.client.state().session, Some(session("bob", "alice")));
+    rig.command("accept", json!(null));
+    assert_eq!(word(&rig), "loggedIn ready connecting");
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    assert_eq!(word(&rig), "loggedIn ready connecting");
+    rig.link();
+    assert_eq!(word(&rig), "loggedIn ready connected");
+    rig.closed();
+    assert_eq!(word(&rig), "reconnecting ready reconnecting");
+}
+
+#[test]
+fn mute_and_speaker() {
+    let mut rig = connected();
+    rig.command("setIsMuted", json!({ "muted": true }));
+    assert_eq!(rig.take(), ["setIsMuted -> {}", "audio capture+play"]);
+    rig.command("isMuted", json!(null));
+    assert_eq!(rig.take(), ["isMuted -> true"]);
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    assert!(rig.client.state().muted, "survives a reconnect");
+    rig.take();
+    rig.command("setIsMuted", json!({ "muted": false }));
+    assert_eq!(rig.take(), ["setIsMuted -> {}", "audio capture+send+play"]);
+    rig.command("setIsSpeakerphoneEnabled", json!({ "speakerphoneEnabled": true }));
+    assert_eq!(rig.take(), ["platform speaker true", "setIsSpeakerphoneEnabled -> {}"]);
+    rig.command("isSpeakerphoneEnabled", json!(null));
+    assert_eq!(rig.take(), ["isSpeakerphoneEnabled -> true"]);
+}
+
+#[test]
+fn bad_arguments_change_nothing() {
+    for (state, mut rig) in states() {
+        let before = serde_json::to_string(&rig.client).unwrap();
+        for (method, args) in [
+            ("startCallUsers", json!(null)),
+            ("startCallUsers", json!({ "usernames": [] })),
+            ("startCallUsers", json!({ "usernames": ["a", 1] })),
+            ("inviteUsers", json!({ "usernames": "bob" })),
+            ("setIsMuted", json!({})),
+            ("login", json!({})),
+            ("updateToken", json!({ "token": 1 })),
+            ("noSuchMethod", json!({})),
+        ] {
+            rig.command(method, args);
+            assert_eq!(rig.take(), [format!("{method} -> INVALID_PARAMETER")], "{state}");
+        }
+        assert_eq!(serde_json::to_string(&rig.client).unwrap(), before, "{state}");
+    }
+    let mut rig = Rig::ready("bob");
+    rig.command("startCallUsers", json!({ "usernames": ["bob", "bob"] }));
+    assert_eq!(rig.take(), ["startCallUsers -> INVALID_PARAMETER"], "only oneself");
+    let many: Vec<_> = (0..8).map(|n| format!("user{n}")).collect();
+    rig.command("startCallUsers", json!({ "usernames": many }));
+    assert_eq!(rig.take(), ["startCallUsers -> INVALID_PARAMETER"], "eight others are too many for a call of eight");
+    rig.command("startCallUsers", json!({ "usernames": many[1..] }));
+    assert_eq!(rig.take().len(), 1);
+    let mut rig = connected();
+    rig.command("inviteUsers", json!({ "usernames": ["bob"] }));
+    assert_eq!(rig.take(), ["inviteUsers -> INVALID_PARAMETER"]);
+}
+
+#[test]
+fn the_engine() {
+    let mut rig = Rig::signed_in("bob");
+    rig.command("initEngine", json!(null));
+    rig.command("initEngine", json!(null));
+    assert_eq!(rig.take(), ["platform microphone?"]);
+    rig.platform(PlatformEvent::Microphone { granted: false });
+    assert_eq!(rig.take(), ["initEngine -> PERMISSION_DENIED", "initEngine -> PERMISSION_DENIED"]);
+    rig.command("initEngine", json!(null));
+    assert_eq!(rig.take(), ["platform microphone?"], "asked again");
+    rig.platform(PlatformEvent::Microphone { granted: true });
+    assert_eq!(rig.take(), ["audio prepare"]);
+    rig.command("initEngine", json!(null));
+    rig.audio_failed();
+    assert_eq!(rig.take(), ["initEngine -> ENGINE_FAILED", "initEngine -> ENGINE_FAILED", "audio release"]);
+    rig.command("initEngine", json!(null));
+    rig.platform(PlatformEvent::Microphone { granted: true });
+    rig.take();
+    rig.wait(20_000);
+    assert_eq!(rig.take(), ["initEngine -> ENGINE_FAILED", "audio release"], "devices that never answer");
+    rig.engine();
+    assert_eq!(rig.take(), ["platform microphone?", "audio prepare", "initEngine -> null"]);
+    rig.command("initEngine", json!(null));
+    assert_eq!(rig.take(), ["initEngine -> null"]);
+    rig.command("setIsMuted", json!({ "muted": true }));
+    rig.command("releaseEngine", json!(null));
+    assert_eq!(rig.take(), ["setIsMuted -> {}", "audio release", "releaseEngine -> {}"]);
+    rig.command("isMuted", json!(null));
+    assert_eq!(rig.take(), ["isMuted -> NOT_INITIALIZED"]);
+    rig.engine();
+    rig.command("isMuted", json!(null));
+    assert_eq!(rig.take().last().unwrap(), "isMuted -> false");
+}
+
+#[test]
+fn release_engine_hangs_up() {
+    let mut rig = connected();
+    rig.command("releaseEngine", json!(null));
+    assert_eq!(rig.take(), ["audio off", "audio release", "> leave c1", "media close"]);
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("", "alice"), jmrtc_protocol::Reason::Hangup, None));
+    assert_eq!(
+        rig.take(),
+        ["releaseEngine -> {}", "CallDisconnect hangup S(i: -; j: alice)", "platform ended"]
+    );
+    // What rings has not been picked up.
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.take();
+    rig.command("releaseEngine", json!(null));
+    assert_eq!(rig.take(), ["audio release", "releaseEngine -> {}", "media close"]);
+    rig.engine();
+    assert_eq!(rig.take().last().unwrap(), "media open 4");
+}
+
+#[test]
+fn an_audio_device_that_breaks_ends_the_call() {
+    let mut rig = connected();
+    rig.audio_failed();
+    assert_eq!(
+        rig.take(),
+        [
+            "audio off",
+            "audio release",
+            "CallError ENGINE_FAILED",
+            "CallDisconnect networkError S(i: -; j: alice)",
+            "media close",
+            "platform ended",
+            "> leave c1 networkError",
+        ]
+    );
+    let mut rig = Rig::ready("bob");
+    rig.audio_failed();
+    assert_eq!(rig.take(), ["audio release", "CallError ENGINE_FAILED"]);
+}
+
+#[test]
+fn logging_in() {
+    let mut rig = Rig::new();
+    rig.me = "bob".into();
+    let login = json!({ "token": token("bob"), "serverUrl": "https://other" });
+    rig.command("login", login.clone());
+    assert_eq!(rig.take(), ["socket open wss://other/v1/ws"]);
+    rig.closed();
+    assert_eq!(rig.take(), ["login -> NETWORK"]);
+    rig.command("login", login.clone());
+    rig.take();
+    rig.wait(10_000);
+    assert_eq!(rig.take(), ["socket close", "login -> NETWORK"], "a server that does not answer");
+    rig.command("login", login.clone());
+    rig.opened();
+    assert_eq!(rig.take(), ["socket open wss://other/v1/ws", "> hello"]);
+    let error = jmrtc_protocol::Failure::new(jmrtc_protocol::ErrorCode::LoginRejected, "expired");
+    rig.message(jmrtc_protocol::ServerMessage::Fault { error });
+    assert_eq!(rig.take(), ["socket close", "login -> LOGIN_REJECTED"]);
+    rig.command("login", login);
+    rig.opened();
+    rig.take();
+    rig.welcome(false, None);
+    assert_eq!(rig.take(), [r#"login -> {"username":"bob","appKey":"app"}"#]);
+    for bad in ["nonsense", "ftp://x", ""] {
+        rig.command("login", json!({ "token": token("bob"), "serverUrl": bad }));
+        assert_eq!(rig.take(), ["login -> INVALID_PARAMETER"], "{bad}");
+    }
+    let mut rig = Rig::with(jmrtc_call::Config { server_url: None, ..config() });
+    rig.command("login", json!({ "token": token("bob") }));
+    assert_eq!(rig.take(), ["login -> INVALID_PARAMETER"], "no server anywhere");
+}
+
+#[test]
+fn logging_in_once_more() {
+    let mut rig = Rig::signed_in("bob");
+    rig.command("login", json!({ "token": token("bob") }));
+    assert_eq!(rig.take(), ["> updateToken"]);
+    rig.reply(Reply::UpdateToken);
+    assert_eq!(rig.take(), [r#"login -> {"username":"bob","appKey":"app"}"#]);
+    rig.command("login", json!({ "token": token("eve") }));
+    assert_eq!(rig.take(), ["> logout"]);
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.take(), ["socket close", "socket open ws://server/v1/ws"]);
+    rig.me = "eve".into();
+    rig.opened();
+    rig.welcome(false, None);
+    assert_eq!(rig.take(), ["> hello", r#"login -> {"username":"eve","appKey":"app"}"#]);
+    // In a call, as somebody else: that call ends first.
+    let mut rig = connected();
+    rig.command("login", json!({ "token": token("eve") }));
+    rig.reply(Reply::Logout);
+    assert_eq!(
+        rig.take(),
+        [
+            "audio off",
+            "> logout",
+            "media close",
+            "socket close",
+            "CallDisconnect hangup S(i: -; j: alice)",
+            "platform ended",
+            "socket open ws://server/v1/ws",
+        ]
+    );
+    // Two at once for the same user are both answered.
+    let mut rig = Rig::new();
+    rig.me = "bob".into();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.welcome(false, None);
+    assert_eq!(rig.unanswered(), [""; 0]);
+}
+
+#[test]
+fn logging_out() {
+    let mut rig = connected();
+    rig.command("logout", json!(null));
+    assert_eq!(rig.take(), ["audio off", "> logout", "media close"]);
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    rig.command("logout", json!(null));
+    assert_eq!(rig.take(), ["startCallUsers -> NOT_LOGGED_IN"]);
+    rig.reply(Reply::Logout);
+    assert_eq!(
+        rig.take(),
+        [
+            "socket close",
+            "logout -> {}",
+            "logout -> {}",
+            "CallDisconnect hangup S(i: -; j: alice)",
+            "platform ended",
+        ]
+    );
+    rig.socket(SocketEvent::Closed { why: "late".into() });
+    assert_eq!(rig.client.stale_count(), 1);
+    rig.login("bob");
+    assert_eq!(rig.take().len(), 3);
+}
+
+#[test]
+fn a_new_token() {
+    let mut rig = connected();
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    assert_eq!(rig.take(), ["> updateToken"]);
+    rig.reply(Reply::UpdateToken);
+    assert_eq!(rig.take(), ["updateToken -> {}"]);
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    rig.failure(jmrtc_protocol::ErrorCode::LoginRejected);
+    assert_eq!(rig.take(), ["> updateToken", "updateToken -> LOGIN_REJECTED"]);
+    // Expired: nothing is tried until a new one comes; the call goes on meanwhile.
+    rig.closing(jmrtc_protocol::Closing::TokenExpired);
+    assert_eq!(rig.take(), ["socket close", "CallError LOGIN_REJECTED", "CallReconnecting"]);
+    rig.wait(10_000);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.welcome(true, None);
+    assert_eq!(
+        rig.take(),
+        ["socket open ws://server/v1/ws", "> hello again after 1", "updateToken -> {}", "CallReconnected"]
+    );
+}

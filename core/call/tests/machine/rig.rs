@@ -1,0 +1,479 @@
+//! A machine with a scripted world around it. What it does is written down in short lines, so that a test
+//! reads like the story table of the call semantics.
+
+use std::collections::BTreeMap;
+
+use jmrtc_call::{
+    AudioAction, AudioEvent, Client, CommandId, Config, Event, Input, MediaAction, MediaEvent, Output,
+    PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp, transcript,
+};
+use jmrtc_protocol::{
+    ChannelId, ClientMessage, ClientSettings, Closing, Detail, Device, ErrorCode, FailedUser, Failure,
+    LeaveReason, MediaType, PROTOCOL_VERSION, Platform, Profile, Reason, Relation, Reply, Request, RequestId,
+    ServerEvent, ServerMessage, Session, User, Username, Welcome,
+};
+use serde_json::{Value, json};
+
+pub(crate) fn name(name: &str) -> Username {
+    Username::new(name).unwrap()
+}
+
+pub(crate) fn user(who: &str) -> User {
+    User::new("app", name(who), Profile::default(), Relation::default())
+}
+
+/// The session of call `c1` with alice as its inviter: `S(inviting; joined)`, names set apart by spaces.
+pub(crate) fn session(inviting: &str, joined: &str) -> Session {
+    let users = |names: &str| names.split_whitespace().map(user).collect::<Vec<_>>();
+    let joined_members = users(joined);
+    Session {
+        channel_id: ChannelId("c1".into()),
+        media_type: MediaType::Voice,
+        inviter: user("alice"),
+        inviting_members: users(inviting),
+        start_time: if joined_members.len() > 1 { 1_700_000_000_000 } else { 0 },
+        joined_members,
+        invited_by: None,
+        silent: false,
+    }
+}
+
+pub(crate) fn of(channel: &str, session: Session) -> Session {
+    Session { channel_id: ChannelId(channel.into()), ..session }
+}
+
+pub(crate) fn inviter(who: &str, session: Session) -> Session {
+    Session { inviter: user(who), ..session }
+}
+
+pub(crate) fn invited(session: Session) -> ServerEvent {
+    ServerEvent::Invited { session, ring_ms: 60_000 }
+}
+
+pub(crate) fn joined(session: Session, who: &str) -> ServerEvent {
+    ServerEvent::Joined { session, user: user(who) }
+}
+
+pub(crate) fn left(session: Session, who: &str, reason: Reason) -> ServerEvent {
+    ServerEvent::Left { session, user: user(who), reason, detail: None }
+}
+
+pub(crate) fn ended(session: Session, reason: Reason, detail: Option<Detail>) -> ServerEvent {
+    ServerEvent::Ended { session, reason, detail }
+}
+
+pub(crate) fn config() -> Config {
+    Config {
+        seed: 7,
+        device: Device { id: "phone".into(), platform: Platform::Native },
+        server_url: Some("http://server".into()),
+    }
+}
+
+/// An unsigned token for `who`, good for nothing but telling its user.
+pub(crate) fn token(who: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let claims = format!("{{\"sub\":\"{who}\"}}");
+    let mut text = String::new();
+    for three in claims.as_bytes().chunks(3) {
+        let bits = three.iter().fold(0_u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+        for digit in 0..=three.len() {
+            text.push(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63] as char);
+        }
+    }
+    format!("e30.{text}.c2ln")
+}
+
+pub(crate) struct Rig {
+    pub(crate) client: Client,
+    pub(crate) now: Timestamp,
+    pub(crate) me: String,
+    pub(crate) seq: u64,
+    methods: BTreeMap<CommandId, String>,
+    answered: BTreeMap<CommandId, u32>,
+    socket: u32,
+    media: u32,
+    asked: Vec<(RequestId, Request)>,
+    log: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        Self {
+            lines: vec![transcript::header(&config)],
+            client: Client::new(config),
+            now: Timestamp(1_000),
+            me: String::new(),
+            seq: 0,
+            methods: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            socket: 0,
+            media: 0,
+            asked: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
+    /// Signed in as `who`.
+    pub(crate) fn signed_in(who: &str) -> Self {
+        let mut rig = Self::new();
+        rig.login(who);
+        rig.take();
+        rig
+    }
+
+    /// Signed in as `who`, with the engine ready.
+    pub(crate) fn ready(who: &str) -> Self {
+        let mut rig = Self::signed_in(who);
+        rig.engine();
+        rig.take();
+        rig
+    }
+
+    pub(crate) fn login(&mut self, who: &str) {
+        self.me = who.to_owned();
+        self.command("login", json!({ "token": token(who) }));
+        self.opened();
+        self.welcome(false, None);
+    }
+
+    pub(crate) fn engine(&mut self) {
+        self.command("initEngine", json!(null));
+        self.platform(PlatformEvent::Microphone { granted: true });
+        self.input(Input::Audio(AudioEvent::Ready));
+    }
+
+    // What happens.
+
+    /// Every step is made twice, once by a copy that went through JSON: the two must agree.
+    pub(crate) fn input(&mut self, input: Input) {
+        let text = serde_json::to_string(&self.client).unwrap();
+        let mut copy: Client = serde_json::from_str(&text).unwrap();
+        let outputs = self.client.handle(self.now, input.clone());
+        assert_eq!(outputs, copy.handle(self.now, input.clone()), "a copy of the state went another way");
+        self.lines.push(transcript::step(self.now, &input, &outputs));
+        for output in outputs {
+            self.output(output);
+        }
+    }
+
+    pub(crate) fn command(&mut self, method: &str, args: Value) -> CommandId {
+        let id = self.methods.len() as CommandId + 1;
+        self.methods.insert(id, method.to_owned());
+        self.input(Input::Command { id, method: method.to_owned(), args });
+        id
+    }
+
+    pub(crate) fn socket(&mut self, event: SocketEvent) {
+        self.input(Input::Socket { generation: self.socket, event });
+    }
+
+    pub(crate) fn opened(&mut self) {
+        self.socket(SocketEvent::Opened);
+    }
+
+    pub(crate) fn closed(&mut self) {
+        self.socket(SocketEvent::Closed { why: "gone".into() });
+    }
+
+    pub(crate) fn message(&mut self, message: ServerMessage) {
+        self.socket(SocketEvent::Message { message });
+    }
+
+    pub(crate) fn welcome(&mut self, resumed: bool, call: Option<Session>) {
+        if !resumed {
+            self.seq = 0;
+        }
+        let settings = ClientSettings {
+            ring_ms: 60_000,
+            grace_ms: 30_000,
+            ping_ms: 10_000,
+            max_members: 8,
+            slots: 4,
+            ice_servers: vec![],
+        };
+        let user = user(&self.me.clone());
+        let secret = "s".into();
+        let welcome = Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, call, settings };
+        self.message(ServerMessage::Welcome(Box::new(welcome)));
+    }
+
+    pub(crate) fn event(&mut self, event: ServerEvent) {
+        self.seq += 1;
+        self.message(ServerMessage::Event { seq: self.seq, event });
+    }
+
+    pub(crate) fn closing(&mut self, reason: Closing) {
+        self.message(ServerMessage::Closing { reason });
+    }
+
+    /// Answers the oldest unanswered request that is not about the link.
+    pub(crate) fn reply(&mut self, reply: Reply) {
+        let id = self.request();
+        self.message(ServerMessage::Reply { id, reply });
+    }
+
+    pub(crate) fn failure(&mut self, code: ErrorCode) {
+        let id = self.request();
+        self.message(ServerMessage::Failure { id, error: Failure::new(code, "no") });
+    }
+
+    fn request(&mut self) -> RequestId {
+        let at = self.asked.iter().position(|(_, r)| !matches!(r, Request::Link { .. }));
+        self.asked.remove(at.expect("a request to answer")).0
+    }
+
+    pub(crate) fn started(&mut self, session: Session) {
+        self.reply(Reply::Start { session, failed: vec![] });
+    }
+
+    pub(crate) fn started_without(&mut self, session: Session, who: &str) {
+        let failed = vec![FailedUser { username: name(who), name: "USER_UNAVAILABLE".into() }];
+        self.reply(Reply::Start { session, failed });
+    }
+
+    pub(crate) fn media(&mut self, event: MediaEvent) {
+        self.input(Input::Media { generation: self.media, event });
+    }
+
+    pub(crate) fn offer(&mut self) {
+        self.media(MediaEvent::Offer { sdp: "offer".into() });
+    }
+
+    /// Answers the last link request.
+    pub(crate) fn answer(&mut self) {
+        let at = self.asked.iter().rposition(|(_, r)| matches!(r, Request::Link { .. }));
+        let (id, _) = self.asked.remove(at.expect("a link request"));
+        self.message(ServerMessage::Reply { id, reply: Reply::Link { answer: "answer".into() } });
+    }
+
+    pub(crate) fn refuse_link(&mut self, code: ErrorCode) {
+        let at = self.asked.iter().rposition(|(_, r)| matches!(r, Request::Link { .. }));
+        let (id, _) = self.asked.remove(at.expect("a link request"));
+        self.message(ServerMessage::Failure { id, error: Failure::new(code, "no") });
+    }
+
+    /// The link comes up.
+    pub(crate) fn link(&mut self) {
+        self.offer();
+        self.answer();
+        self.media(MediaEvent::Connected);
+    }
+
+    pub(crate) fn platform(&mut self, event: PlatformEvent) {
+        self.input(Input::Platform(event));
+    }
+
+    pub(crate) fn audio_failed(&mut self) {
+        self.input(Input::Audio(AudioEvent::Failed { why: "no device".into() }));
+    }
+
+    /// Time passes; every deadline on the way is met, pings are answered.
+    pub(crate) fn wait(&mut self, ms: u64) {
+        let end = self.now.plus(ms);
+        while let Some(at) = self.client.next_deadline().filter(|at| *at <= end) {
+            assert!(self.client.next_deadline().is_some());
+            self.now = self.now.max(at);
+            let before = self.log.len();
+            self.input(Input::Deadline);
+            if self.log[before..].iter().any(|l| l.starts_with("> ping")) {
+                self.message(ServerMessage::Pong);
+            }
+            assert!(
+                self.client.next_deadline().is_none_or(|at| at > self.now),
+                "a deadline that never passes"
+            );
+        }
+        self.now = end;
+    }
+
+    /// As [`Self::wait`], while nothing is heard of the server.
+    pub(crate) fn wait_in_silence(&mut self, ms: u64) {
+        let end = self.now.plus(ms);
+        while let Some(at) = self.client.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.input(Input::Deadline);
+        }
+        self.now = end;
+    }
+
+    /// Lost and back: the new connection is open and `hello` sent.
+    pub(crate) fn reconnect(&mut self) {
+        let before = self.socket;
+        while self.socket == before {
+            self.now = self.client.next_deadline().expect("another try");
+            self.input(Input::Deadline);
+        }
+        self.opened();
+    }
+
+    // What came of it.
+
+    /// The lines since the last call, without pings.
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log).into_iter().filter(|l| !l.starts_with("> ping")).collect()
+    }
+
+    /// Only what the app hears: answers and events.
+    pub(crate) fn heard(&mut self) -> Vec<String> {
+        let machinery = ["> ", "media ", "audio ", "platform ", "socket "];
+        self.take().into_iter().filter(|l| !machinery.iter().any(|m| l.starts_with(m))).collect()
+    }
+
+    /// The last audio posture told: what may run.
+    pub(crate) fn transcript(&self) -> &[String] {
+        &self.lines
+    }
+
+    pub(crate) fn unanswered(&self) -> Vec<&str> {
+        self.methods
+            .iter()
+            .filter(|(id, _)| !self.answered.contains_key(id))
+            .map(|(_, m)| m.as_str())
+            .collect()
+    }
+
+    fn output(&mut self, output: Output) {
+        let line = match output {
+            Output::Reply { id, result } => {
+                let times = self.answered.entry(id).or_default();
+                *times += 1;
+                assert_eq!(*times, 1, "`{}` answered twice", self.methods[&id]);
+                match result {
+                    Ok(value) => format!("{} -> {}", self.methods[&id], show(&value)),
+                    Err(f) => format!("{} -> {}", self.methods[&id], f.name),
+                }
+            }
+            Output::Event(event) => show_event(&event),
+            Output::Socket(SocketAction::Open { generation, url }) => {
+                self.socket = generation;
+                self.asked.clear();
+                format!("socket open {url}")
+            }
+            Output::Socket(SocketAction::Close { .. }) => "socket close".to_owned(),
+            Output::Socket(SocketAction::Send { generation, message }) => {
+                assert_eq!(generation, self.socket, "sent on an old socket");
+                if let ClientMessage::Request { id, request } = &message {
+                    self.asked.push((*id, request.clone()));
+                }
+                show_sent(&message)
+            }
+            Output::Media(MediaAction::Open { generation, slots, .. }) => {
+                self.media = generation;
+                format!("media open {slots}")
+            }
+            Output::Media(MediaAction::Answer { .. }) => "media answer".to_owned(),
+            Output::Media(MediaAction::Restart { .. }) => "media restart".to_owned(),
+            Output::Media(MediaAction::Close { .. }) => "media close".to_owned(),
+            Output::Audio(AudioAction::Prepare) => "audio prepare".to_owned(),
+            Output::Audio(AudioAction::Release) => "audio release".to_owned(),
+            Output::Audio(AudioAction::Set { capture, send, play }) => {
+                let flags = [(capture, "capture"), (send, "send"), (play, "play")];
+                let on: Vec<_> = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+                format!("audio {}", if on.is_empty() { "off".to_owned() } else { on.join("+") })
+            }
+            Output::Platform(action) => match action {
+                PlatformAction::RequestMicrophone => "platform microphone?".to_owned(),
+                PlatformAction::ShowIncoming { .. } => "platform ring".to_owned(),
+                PlatformAction::DismissIncoming { .. } => "platform dismiss".to_owned(),
+                PlatformAction::CallStarted { .. } => "platform started".to_owned(),
+                PlatformAction::CallEnded { .. } => "platform ended".to_owned(),
+                PlatformAction::SetSpeakerphone { enabled } => format!("platform speaker {enabled}"),
+            },
+        };
+        self.log.push(line);
+    }
+}
+
+fn show(value: &Value) -> String {
+    match serde_json::from_value::<Session>(value.clone()) {
+        Ok(session) => {
+            let failed = &value["failed"];
+            if failed.as_array().is_some_and(Vec::is_empty) {
+                show_session(&session)
+            } else {
+                format!("{} failed {failed}", show_session(&session))
+            }
+        }
+        Err(_) => value.to_string(),
+    }
+}
+
+fn show_session(session: &Session) -> String {
+    let names = |users: &[User]| {
+        let names: Vec<_> = users.iter().map(|u| u.username.as_str()).collect();
+        if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+    };
+    format!("S(i: {}; j: {})", names(&session.inviting_members), names(&session.joined_members))
+}
+
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).unwrap().as_str().unwrap_or_default().to_owned()
+}
+
+fn why(reason: Reason, detail: Option<Detail>) -> String {
+    match detail {
+        Some(detail) => format!("{}/{}", word(reason), word(detail)),
+        None => word(reason),
+    }
+}
+
+fn show_event(event: &Event) -> String {
+    match event {
+        Event::CallOutgoing(s) => format!("CallOutgoing {}", show_session(s)),
+        Event::CallReceiveInvite(s) => format!("CallReceiveInvite {}", show_session(s)),
+        Event::CallConnecting(s) => format!("CallConnecting {}", show_session(s)),
+        Event::CallConnected(s) => {
+            assert!(s.start_time > 0, "connected at no time");
+            format!("CallConnected {}", show_session(s))
+        }
+        Event::CallMemberJoin(u) => format!("CallMemberJoin {}", u.username),
+        Event::CallMemberLeave(p) => {
+            format!("CallMemberLeave {} {}", p.user.username, why(p.reason, p.detail))
+        }
+        Event::CallDisconnect(p) => {
+            format!("CallDisconnect {} {}", why(p.reason, p.detail), show_session(&p.session))
+        }
+        Event::CallOtherUserInvited(p) => {
+            let names: Vec<_> = p.invited_users.iter().map(|u| u.username.as_str()).collect();
+            format!("CallOtherUserInvited {} by {}", names.join(", "), p.from_user.username)
+        }
+        Event::CallError(p) => format!("CallError {}", p.name),
+        Event::CallReconnecting(_) => "CallReconnecting".to_owned(),
+        Event::CallReconnected(_) => "CallReconnected".to_owned(),
+    }
+}
+
+fn show_sent(message: &ClientMessage) -> String {
+    match message {
+        ClientMessage::Hello(hello) => match &hello.resume {
+            Some(resume) => format!("> hello again after {}", resume.seq),
+            None => "> hello".to_owned(),
+        },
+        ClientMessage::Ping { ack } => format!("> ping {ack}"),
+        ClientMessage::Request { request, .. } => match request {
+            Request::UpdateToken { .. } => "> updateToken".to_owned(),
+            Request::Logout => "> logout".to_owned(),
+            Request::Start { usernames } => {
+                let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
+                format!("> start {}", names.join(" "))
+            }
+            Request::Accept { channel_id } => format!("> accept {channel_id}"),
+            Request::Refuse { channel_id } => format!("> refuse {channel_id}"),
+            Request::Leave { channel_id, reason: LeaveReason::Hangup } => format!("> leave {channel_id}"),
+            Request::Leave { channel_id, reason: LeaveReason::NetworkError } => {
+                format!("> leave {channel_id} networkError")
+            }
+            Request::Invite { channel_id, usernames } => {
+                let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
+                format!("> invite {channel_id} {}", names.join(" "))
+            }
+            Request::Link { channel_id, generation, .. } => format!("> link {channel_id} {generation}"),
+        },
+    }
+}
