@@ -1,0 +1,289 @@
+//! The phone itself: an engine, a role, and whoever is at the keyboard.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jmrtc_engine::Engine;
+use jmrtc_engine::call::Event;
+use jmrtc_protocol::Failure;
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::args::Role;
+use crate::control::{Control, Line};
+use crate::display::Display;
+use crate::outcome::Outcome;
+
+/// Between two refreshed lines on a terminal; who gets a line each second gets every fifth.
+const REFRESH: Duration = Duration::from_millis(200);
+/// After the end of an announcement its last words are still under way.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+/// For the end of a call to come back from the server after hanging up.
+const HANGUP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How a phone behaves, besides its role.
+pub(crate) struct Manner {
+    pub(crate) token: String,
+    pub(crate) talk_for: Option<Duration>,
+    pub(crate) ring_for: Option<Duration>,
+}
+
+/// A phone at work.
+pub(crate) struct Phone<'a> {
+    engine: &'a Engine,
+    role: Role,
+    manner: Manner,
+    display: Display,
+    commands: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>,
+    alarm: Option<(Instant, Alarm)>,
+    in_call: bool,
+    connected: bool,
+    /// Ends with this as soon as there is no call.
+    leaving: Option<Outcome>,
+}
+
+/// What to do when its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    Accept,
+    /// `--ring-for` or `--for` is over, or the announcement.
+    HangUp,
+    /// The end of the call did not come back.
+    Leave,
+}
+
+/// What came of a method.
+struct Answer {
+    id: Option<Value>,
+    method: String,
+    /// Called by the phone itself, which goes on with the result.
+    own: bool,
+    result: Result<Value, Failure>,
+}
+
+impl<'a> Phone<'a> {
+    pub(crate) fn new(engine: &'a Engine, role: Role, manner: Manner, display: Display) -> Self {
+        Self {
+            engine,
+            role,
+            manner,
+            display,
+            commands: FuturesUnordered::new(),
+            alarm: None,
+            in_call: false,
+            connected: false,
+            leaving: None,
+        }
+    }
+
+    /// Signs in and plays the role to its end.
+    pub(crate) async fn run(mut self, control: Option<Control>) -> Outcome {
+        let outcome = self.work(control).await;
+        self.engine.stop().await;
+        while let Some(event) = self.engine.next_event().await {
+            self.display.event(&event);
+        }
+        self.display.exit(&outcome);
+        outcome
+    }
+
+    async fn work(&mut self, mut control: Option<Control>) -> Outcome {
+        let mut interrupt = std::pin::pin!(interrupted());
+        let mut refresh = interval(REFRESH);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0u32;
+        let token = self.manner.token.clone();
+        self.call("login", json!({ "token": token }));
+        loop {
+            let engine = self.engine;
+            let alarm = self.alarm;
+            tokio::select! {
+                Some(answer) = self.commands.next() => self.answer(answer),
+                event = engine.next_event() => match event {
+                    Some(event) => self.event(event),
+                    None => return Outcome::new(1, "the engine has stopped"),
+                },
+                line = next_line(&mut control) => match line {
+                    Some(Ok(line)) => self.line(line),
+                    Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
+                    None => {
+                        control = None;
+                        if self.role == Role::Run {
+                            self.leave(Outcome::done("end of input"));
+                        }
+                    }
+                },
+                _ = &mut interrupt, if self.leaving.is_none() => self.leave(Outcome::done("interrupted")),
+                () = engine.playback_done(), if self.connected && self.is_announcing() => {
+                    self.alarm = Some((Instant::now() + LAST_WORDS, Alarm::HangUp));
+                }
+                _ = refresh.tick() => {
+                    ticks = ticks.wrapping_add(1);
+                    if self.in_call {
+                        self.display.stats(&engine.stats(), ticks.is_multiple_of(5));
+                    }
+                }
+                () = until(alarm) => self.ring(alarm),
+            }
+            if !self.in_call
+                && self.commands.is_empty()
+                && let Some(outcome) = self.leaving.take()
+            {
+                return outcome;
+            }
+        }
+    }
+
+    /// Calls a method on the phone's own account.
+    fn call(&self, method: &str, args: Value) {
+        self.command(None, method.to_owned(), args, true);
+    }
+
+    fn command(&self, id: Option<Value>, method: String, args: Value, own: bool) {
+        let engine = self.engine;
+        self.commands.push(Box::pin(async move {
+            let result = engine.command(&method, args).await;
+            Answer { id, method, own, result }
+        }));
+    }
+
+    fn line(&mut self, line: Line) {
+        self.command(line.id, line.method, line.args, false);
+    }
+
+    /// Hangs up if there is a call, then ends.
+    fn leave(&mut self, outcome: Outcome) {
+        self.leaving = Some(outcome);
+        if self.in_call {
+            self.hang_up();
+        }
+    }
+
+    fn hang_up(&mut self) {
+        self.call("hangup", Value::Null);
+        self.alarm = Some((Instant::now() + HANGUP_TIMEOUT, Alarm::Leave));
+    }
+
+    fn ring(&mut self, alarm: Option<(Instant, Alarm)>) {
+        self.alarm = None;
+        match alarm {
+            Some((_, Alarm::Accept)) => self.call("accept", Value::Null),
+            Some((_, Alarm::HangUp)) => {
+                if !self.connected && self.leaving.is_none() {
+                    self.leaving = Some(Outcome::new(12, "nobody answered"));
+                }
+                self.hang_up();
+            }
+            Some((_, Alarm::Leave)) => self.in_call = false,
+            None => {}
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.display.reply(answer.id.as_ref(), &answer.method, &answer.result);
+        if !answer.own {
+            return;
+        }
+        match (answer.method.as_str(), answer.result) {
+            ("login", Ok(_)) => self.call("initEngine", Value::Null),
+            ("initEngine", Ok(_)) => self.begin(),
+            // The caller is gone, or another device was faster: its event says so.
+            ("accept", Err(_)) => {}
+            (_, Ok(_)) => {}
+            (_, Err(e)) => self.leave(Outcome::of_failure(&e)),
+        }
+    }
+
+    fn begin(&mut self) {
+        match &self.role {
+            Role::Call { usernames } => {
+                let usernames = json!({ "usernames": usernames });
+                self.call("startCallUsers", usernames);
+            }
+            Role::Answer | Role::Echo | Role::Announce { .. } | Role::Listen => {
+                self.display.note("waiting for calls")
+            }
+            Role::Run => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.display.event(&event);
+        match event {
+            Event::CallOutgoing(_) => {
+                self.in_call = true;
+                self.alarm = self.manner.ring_for.map(|t| (Instant::now() + t, Alarm::HangUp));
+            }
+            Event::CallReceiveInvite(_) => {
+                self.in_call = true;
+                if self.answers() {
+                    let rings = self.manner.ring_for.unwrap_or_default();
+                    self.alarm = Some((Instant::now() + rings, Alarm::Accept));
+                }
+            }
+            Event::CallConnected(_) => {
+                self.in_call = true;
+                self.connected = true;
+                self.alarm = self.manner.talk_for.map(|t| (Instant::now() + t, Alarm::HangUp));
+            }
+            Event::CallDisconnect(end) => {
+                (self.in_call, self.connected, self.alarm) = (false, false, None);
+                if self.leaving.is_none() && matches!(self.role, Role::Call { .. } | Role::Answer) {
+                    self.leaving = Some(Outcome::of_call(&end));
+                }
+            }
+            Event::CallConnecting(_)
+            | Event::CallMemberJoin(_)
+            | Event::CallMemberLeave(_)
+            | Event::CallOtherUserInvited(_)
+            | Event::CallError(_)
+            | Event::CallReconnecting(_)
+            | Event::CallReconnected(_) => {}
+        }
+    }
+
+    fn is_announcing(&self) -> bool {
+        matches!(self.role, Role::Announce { .. })
+    }
+
+    /// Whether this phone accepts calls by itself.
+    fn answers(&self) -> bool {
+        match self.role {
+            Role::Answer | Role::Echo | Role::Announce { .. } | Role::Listen => self.leaving.is_none(),
+            Role::Call { .. } | Role::Run => false,
+        }
+    }
+}
+
+async fn next_line(control: &mut Option<Control>) -> Option<Result<Line, String>> {
+    match control {
+        Some(control) => control.next().await,
+        None => pending().await,
+    }
+}
+
+async fn until(alarm: Option<(Instant, Alarm)>) {
+    match alarm {
+        Some((at, _)) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// Ctrl-C, or a polite request of the system to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
