@@ -64,6 +64,7 @@ pub struct Relation {
 pub struct User {
     /// Always `user`.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "codegen", ts(type = "'user'"))]
     pub kind: String,
     /// The user's name within the app.
     pub username: Username,

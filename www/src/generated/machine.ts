@@ -16,41 +16,43 @@ export type Config = {
 }
 
 /** Everything that can happen to a machine. */
-export type Input = {
-  input: 'command'
-  /** Comes back in the reply. */
-  id: number
-  /** E.g. `startCallUsers`. */
-  method: string
-  /** The method's one argument; null for none. */
-  args: unknown
-}
+export type Input =
   | {
-  input: 'socket'
-  /** Of `Open`. */
-  generation: number
-  /** What happened. */
-  event: SocketEvent
-}
+      input: 'command'
+      /** Comes back in the reply. */
+      id: number
+      /** E.g. `startCallUsers`. */
+      method: string
+      /** The method's one argument; null for none. */
+      args: unknown
+    }
   | {
-  input: 'media'
-  /** Of `Open`. */
-  generation: number
-  /** What happened. */
-  event: MediaEvent
-}
+      input: 'socket'
+      /** Of `Open`. */
+      generation: number
+      /** What happened. */
+      event: SocketEvent
+    }
+  | {
+      input: 'media'
+      /** Of `Open`. */
+      generation: number
+      /** What happened. */
+      event: MediaEvent
+    }
   | { input: 'audio' } & AudioEvent
   | { input: 'platform' } & PlatformEvent
   | { input: 'deadline' }
 
 /** One thing to do, in order. */
-export type Output = {
-  output: 'reply'
-  /** Of `Command`. */
-  id: number
-  /** What the success or failure callback gets. */
-  result: { Ok: unknown } | { Err: Failure }
-}
+export type Output =
+  | {
+      output: 'reply'
+      /** Of `Command`. */
+      id: number
+      /** What the success or failure callback gets. */
+      result: { Ok: unknown } | { Err: Failure }
+    }
   | { output: 'event' } & Event
   | { output: 'socket' } & SocketAction
   | { output: 'media' } & MediaAction
@@ -58,136 +60,144 @@ export type Output = {
   | { output: 'platform' } & PlatformAction
 
 /** For the audio devices. */
-export type AudioAction = { action: 'prepare' }
+export type AudioAction =
+  | { action: 'prepare' }
   | {
-  action: 'set'
-  /** The microphone is open. */
-  capture: boolean
-  /** What it hears is sent. False while muted or alone. */
-  send: boolean
-  /** What arrives is played. */
-  play: boolean
-}
+      action: 'set'
+      /** The microphone is open. */
+      capture: boolean
+      /** What it hears is sent. False while muted or alone. */
+      send: boolean
+      /** What arrives is played. */
+      play: boolean
+    }
   | { action: 'release' }
 
 /** What the audio devices tell. */
-export type AudioEvent = { event: 'ready' }
+export type AudioEvent =
+  | { event: 'ready' }
   | {
-  event: 'failed'
-  /** For the developer. */
-  why: string
-}
+      event: 'failed'
+      /** For the developer. */
+      why: string
+    }
 
 /** For the media link: one peer connection to the server. There is at most one; `Open` replaces it. */
-export type MediaAction = {
-  action: 'open'
-  /** Comes back in each event. */
-  generation: number
-  /** Receive slots. */
-  slots: number
-  /** STUN and TURN servers. */
-  iceServers: Array<IceServer>
-}
+export type MediaAction =
   | {
-  action: 'answer'
-  /** Of the link. */
-  generation: number
-  /** SDP (RFC 8866). */
-  sdp: string
-}
+      action: 'open'
+      /** Comes back in each event. */
+      generation: number
+      /** Receive slots. */
+      slots: number
+      /** STUN and TURN servers. */
+      iceServers: Array<IceServer>
+    }
   | {
-  action: 'restart'
-  /** Of the link. */
-  generation: number
-}
+      action: 'answer'
+      /** Of the link. */
+      generation: number
+      /** SDP (RFC 8866). */
+      sdp: string
+    }
   | {
-  action: 'close'
-  /** Of the link. */
-  generation: number
-}
+      action: 'restart'
+      /** Of the link. */
+      generation: number
+    }
+  | {
+      action: 'close'
+      /** Of the link. */
+      generation: number
+    }
 
 /** What a media link tells. */
-export type MediaEvent = {
-  event: 'offer'
-  /** SDP (RFC 8866). */
-  sdp: string
-}
+export type MediaEvent =
+  | {
+      event: 'offer'
+      /** SDP (RFC 8866). */
+      sdp: string
+    }
   | { event: 'connected' }
   | { event: 'disconnected' }
   | {
-  event: 'failed'
-  /** For the developer. */
-  why: string
-}
+      event: 'failed'
+      /** For the developer. */
+      why: string
+    }
 
 /** What only the operating system's side can do. The browser and the phone ignore what they don't have. */
-export type PlatformAction = { action: 'requestMicrophone' }
+export type PlatformAction =
+  | { action: 'requestMicrophone' }
   | {
-  action: 'showIncoming'
-  /** The call. Where `silent` is set there, show without a ring tone. */
-  session: Session
-}
+      action: 'showIncoming'
+      /** The call. Where `silent` is set there, show without a ring tone. */
+      session: Session
+    }
   | {
-  action: 'dismissIncoming'
-  /** The call. */
-  channelId: ChannelId
-}
+      action: 'dismissIncoming'
+      /** The call. */
+      channelId: ChannelId
+    }
   | {
-  action: 'callStarted'
-  /** The call. */
-  session: Session
-}
+      action: 'callStarted'
+      /** The call. */
+      session: Session
+    }
   | {
-  action: 'callEnded'
-  /** The call. */
-  channelId: ChannelId
-}
+      action: 'callEnded'
+      /** The call. */
+      channelId: ChannelId
+    }
   | {
-  action: 'setSpeakerphone'
-  /** Loudspeaker. */
-  enabled: boolean
-}
+      action: 'setSpeakerphone'
+      /** Loudspeaker. */
+      enabled: boolean
+    }
 
 /** What the operating system tells. */
-export type PlatformEvent = {
-  event: 'microphone'
-  /** Whether the person allowed it. */
-  granted: boolean
-}
+export type PlatformEvent =
+  | {
+      event: 'microphone'
+      /** Whether the person allowed it. */
+      granted: boolean
+    }
   | { event: 'networkChanged' }
   | { event: 'answered' }
   | { event: 'declined' }
 
 /** For the signalling socket. There is at most one; `Open` replaces it. */
-export type SocketAction = {
-  action: 'open'
-  /** Comes back in each event. */
-  generation: number
-  /** `ws:` or `wss:` URL of `/v1/ws`. */
-  url: string
-}
+export type SocketAction =
   | {
-  action: 'send'
-  /** Of the open socket. */
-  generation: number
-  /** What to send. */
-  message: ClientMessage
-}
+      action: 'open'
+      /** Comes back in each event. */
+      generation: number
+      /** `ws:` or `wss:` URL of `/v1/ws`. */
+      url: string
+    }
   | {
-  action: 'close'
-  /** Of the socket. */
-  generation: number
-}
+      action: 'send'
+      /** Of the open socket. */
+      generation: number
+      /** What to send. */
+      message: ClientMessage
+    }
+  | {
+      action: 'close'
+      /** Of the socket. */
+      generation: number
+    }
 
 /** What a signalling socket tells. */
-export type SocketEvent = { event: 'opened' }
+export type SocketEvent =
+  | { event: 'opened' }
   | {
-  event: 'message'
-  /** Decoded by the driver with `decode_server`. */
-  message: ServerMessage
-}
+      event: 'message'
+      /** Decoded by the driver with `decode_server`. */
+      message: ServerMessage
+    }
   | {
-  event: 'closed'
-  /** For the developer. */
-  why: string
-}
+      event: 'closed'
+      /** For the developer. */
+      why: string
+    }

@@ -24,7 +24,7 @@ export type Session = {
 /** The seed's user model: a profile with the viewer's own relation to it. */
 export type User = {
   /** Always `user`. */
-  type: string
+  type: 'user'
   /** The user's name within the app. */
   username: Username
   /** The app that the user belongs to; `(appKey, username)` is unique. */
@@ -58,7 +58,8 @@ export type User = {
 }
 
 /** An event of `window.JMRTC`. As JSON `{"name": "CallOutgoing", "payload": …}`; the payload is what a listener gets. */
-export type Event = { name: 'CallOutgoing', payload: Session }
+export type Event =
+  | { name: 'CallOutgoing', payload: Session }
   | { name: 'CallReceiveInvite', payload: Session }
   | { name: 'CallConnecting', payload: Session }
   | { name: 'CallConnected', payload: Session }
@@ -97,18 +98,14 @@ export type Failure = {
 }
 
 /** Where a call stands: both axes in one word, for display. */
-export type CallState = 'idle'
-  | 'outgoing'
-  | 'incoming'
-  | 'connecting'
-  | 'connected'
-  | 'reconnecting'
+export type CallState = 'idle' | 'outgoing' | 'incoming' | 'connecting' | 'connected' | 'reconnecting'
 
 /** Names one call. Opaque text made by the server, never reused. */
 export type ChannelId = string
 
 /** Says more than {@link Reason}; the list may grow, so clients show what they don't know as no detail. */
-export type Detail = 'noAnswer'
+export type Detail =
+  | 'noAnswer'
   | 'cancelledByInviter'
   | 'answeredElsewhere'
   | 'refusedElsewhere'

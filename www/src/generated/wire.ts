@@ -4,54 +4,56 @@
 import type { ChannelId, Detail, Failure, Reason, Session, User, Username } from './model.js'
 
 /** Everything a client may send. */
-export type ClientMessage = { type: 'hello' } & Hello
+export type ClientMessage =
+  | { type: 'hello' } & Hello
   | {
-  type: 'request'
-  /** Counts up from 1 within one sign-in. The same id again gets the same answer. */
-  id: number
-  /** What is asked. */
-  request: Request
-}
+      type: 'request'
+      /** Counts up from 1 within one sign-in. The same id again gets the same answer. */
+      id: number
+      /** What is asked. */
+      request: Request
+    }
   | {
-  type: 'ping'
-  /** The last event sequence number seen; 0 for none. */
-  ack: number
-}
+      type: 'ping'
+      /** The last event sequence number seen; 0 for none. */
+      ack: number
+    }
 
 /** Everything a server may send. */
-export type ServerMessage = { type: 'welcome' } & Welcome
+export type ServerMessage =
+  | { type: 'welcome' } & Welcome
   | {
-  type: 'reply'
-  /** The request's id. */
-  id: number
-  /** What came of it. */
-  reply: Reply
-}
+      type: 'reply'
+      /** The request's id. */
+      id: number
+      /** What came of it. */
+      reply: Reply
+    }
   | {
-  type: 'failure'
-  /** The request's id. */
-  id: number
-  /** Why. */
-  error: Failure
-}
+      type: 'failure'
+      /** The request's id. */
+      id: number
+      /** Why. */
+      error: Failure
+    }
   | {
-  type: 'event'
-  /** Counts up from 1 within one sign-in. */
-  seq: number
-  /** What happened. */
-  event: ServerEvent
-}
+      type: 'event'
+      /** Counts up from 1 within one sign-in. */
+      seq: number
+      /** What happened. */
+      event: ServerEvent
+    }
   | {
-  type: 'fault'
-  /** Why. */
-  error: Failure
-}
+      type: 'fault'
+      /** Why. */
+      error: Failure
+    }
   | { type: 'pong' }
   | {
-  type: 'closing'
-  /** Why. */
-  reason: Closing
-}
+      type: 'closing'
+      /** Why. */
+      reason: Closing
+    }
 
 /** How a server wants its clients. */
 export type ClientSettings = {
@@ -70,11 +72,7 @@ export type ClientSettings = {
 }
 
 /** Why the server closes a connection. */
-export type Closing = 'serverShutdown'
-  | 'replaced'
-  | 'tokenExpired'
-  | 'overload'
-  | 'unknown'
+export type Closing = 'serverShutdown' | 'replaced' | 'tokenExpired' | 'overload' | 'unknown'
 
 /** One installation of an app: the same id signing in again replaces the sign-in before. */
 export type Device = {
@@ -121,85 +119,87 @@ export type LeaveReason = 'hangup' | 'networkError'
 export type Platform = 'android' | 'ios' | 'browser' | 'native' | 'other'
 
 /** What came of a {@link Request}. */
-export type Reply = { method: 'updateToken' }
+export type Reply =
+  | { method: 'updateToken' }
   | { method: 'logout' }
   | {
-  method: 'start'
-  /** The call. */
-  session: Session
-  /** Who could not be called. */
-  failed: Array<FailedUser>
-}
+      method: 'start'
+      /** The call. */
+      session: Session
+      /** Who could not be called. */
+      failed: Array<FailedUser>
+    }
   | {
-  method: 'accept'
-  /** The call. */
-  session: Session
-}
+      method: 'accept'
+      /** The call. */
+      session: Session
+    }
   | { method: 'refuse' }
   | { method: 'leave' }
   | {
-  method: 'invite'
-  /** The call. */
-  session: Session
-  /** Who is now being rung. */
-  invited: Array<Username>
-  /** Who could not be invited. */
-  failed: Array<FailedUser>
-}
+      method: 'invite'
+      /** The call. */
+      session: Session
+      /** Who is now being rung. */
+      invited: Array<Username>
+      /** Who could not be invited. */
+      failed: Array<FailedUser>
+    }
   | {
-  method: 'link'
-  /** SDP (RFC 8866). */
-  answer: string
-}
+      method: 'link'
+      /** SDP (RFC 8866). */
+      answer: string
+    }
 
 /** What a signed-in client may ask. */
-export type Request = {
-  method: 'updateToken'
-  /** As in {@link Hello}. */
-  token: string
-}
+export type Request =
+  | {
+      method: 'updateToken'
+      /** As in {@link Hello}. */
+      token: string
+    }
   | { method: 'logout' }
   | {
-  method: 'start'
-  /** Whom to call. */
-  usernames: Array<Username>
-}
+      method: 'start'
+      /** Whom to call. */
+      usernames: Array<Username>
+    }
   | {
-  method: 'accept'
-  /** The call. */
-  channelId: ChannelId
-}
+      method: 'accept'
+      /** The call. */
+      channelId: ChannelId
+    }
   | {
-  method: 'refuse'
-  /** The call. */
-  channelId: ChannelId
-}
+      method: 'refuse'
+      /** The call. */
+      channelId: ChannelId
+    }
   | {
-  method: 'leave'
-  /** The call. */
-  channelId: ChannelId
-  /** Why. */
-  reason: LeaveReason
-}
+      method: 'leave'
+      /** The call. */
+      channelId: ChannelId
+      /** Why. */
+      reason: LeaveReason
+    }
   | {
-  method: 'invite'
-  /** The call. */
-  channelId: ChannelId
-  /** Whom to invite. */
-  usernames: Array<Username>
-}
+      method: 'invite'
+      /** The call. */
+      channelId: ChannelId
+      /** Whom to invite. */
+      usernames: Array<Username>
+    }
   | {
-  method: 'link'
-  /** The call. */
-  channelId: ChannelId
-  /**
-   * Counts the client's links within a call from 1; a new number replaces the link,
-   * the same number renews it.
-   */
-  generation: number
-  /** SDP (RFC 8866). */
-  offer: string
-}
+      method: 'link'
+      /** The call. */
+      channelId: ChannelId
+      /**
+       * Counts the client's links within a call from 1; a new number replaces the link,
+       * the same number renews it.
+       */
+      generation: number
+      /** SDP (RFC 8866). */
+      offer: string
+    }
 
 /** Where to go on after a lost connection. */
 export type Resume = {
@@ -210,56 +210,57 @@ export type Resume = {
 }
 
 /** What happened in a call. `session` is the viewer's view right after the change. */
-export type ServerEvent = {
-  type: 'invited'
-  /** The call. */
-  session: Session
-  /** Milliseconds that are left to ring. */
-  ringMs: number
-}
+export type ServerEvent =
   | {
-  type: 'joined'
-  /** The call. */
-  session: Session
-  /** The newcomer. */
-  user: User
-}
+      type: 'invited'
+      /** The call. */
+      session: Session
+      /** Milliseconds that are left to ring. */
+      ringMs: number
+    }
   | {
-  type: 'left'
-  /** The call. */
-  session: Session
-  /** Who. */
-  user: User
-  /** Why. */
-  reason: Reason
-  /** More about why. */
-  detail?: Detail
-}
+      type: 'joined'
+      /** The call. */
+      session: Session
+      /** The newcomer. */
+      user: User
+    }
   | {
-  type: 'othersInvited'
-  /** The call. */
-  session: Session
-  /** Who is now being rung. */
-  users: Array<User>
-  /** Who invited. */
-  by: User
-}
+      type: 'left'
+      /** The call. */
+      session: Session
+      /** Who. */
+      user: User
+      /** Why. */
+      reason: Reason
+      /** More about why. */
+      detail?: Detail
+    }
   | {
-  type: 'ended'
-  /** The call. */
-  session: Session
-  /** Why. */
-  reason: Reason
-  /** More about why. */
-  detail?: Detail
-}
+      type: 'othersInvited'
+      /** The call. */
+      session: Session
+      /** Who is now being rung. */
+      users: Array<User>
+      /** Who invited. */
+      by: User
+    }
   | {
-  type: 'slots'
-  /** The call. */
-  channelId: ChannelId
-  /** In the order of the offer's `recvonly` lines; null for an empty slot. */
-  slots: Array<Username | null>
-}
+      type: 'ended'
+      /** The call. */
+      session: Session
+      /** Why. */
+      reason: Reason
+      /** More about why. */
+      detail?: Detail
+    }
+  | {
+      type: 'slots'
+      /** The call. */
+      channelId: ChannelId
+      /** In the order of the offer's `recvonly` lines; null for an empty slot. */
+      slots: Array<Username | null>
+    }
 
 /** What a device learns when it is signed in. */
 export type Welcome = {
