@@ -1,0 +1,194 @@
+// The demo page as a person uses it: by clicking, by the keyboard alone, on a phone's screen and a desktop's.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import test, { before } from 'node:test'
+import { accessibilityProblems } from './lib/a11y.mjs'
+import { eavesdrop, saveRecording, startBrowser } from './lib/browser.mjs'
+import { out } from './lib/paths.mjs'
+import { Server } from './lib/server.mjs'
+import { RECOGNISED, assertHeard, sentence } from './lib/speech.mjs'
+import { PATIENCE, pass } from './lib/wait.mjs'
+import { cleanUp } from './lib/world.mjs'
+
+let server
+let browsers
+before(async () => {
+  server = await Server.start({ ringS: 30 })
+  const [alice, bob] = await Promise.all([startBrowser({ microphone: sentence('alice') }), startBrowser({ microphone: sentence('bob') })])
+  browsers = { alice, bob }
+})
+cleanUp(() => server)
+
+const DESKTOP = { width: 1280, height: 800 }
+const PHONE = { width: 390, height: 844 }
+
+/** Opens the page and keeps what goes wrong in it. */
+async function visit(user, { viewport = DESKTOP, dark = false, query = '' } = {}) {
+  const tab = await browsers[user].newPage()
+  tab.setDefaultTimeout(PATIENCE)
+  tab.problems = []
+  tab.on('pageerror', (error) => tab.problems.push(String(error)))
+  tab.on('console', (m) => m.type() === 'error' && tab.problems.push(m.text()))
+  tab.on('response', (r) => r.status() >= 400 && tab.problems.push(`${r.status()} ${r.url()}`))
+  await tab.addInitScript(eavesdrop)
+  await tab.setViewportSize(viewport)
+  await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
+  await tab.goto(`${server.url}/${query}`)
+  return tab
+}
+
+async function signIn(tab, user) {
+  await tab.getByLabel('Your name').fill(user)
+  await tab.getByRole('button', { name: 'Sign in' }).click()
+  await tab.getByRole('heading', { name: 'People' }).waitFor()
+}
+
+const state = (tab, words) => tab.locator('#call-state', { hasText: words }).waitFor()
+
+/** Waits until the meter shows sound, or none. */
+const meter = (tab, id, loud) => tab.waitForFunction(([id, loud]) => {
+  const { value } = document.getElementById(id)
+  return loud ? value > 0.3 : value < 0.05
+}, [id, loud], { polling: 50 })
+
+async function leave(...tabs) {
+  for (const tab of tabs) {
+    assert.deepEqual(tab.problems, [], 'errors in the page')
+    await tab.close()
+  }
+}
+
+async function picture(tab, name) {
+  await tab.screenshot({ path: join(out, `demo-${name}.png`) })
+  const problems = await accessibilityProblems(tab)
+  assert.deepEqual(problems, [], `${name}: accessibility`)
+}
+
+test('Alice clicks Call, Bob accepts, they hear each other, Alice mutes, Bob hangs up', { timeout: 120_000 }, async () => {
+  const [alice, bob] = await Promise.all([visit('alice'), visit('bob')])
+  await signIn(alice, 'alice')
+  await signIn(bob, 'bob')
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await state(alice, 'Ringing')
+  await bob.getByRole('alertdialog', { name: 'alice' }).waitFor()
+  assert.equal(await bob.evaluate(() => window.__e2e.live()), 0, "Bob's microphone is closed while it rings")
+  await bob.getByRole('button', { name: 'Accept' }).click()
+  await Promise.all([state(alice, 'Connected'), state(bob, 'Connected')])
+  await alice.getByRole('timer').waitFor()
+  await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true), meter(alice, 'level-in', true)])
+  await bob.evaluate(() => window.__e2e.record())
+  await alice.evaluate(() => window.__e2e.record())
+  await pass(12_000)
+  assertHeard([
+    { said: sentence('alice'), heard: await saveRecording(bob, 'bob'), what: 'Bob hears Alice', bar: RECOGNISED },
+    { said: sentence('bob'), heard: await saveRecording(alice, 'alice'), what: 'Alice hears Bob', bar: RECOGNISED },
+  ])
+  await alice.getByRole('button', { name: 'Mute' }).click()
+  assert.equal(await alice.getByRole('button', { name: 'Mute' }).getAttribute('aria-pressed'), 'true')
+  await meter(bob, 'level-out', false)
+  await alice.getByRole('button', { name: 'Mute' }).click()
+  await meter(bob, 'level-out', true)
+  await bob.getByRole('button', { name: 'Hang up' }).click()
+  await Promise.all([alice, bob].map((tab) => tab.locator('#call.ended').waitFor()))
+  for (const tab of [alice, bob]) {
+    await tab.getByRole('log').getByText('CallDisconnect').first().waitFor()
+    assert.equal(await tab.evaluate(() => window.__e2e.live()), 0, 'the microphone is closed after the call')
+  }
+  await leave(alice, bob)
+})
+
+test('the user echo: Alice hears herself', { timeout: 60_000 }, async () => {
+  const alice = await visit('alice')
+  await signIn(alice, 'alice')
+  await alice.getByRole('button', { name: 'Call Echo' }).click()
+  await state(alice, 'Connected')
+  await alice.evaluate(() => window.__e2e.record())
+  await pass(12_000)
+  assertHeard([{ said: sentence('alice'), heard: await saveRecording(alice, 'alice-echo'), bar: RECOGNISED }])
+  await alice.getByRole('button', { name: 'Hang up' }).click()
+  await alice.locator('#call.ended').waitFor()
+  await leave(alice)
+})
+
+test('refuse, cancel, sign out, sign in again', { timeout: 60_000 }, async () => {
+  const [alice, bob] = await Promise.all([visit('alice', { query: '?user=alice' }), visit('bob', { query: '?user=bob' })])
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.getByRole('button', { name: 'Refuse' }).click()
+  await bob.getByRole('alertdialog').waitFor({ state: 'hidden' })
+  await alice.locator('#call.ended').waitFor()
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.getByRole('alertdialog').waitFor()
+  await alice.getByRole('button', { name: 'Hang up' }).click()
+  await bob.getByRole('alertdialog').waitFor({ state: 'hidden' })
+  await bob.getByRole('button', { name: 'Sign out' }).click()
+  await signIn(bob, 'bob')
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.getByRole('alertdialog').waitFor()
+  await bob.keyboard.press('Escape')
+  await bob.getByRole('alertdialog').waitFor({ state: 'hidden' })
+  await alice.locator('#call.ended').waitFor()
+  await leave(alice, bob)
+})
+
+/** Presses Tab until the focused element has this accessible name. */
+async function tabTo(tab, name) {
+  for (let i = 0; i < 30; i++) {
+    await tab.keyboard.press('Tab')
+    const found = await tab.evaluate(() => {
+      const e = document.activeElement
+      const style = e && getComputedStyle(e)
+      return e && { name: e.getAttribute('aria-label') ?? e.textContent.trim(), ring: style.outlineStyle !== 'none' || style.boxShadow !== 'none' }
+    })
+    if (found?.name === name) return assert.ok(found.ring, `${name} does not show that it has the focus`)
+  }
+  throw new Error(`Tab does not reach ${name}`)
+}
+
+test('with the keyboard alone', { timeout: 60_000 }, async () => {
+  const [alice, bob] = await Promise.all([visit('alice'), visit('bob', { query: '?user=bob' })])
+  await alice.locator('#signin-name:focus').waitFor()
+  await alice.keyboard.type('alice')
+  await alice.keyboard.press('Enter')
+  await alice.getByRole('button', { name: 'Call bob' }).waitFor()
+  await tabTo(alice, 'Call bob')
+  await alice.keyboard.press('Enter')
+  await bob.getByRole('alertdialog').waitFor()
+  await tabTo(bob, 'Accept')
+  await bob.keyboard.press('Space')
+  await Promise.all([state(alice, 'Connected'), state(bob, 'Connected')])
+  await tabTo(alice, 'Mute')
+  await alice.keyboard.press('Space')
+  await alice.locator('#mute[aria-pressed=true]').waitFor()
+  await tabTo(bob, 'Hang up')
+  await bob.keyboard.press('Enter')
+  await Promise.all([alice, bob].map((tab) => tab.locator('#call.ended').waitFor()))
+  await leave(alice, bob)
+})
+
+for (const [device, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
+  for (const dark of [false, true]) {
+    const look = `${device}-${dark ? 'dark' : 'light'}`
+    test(`how it looks and what a screen reader finds: ${look}`, { timeout: 60_000 }, async () => {
+      const [alice, bob] = await Promise.all([visit('alice', { viewport, dark }), visit('bob', { viewport, dark })])
+      await alice.getByLabel('Your name').waitFor()
+      await picture(alice, `${look}-1-sign-in`)
+      await signIn(alice, 'alice')
+      await signIn(bob, 'bob')
+      await alice.getByRole('button', { name: 'Call bob' }).waitFor()
+      await picture(alice, `${look}-2-people`)
+      await alice.getByRole('button', { name: 'Call bob' }).click()
+      await bob.getByRole('alertdialog').waitFor()
+      await state(alice, 'Ringing')
+      await picture(alice, `${look}-3-ringing`)
+      await picture(bob, `${look}-4-incoming`)
+      await bob.getByRole('button', { name: 'Accept' }).click()
+      await state(alice, 'Connected')
+      await meter(alice, 'level-out', true)
+      await picture(alice, `${look}-5-call`)
+      await alice.getByRole('button', { name: 'Hang up' }).click()
+      await bob.locator('#call.ended').waitFor()
+      await picture(bob, `${look}-6-over`)
+      await leave(alice, bob)
+    })
+  }
+}

@@ -1,0 +1,114 @@
+// The instruments of the other tests, tried without the product.
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import test from 'node:test'
+import wrtc from '@roamhq/wrtc'
+import { temporary } from './lib/paths.mjs'
+import { Proxy } from './lib/proxy.mjs'
+import { Relay, kind, rtpHeader } from './lib/relay.mjs'
+import { GOOD, assertHeard, sentence } from './lib/speech.mjs'
+import { pass, until } from './lib/wait.mjs'
+import { readWav, writeWav } from './lib/wav.mjs'
+import { Listener, Speaker } from './lib/wrtc.mjs'
+
+test('libwebrtc to libwebrtc, nothing of ours between: the bar for good is one that a good path clears', { timeout: 30_000 }, async (t) => {
+  const [from, to] = [new wrtc.RTCPeerConnection(), new wrtc.RTCPeerConnection()]
+  from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate)
+  to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate)
+  const speaker = new Speaker()
+  from.addTransceiver(speaker.track, { direction: 'sendonly' })
+  const connected = new Promise((resolve) => {
+    from.onconnectionstatechange = () => from.connectionState === 'connected' && resolve()
+  })
+  await from.setLocalDescription(await from.createOffer())
+  await to.setRemoteDescription(from.localDescription)
+  await to.setLocalDescription(await to.createAnswer())
+  await from.setRemoteDescription(to.localDescription)
+  await connected
+  const listener = new Listener(to.getTransceivers()[0].receiver.track)
+  speaker.say(readWav(sentence('carol')).samples)
+  await pass(6_500)
+  const heard = writeWav(`${temporary('loop')}/heard.wav`, listener.samples)
+  const [result] = assertHeard([{ said: sentence('carol'), heard, bar: GOOD }])
+  t.diagnostic(JSON.stringify(result))
+  listener.stop()
+  speaker.stop()
+  from.close()
+  to.close()
+})
+
+test('what a packet is', () => {
+  assert.equal(kind(Buffer.from([0, 1, 0, 0])), 'stun')
+  assert.equal(kind(Buffer.from([22, 254, 253])), 'dtls')
+  assert.equal(kind(Buffer.from([0x80, 200, 0, 0])), 'rtcp')
+  assert.equal(kind(Buffer.from([0x81, 206, 0, 0])), 'rtcp')
+  assert.equal(kind(Buffer.from([0x90, 111, 0, 0])), 'rtp')
+  assert.equal(kind(Buffer.from([0x90, 0x80 | 111, 0, 0])), 'rtp')
+  assert.equal(kind(Buffer.alloc(0)), 'other')
+  const header = rtpHeader(Buffer.from('90ef123400000064deadbeefbede0001107f00000102030405', 'hex'))
+  assert.deepEqual({ ...header, extensions: header.extensions[1].toString('hex') },
+    { type: 111, marker: true, sequence: 0x1234, timestamp: 100, ssrc: 0xdeadbeef, extensions: '7f', payload: 5 })
+})
+
+test('the relay passes packets both ways, counts them and eats what it is told to', async () => {
+  const server = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(server, 'listening')
+  server.on('message', (packet, from) => server.send(packet, from.port, from.address))
+  const relay = await Relay.start()
+  relay.to(`127.0.0.1:${server.address().port}`)
+  const client = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(client, 'listening')
+  const [host, port] = relay.address.split(':')
+  const rtp = Buffer.from('806f000100000000deadbeef00', 'hex')
+  client.send(rtp, Number(port), host)
+  const [back] = await once(client, 'message')
+  assert.deepEqual(back, rtp)
+  assert.equal(relay.packets('rtp', { up: true }).length, 1)
+  assert.equal(relay.packets('rtp', { up: false }).length, 1)
+  const mark = relay.mark
+  relay.drop = (p) => p.kind === 'rtp' && p.up
+  client.send(rtp, Number(port), host)
+  client.send(Buffer.from('0001', 'hex'), Number(port), host)
+  await once(client, 'message')
+  assert.equal(relay.packets('rtp', { from: mark, up: false }).length, 0)
+  assert.equal(relay.packets('stun', { from: mark, up: false }).length, 1)
+  client.close()
+  server.close()
+  relay.stop()
+})
+
+test('the proxy passes, holds, cuts and lets again', async () => {
+  const echo = createServer((s) => s.on('error', () => {}).pipe(s)).listen(0, '127.0.0.1')
+  await once(echo, 'listening')
+  const proxy = await Proxy.start(echo.address().port)
+  const open = async () => {
+    const socket = connect(proxy.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.got = ''
+    socket.on('data', (d) => (socket.got += d))
+    socket.gone = new Promise((resolve) => socket.on('close', resolve))
+    return socket
+  }
+  const socket = await open()
+  socket.write('one')
+  await until(() => socket.got === 'one', 'an echo')
+  proxy.hold()
+  socket.write('two')
+  await pass(100)
+  assert.equal(socket.got, 'one')
+  proxy.release()
+  await until(() => socket.got === 'onetwo', 'what was held')
+  proxy.cut()
+  await socket.gone
+  const refused = await open()
+  await refused.gone
+  proxy.restore()
+  const again = await open()
+  again.write('three')
+  await until(() => again.got === 'three', 'an echo after the cut')
+  again.destroy()
+  proxy.stop()
+  echo.close()
+})

@@ -1,0 +1,182 @@
+// Chromium with a microphone that says what a WAV file holds, and pages in it that are driven through window.JMRTC only.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { temporary } from './paths.mjs'
+import { Diary } from './story.mjs'
+import { PATIENCE, within } from './wait.mjs'
+import { writeWav } from './wav.mjs'
+
+const CHROMIUM = process.env.JMRTC_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
+
+const open = new Set()
+
+/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
+export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+  if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
+  const context = await chromium.launchPersistentContext(temporary('chromium'), {
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--disable-background-timer-throttling', '--disable-renderer-backgrounding',
+      '--disable-backgrounding-occluded-windows', '--autoplay-policy=no-user-gesture-required',
+      ...(permissions ? ['--use-fake-ui-for-media-stream'] : []),
+      '--use-fake-device-for-media-stream',
+      ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}${once ? '%noloop' : ''}`] : []),
+      ...args,
+    ],
+  })
+  open.add(context)
+  context.on('close', () => open.delete(context))
+  return context
+}
+
+/** Closes every browser of this test file. */
+export async function closeBrowsers() {
+  for (const context of open) await context.close()
+}
+
+/**
+ * Runs in the page before anything else. It only listens: what is played, when the microphone was opened.
+ * The API is left alone.
+ */
+export function eavesdrop() {
+  const e2e = (window.__e2e = { peers: [], opened: [], tracks: [] })
+  const Native = window.RTCPeerConnection
+  window.RTCPeerConnection = class extends Native {
+    constructor(...args) {
+      super(...args)
+      e2e.peers.push(this)
+    }
+  }
+  const devices = navigator.mediaDevices
+  if (devices) {
+    const getUserMedia = devices.getUserMedia.bind(devices)
+    devices.getUserMedia = async (constraints) => {
+      const stream = await getUserMedia(constraints)
+      e2e.opened.push(Date.now())
+      e2e.tracks.push(...stream.getTracks())
+      return stream
+    }
+  }
+  /** Microphone tracks that are open right now. */
+  e2e.live = () => e2e.tracks.filter((t) => t.readyState === 'live').length
+  /** Records everything that arrives on every receiver of the newest connection, mixed. */
+  e2e.record = async () => {
+    const context = new AudioContext({ sampleRate: 48_000 })
+    await context.resume()
+    const code = `registerProcessor('tap', class extends AudioWorkletProcessor {
+      process(inputs) { const c = inputs[0][0]; this.port.postMessage(c ? c.slice() : new Float32Array(128)); return true } })`
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })))
+    const tap = new AudioWorkletNode(context, 'tap', { channelCount: 1, channelCountMode: 'explicit' })
+    const chunks = []
+    tap.port.onmessage = ({ data }) => chunks.push(data)
+    tap.connect(context.destination)
+    for (const { receiver } of e2e.peers.at(-1).getTransceivers()) {
+      if (receiver.track.kind === 'audio') context.createMediaStreamSource(new MediaStream([receiver.track])).connect(tap)
+    }
+    e2e.recording = { context, chunks }
+  }
+  /** Ends the recording; 16-bit samples in base64. */
+  e2e.finish = async () => {
+    const { context, chunks } = e2e.recording
+    await context.close()
+    const samples = new Int16Array(chunks.length * 128)
+    chunks.forEach((chunk, k) => chunk.forEach((s, i) => (samples[128 * k + i] = Math.max(-1, Math.min(1, s)) * 32767)))
+    let text = ''
+    const bytes = new Uint8Array(samples.buffer)
+    for (let i = 0; i < bytes.length; i += 32_768) text += String.fromCharCode(...bytes.subarray(i, i + 32_768))
+    return btoa(text)
+  }
+}
+
+/** Ends the recording that `eavesdrop`'s `record` began in `tab`; resolves with the path of the WAV. */
+export async function saveRecording(tab, name) {
+  const pcm = Buffer.from(await tab.evaluate(() => window.__e2e.finish()), 'base64')
+  const samples = new Int16Array(pcm.buffer, pcm.byteOffset, pcm.length / 2)
+  return writeWav(join(temporary('page'), `${name}.wav`), Float32Array.from(samples, (s) => s / 32768))
+}
+
+const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave', 'CallDisconnect', 'CallOtherUserInvited', 'CallError', 'CallReconnecting', 'CallReconnected']
+
+/** An app in a browser tab: everything it does goes through window.JMRTC. */
+export class Page extends Diary {
+  /** Opens `url` in `browser` and listens to every event. */
+  static async open({ browser, url, user, prepare }) {
+    const page = new Page()
+    page.options = { browser, url, user, prepare }
+    page.user = user
+    page.tab = await browser.newPage()
+    page.problems = []
+    page.tab.on('pageerror', (error) => page.problems.push(String(error.stack ?? error)))
+    page.tab.on('console', (message) => {
+      if (process.env.JMRTC_E2E_VERBOSE) console.error(`[page ${user}] ${message.text()}`)
+    })
+    await page.tab.addInitScript(eavesdrop)
+    if (prepare) await prepare(page.tab)
+    await page.tab.exposeFunction('__tell', (name, payload) => page.event(name, payload))
+    await page.tab.exposeFunction('__answer', (method, answer) => page.reply(method, answer))
+    await page.tab.goto(url)
+    await within(page.tab.waitForFunction(() => typeof window.JMRTC === 'object' && typeof window.JMRTC.startCallUsers === 'function'), 'window.JMRTC')
+    await page.tab.evaluate((events) => {
+      for (const name of events) window.JMRTC[`add${name}Listener`]((payload) => window.__tell(name, payload))
+    }, EVENTS)
+    return page
+  }
+
+  /** Opens one, signed in and with its engine ready. */
+  static async ready(options) {
+    const page = await Page.open(options)
+    await page.call('login', { token: options.token ?? options.mint(options.user), serverUrl: options.server })
+    await page.call('initEngine')
+    page.clear()
+    page.options = options
+    return page
+  }
+
+  /** Calls a method of window.JMRTC with the seed's callbacks; resolves with its result, rejects with its failure. */
+  async call(method, args) {
+    const answer = await within(this.tab.evaluate(([method, args]) => new Promise((resolve) => {
+      const done = (answer) => {
+        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled'].includes(method)) window.__answer(method, answer)
+        resolve(answer)
+      }
+      const callbacks = [(result) => done({ result: result ?? null }), (error) => done({ error: { ...error, code: error.code, name: error.name, description: error.description } })]
+      window.JMRTC[method](...(args === undefined ? callbacks : [args, ...callbacks]))
+    }), [method, args]), () => `${this.user}: an answer to ${method}`)
+    if (answer.error) throw Object.assign(new Error(`${method}: ${answer.error.name} ${answer.error.description}`), answer.error)
+    return answer.result
+  }
+
+  record() {
+    return this.tab.evaluate(() => window.__e2e.record())
+  }
+
+  /** Ends the recording; resolves with the path of the WAV. */
+  finish() {
+    return saveRecording(this.tab, this.user)
+  }
+
+  /** Microphone tracks that are open now. */
+  microphones() {
+    return this.tab.evaluate(() => window.__e2e.live())
+  }
+
+  /** The tab is gone without a word, as when the system kills an app. */
+  async kill() {
+    const session = await this.tab.context().newCDPSession(this.tab)
+    const gone = new Promise((resolve) => this.tab.once('crash', resolve))
+    session.send('Page.crash').catch(() => {})
+    await within(gone, 'the tab to crash', PATIENCE)
+    await this.tab.close()
+  }
+
+  again() {
+    return Page.ready(this.options)
+  }
+
+  async stop() {
+    await this.tab.close()
+  }
+}

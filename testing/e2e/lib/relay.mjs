@@ -1,0 +1,109 @@
+// A UDP relay that the server advertises in its place: sees every packet of every client in both directions
+// and can eat them. What it sees is encrypted, but the RTP header and its extensions are in the clear.
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { Log } from './wait.mjs'
+
+/** stun, dtls, rtp, rtcp or other, by RFC 7983 and RFC 5761. */
+export function kind(packet) {
+  if (packet.length < 2) return 'other'
+  const first = packet[0]
+  if (first < 4) return 'stun'
+  if (first >= 20 && first < 64) return 'dtls'
+  if (first >= 128 && first < 192) return packet[1] >= 192 && packet[1] <= 223 ? 'rtcp' : 'rtp'
+  return 'other'
+}
+
+/** What the clear part of an RTP packet says. `level` in -dBov for each one-byte extension of one byte length. */
+export function rtpHeader(packet) {
+  const csrcs = packet[0] & 15
+  const header = {
+    type: packet[1] & 127,
+    marker: packet[1] > 127,
+    sequence: packet.readUInt16BE(2),
+    timestamp: packet.readUInt32BE(4),
+    ssrc: packet.readUInt32BE(8),
+    extensions: {},
+    payload: packet.length - 12 - 4 * csrcs,
+  }
+  if (packet[0] & 16) {
+    let at = 12 + 4 * csrcs
+    const profile = packet.readUInt16BE(at)
+    const end = at + 4 + 4 * packet.readUInt16BE(at + 2)
+    at += 4
+    header.payload = packet.length - end
+    while (profile === 0xbede && at < end) {
+      if (packet[at] === 0) {
+        at++
+        continue
+      }
+      const id = packet[at] >> 4
+      const length = (packet[at] & 15) + 1
+      header.extensions[id] = packet.subarray(at + 1, at + 1 + length)
+      at += 1 + length
+    }
+  }
+  return header
+}
+
+export class Relay {
+  /** Every packet: `{at, client, up, kind, size, …rtpHeader}`; `up` is towards the server. */
+  seen = new Log()
+  /** Returns true for a packet to be eaten. */
+  drop = () => false
+  #clients = new Map()
+
+  static async start() {
+    const relay = new Relay()
+    relay.socket = createSocket('udp4')
+    relay.socket.bind(0, '127.0.0.1')
+    await once(relay.socket, 'listening')
+    relay.address = `127.0.0.1:${relay.socket.address().port}`
+    relay.socket.on('message', (packet, from) => relay.#up(packet, from))
+    return relay
+  }
+
+  /** `host:port` of the server's media socket. */
+  to(address) {
+    const [host, port] = address.split(':')
+    this.server = { host, port: Number(port) }
+  }
+
+  #note(packet, client, up) {
+    const what = kind(packet)
+    const entry = { at: Date.now(), client, up, kind: what, size: packet.length, ...(what === 'rtp' ? rtpHeader(packet) : {}) }
+    if (this.drop(entry)) entry.dropped = true
+    this.seen.push(entry)
+    return !entry.dropped
+  }
+
+  #up(packet, from) {
+    const client = `${from.address}:${from.port}`
+    let out = this.#clients.get(client)
+    if (!out) {
+      // A socket of its own for each client, so that the server tells them apart.
+      out = createSocket('udp4')
+      out.bind(0, '127.0.0.1')
+      out.on('message', (back) => this.#note(back, client, false) && this.socket.send(back, from.port, from.address))
+      out.on('error', () => {})
+      this.#clients.set(client, out)
+    }
+    if (this.#note(packet, client, true)) out.send(packet, this.server.port, this.server.host)
+  }
+
+  /** Packets of `what` (kind) since `from` (an index into `seen.items`), both ways or `up` true/false. */
+  packets(what, { from = 0, to = Infinity, up, client } = {}) {
+    return this.seen.items.slice(from, to === Infinity ? undefined : to)
+      .filter((p) => p.kind === what && (up === undefined || p.up === up) && (client === undefined || p.client === client))
+  }
+
+  /** Where the list stands: for `from` and `to`. */
+  get mark() {
+    return this.seen.items.length
+  }
+
+  stop() {
+    this.socket.close()
+    for (const out of this.#clients.values()) out.close()
+  }
+}

@@ -1,0 +1,58 @@
+// A server and endpoints before it, for a test file; all of it is gone at the end, and the end is checked.
+import assert from 'node:assert/strict'
+import { after } from 'node:test'
+import { Page, closeBrowsers } from './browser.mjs'
+import { killAll } from './process.mjs'
+import { Phone } from './phone.mjs'
+import { Proxy } from './proxy.mjs'
+import { Server, token } from './server.mjs'
+
+/** Ends all that a test file started; fails if the server still holds something. `current` tells the server that runs then. */
+export function cleanUp(current) {
+  after(async () => {
+    await closeBrowsers()
+    const server = current()
+    try {
+      if (server) {
+        await server.expectEmpty()
+        const { code } = await server.stop()
+        assert.equal(code, 0, 'the server ends with 0 after Ctrl-C')
+      }
+    } finally {
+      const left = killAll()
+      assert.deepEqual(left, [], 'processes were left')
+    }
+  })
+}
+
+/** Makes endpoints for stories. `pages` is needed for kind `page`: `{browsers: {user: browser}, url}`. */
+export class World {
+  static async start(options = {}) {
+    const world = new World()
+    world.server = await Server.start(options)
+    return world
+  }
+
+  /** A signed-in endpoint of `kind` (`phone` or `page`) with its own way to the server. */
+  async endpoint(kind, user, options = {}) {
+    const network = await Proxy.start(this.server.port)
+    const common = { user, mint: token, device: `${user}-device`, ...options }
+    const endpoint = kind === 'phone'
+      ? await Phone.ready({ ...common, url: network.url })
+      : await Page.ready({ ...common, server: network.url, url: this.pages.url, browser: this.pages.browsers[user] })
+    endpoint.network = network
+    return endpoint
+  }
+
+  async stopServer() {
+    return this.server.stop()
+  }
+
+  async killServer() {
+    return this.server.kill()
+  }
+
+  async startServer() {
+    this.server = await this.server.again()
+  }
+}
