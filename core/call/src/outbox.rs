@@ -149,6 +149,7 @@ impl Outbox {
         for entry in &mut self.entries {
             entry.repeated |= entry.sent;
             entry.sent = false;
+            entry.after = None;
         }
     }
 
@@ -211,9 +212,8 @@ impl Outbox {
         self.entries.iter().flat_map(|e| e.expires.into_iter().chain(e.after)).min()
     }
 
-    /// The sign-in is over.
+    /// Nothing is asked any more. Ids go on, for the sign-in may.
     pub(crate) fn clear(&mut self) -> Vec<Entry> {
-        self.last = 0;
         std::mem::take(&mut self.entries)
     }
 }

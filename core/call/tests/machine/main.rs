@@ -1,6 +1,10 @@
 //! The call machine from outside: inputs in, outputs out.
 #![allow(clippy::unwrap_used)]
 
+mod anything;
+mod consent;
+mod corners;
+mod links;
 mod methods;
 mod rig;
 mod stories;

@@ -84,6 +84,7 @@ pub(crate) fn token(who: &str) -> String {
     format!("e30.{text}.c2ln")
 }
 
+#[derive(Clone)]
 pub(crate) struct Rig {
     pub(crate) client: Client,
     pub(crate) now: Timestamp,

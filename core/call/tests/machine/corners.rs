@@ -1,0 +1,626 @@
+//! The corners of section 3: races, both ways; each ends cleanly.
+
+use jmrtc_protocol::{Closing, Detail, ErrorCode, Reason, Reply, ServerEvent};
+use serde_json::json;
+
+use crate::rig::*;
+
+fn ringing() -> Rig {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.link();
+    rig.take();
+    rig
+}
+
+fn connected() -> Rig {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.take();
+    rig
+}
+
+fn dialling() -> Rig {
+    let mut rig = Rig::ready("alice");
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.take();
+    rig
+}
+
+/// Bob's call to Alice.
+fn theirs(inviting: &str, joined: &str) -> jmrtc_protocol::Session {
+    of("c2", inviter("bob", session(inviting, joined)))
+}
+
+#[test]
+fn glare_lost_is_an_accepted_call() {
+    let mut rig = dialling();
+    rig.event(invited(theirs("alice", "bob")));
+    assert_eq!(rig.take(), [""; 0], "held back while the start is under way");
+    rig.started(theirs("", "bob alice"));
+    rig.link();
+    assert_eq!(
+        rig.heard(),
+        [
+            "startCallUsers -> S(i: -; j: bob, alice)",
+            "CallConnecting S(i: -; j: bob, alice)",
+            "CallMemberJoin bob",
+            "CallConnected S(i: -; j: bob, alice)",
+        ]
+    );
+}
+
+#[test]
+fn glare_won_is_a_call_like_any() {
+    let mut rig = dialling();
+    rig.started(session("bob", "alice"));
+    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.link();
+    assert_eq!(
+        rig.heard(),
+        [
+            "startCallUsers -> S(i: bob; j: alice)",
+            "CallOutgoing S(i: bob; j: alice)",
+            "CallConnecting S(i: -; j: alice, bob)",
+            "CallMemberJoin bob",
+            "CallConnected S(i: -; j: alice, bob)",
+        ]
+    );
+}
+
+#[test]
+fn glare_with_the_invitation_shown_already() {
+    let mut rig = Rig::ready("alice");
+    rig.event(invited(theirs("alice", "bob")));
+    rig.take();
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    assert_eq!(rig.take(), ["startCallUsers -> ALREADY_IN_CALL"], "calling someone else is no answer");
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    assert_eq!(rig.take(), ["> start bob"]);
+    rig.command("accept", json!(null));
+    assert_eq!(rig.take(), ["accept -> INVALID_STATE"]);
+    rig.started(theirs("", "bob alice"));
+    assert_eq!(
+        rig.take(),
+        [
+            "startCallUsers -> S(i: -; j: bob, alice)",
+            "platform dismiss",
+            "CallConnecting S(i: -; j: bob, alice)",
+            "CallMemberJoin bob",
+            "platform started",
+            "platform speaker false",
+            "audio capture+send+play",
+        ]
+    );
+    // Bob gave up before our start arrived, which is then a call of its own.
+    let mut rig = Rig::ready("alice");
+    rig.event(invited(theirs("alice", "bob")));
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.take();
+    rig.event(ended(theirs("", ""), Reason::Cancel, Some(Detail::CancelledByInviter)));
+    rig.started(session("bob", "alice"));
+    assert_eq!(
+        rig.heard(),
+        [
+            "CallDisconnect cancel/cancelledByInviter S(i: -; j: -)",
+            "startCallUsers -> S(i: bob; j: alice)",
+            "CallOutgoing S(i: bob; j: alice)",
+        ]
+    );
+}
+
+#[test]
+fn an_invitation_during_a_start_waits_for_its_end() {
+    let carols = of("c3", inviter("carol", session("alice", "carol")));
+    let mut rig = dialling();
+    rig.event(invited(carols.clone()));
+    rig.started(session("bob", "alice"));
+    assert_eq!(rig.heard().len(), 2, "void: Carol was told busy");
+    rig.event(ended(carols.clone(), Reason::Busy, None));
+    assert_eq!(rig.heard(), [""; 0]);
+
+    let mut rig = dialling();
+    rig.event(invited(carols.clone()));
+    rig.failure(ErrorCode::UserUnavailable);
+    assert_eq!(
+        rig.heard(),
+        ["startCallUsers -> USER_UNAVAILABLE", "CallReceiveInvite S(i: alice; j: carol)"],
+        "shown after all"
+    );
+
+    let mut rig = dialling();
+    rig.event(invited(carols.clone()));
+    rig.event(ended(carols, Reason::Cancel, Some(Detail::CancelledByInviter)));
+    rig.failure(ErrorCode::UserUnavailable);
+    assert_eq!(rig.heard(), ["startCallUsers -> USER_UNAVAILABLE"], "over before it could be shown");
+}
+
+#[test]
+fn two_devices_accept_at_once() {
+    // The word of the other device's accept comes first, or the failure of ours.
+    let elsewhere = Some(Detail::AnsweredElsewhere);
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.take();
+    rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
+    assert_eq!(
+        rig.take(),
+        [
+            "accept -> CALL_ENDED",
+            "CallDisconnect cancel/answeredElsewhere S(i: -; j: alice, bob)",
+            "audio off",
+            "media close",
+            "platform ended",
+        ]
+    );
+    rig.command("accept", json!(null));
+    assert_eq!(rig.take(), ["accept -> INVALID_STATE"]);
+
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.failure(ErrorCode::CallEnded);
+    rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
+    assert_eq!(rig.heard(), ["accept -> CALL_ENDED", "CallDisconnect cancel S(i: -; j: alice)"], "once");
+
+    let mut rig = ringing();
+    rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
+    rig.take();
+    for method in ["accept", "refuse"] {
+        rig.command(method, json!(null));
+        assert_eq!(rig.take(), [format!("{method} -> CALL_ENDED")], "the person was a moment too late");
+    }
+}
+
+#[test]
+fn an_accept_that_fails_for_now_rings_on() {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.command("accept", json!(null));
+    rig.take();
+    rig.failure(ErrorCode::LimitExceeded);
+    assert_eq!(
+        rig.take(),
+        [
+            "accept -> LIMIT_EXCEEDED",
+            "accept -> LIMIT_EXCEEDED",
+            "platform ended",
+            "platform ring",
+            "audio off"
+        ]
+    );
+    rig.command("accept", json!(null));
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    assert_eq!(rig.heard().len(), 4);
+}
+
+#[test]
+fn refuse_meets_no_answer() {
+    let no_answer = Some(Detail::NoAnswer);
+    let mut rig = ringing();
+    rig.command("refuse", json!(null));
+    rig.event(ended(session("", "alice"), Reason::Cancel, no_answer));
+    rig.failure(ErrorCode::CallEnded);
+    assert_eq!(rig.heard(), ["refuse -> CALL_ENDED", "CallDisconnect cancel/noAnswer S(i: -; j: alice)"]);
+    let mut rig = ringing();
+    rig.command("refuse", json!(null));
+    rig.failure(ErrorCode::CallEnded);
+    assert_eq!(rig.heard(), ["refuse -> CALL_ENDED", "CallDisconnect refuse S(i: -; j: alice)"]);
+}
+
+#[test]
+fn hangup_meets_the_other_sides_hangup() {
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.command("hangup", json!(null));
+    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    rig.reply(Reply::Leave);
+    assert_eq!(
+        rig.heard(),
+        ["hangup -> {}", "hangup -> {}", "CallDisconnect hangup S(i: -; j: bob)"],
+        "nothing in between"
+    );
+    rig.command("hangup", json!(null));
+    assert_eq!(rig.take(), ["hangup -> {}"], "with nothing to end");
+}
+
+#[test]
+fn hangup_meets_accept() {
+    let mut rig = Rig::ready("alice");
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.started(session("bob", "alice"));
+    rig.command("hangup", json!(null));
+    rig.take();
+    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    assert_eq!(rig.take(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: bob)", "platform ended"]);
+
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.command("hangup", json!(null));
+    assert_eq!(
+        rig.take(),
+        [
+            "platform dismiss",
+            "> accept c1",
+            "platform started",
+            "platform speaker false",
+            "audio capture",
+            "accept -> CALL_ENDED",
+            "audio off",
+            "> leave c1",
+            "media close",
+        ]
+    );
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("", "alice"), Reason::Hangup, None));
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+}
+
+#[test]
+fn hangup_before_the_call_is_there_leaves_no_ghost() {
+    let mut rig = dialling();
+    rig.command("hangup", json!(null));
+    assert_eq!(rig.take(), ["startCallUsers -> CALL_ENDED", "hangup -> {}"]);
+    rig.event(invited(theirs("alice", "bob")));
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    assert_eq!(rig.take(), [""; 0], "waits until the first is gone");
+    rig.started(session("bob", "alice"));
+    assert_eq!(rig.take(), ["> leave c1", "> start carol"]);
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("bob", ""), Reason::Hangup, None));
+    rig.started(of("c4", session("carol", "alice")));
+    assert_eq!(
+        rig.heard(),
+        ["startCallUsers -> S(i: carol; j: alice)", "CallOutgoing S(i: carol; j: alice)"]
+    );
+    // Not even asked yet: nothing to leave.
+    let mut rig = Rig::ready("alice");
+    rig.closed();
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.command("hangup", json!(null));
+    rig.take();
+    rig.reconnect();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "> hello again after 0"]);
+}
+
+#[test]
+fn hangup_without_a_connection_ends_it_here_and_tells_later() {
+    let mut rig = connected();
+    rig.closed();
+    rig.take();
+    rig.command("hangup", json!(null));
+    assert_eq!(
+        rig.take(),
+        [
+            "audio off",
+            "hangup -> {}",
+            "CallDisconnect hangup S(i: -; j: alice)",
+            "media close",
+            "platform ended"
+        ]
+    );
+    rig.reconnect();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "> hello again after 1", "> leave c1"]);
+    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.reply(Reply::Leave);
+    assert_eq!(rig.take(), [""; 0]);
+    // The connection goes while the goodbye is under way; the new sign-in knows the call: it is left, once.
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.closed();
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+    rig.reconnect();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "> hello again after 1", "> leave c1"]);
+}
+
+#[test]
+fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.wait_in_silence(3_000);
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.take();
+    rig.failure(ErrorCode::LimitExceeded);
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+    rig.wait(1_000);
+    assert_eq!(rig.take(), ["> leave c1"], "asked again, or the others would still hear silence");
+}
+
+#[test]
+fn a_late_invitation_never_rings() {
+    let mut rig = Rig::ready("bob");
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 0 });
+    assert_eq!(rig.take(), [""; 0]);
+    rig.event(ended(session("", "alice"), Reason::Cancel, Some(Detail::NoAnswer)));
+    assert_eq!(rig.take(), [""; 0]);
+}
+
+#[test]
+fn ringing_ends_without_the_server() {
+    let mut rig = ringing();
+    rig.wait(64_999);
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.wait(1);
+    assert_eq!(rig.heard(), ["CallDisconnect cancel/noAnswer S(i: -; j: alice)"]);
+    let mut rig = dialling();
+    rig.started(session("bob", "alice"));
+    rig.take();
+    rig.wait(65_000);
+    assert_eq!(rig.heard(), ["CallDisconnect cancel/noAnswer S(i: bob; j: -)"]);
+}
+
+#[test]
+fn a_second_invitation_is_never_shown_and_breaks_nothing() {
+    let carols = of("c3", inviter("carol", session("bob", "carol")));
+    let mut rig = connected();
+    rig.event(invited(carols.clone()));
+    rig.event(ended(carols.clone(), Reason::Cancel, None));
+    assert_eq!(rig.take(), [""; 0]);
+    let mut rig = ringing();
+    rig.event(invited(carols));
+    assert_eq!(rig.take(), [""; 0]);
+    rig.event(invited(session("bob", "alice")));
+    assert_eq!(rig.take(), [""; 0], "nor is the same twice");
+}
+
+#[test]
+fn re_call() {
+    // Alice's app was killed and calls again: the old call ends, the new one rings.
+    let mut rig = connected();
+    rig.event(left(session("", "bob"), "alice", Reason::NetworkError));
+    rig.event(ended(session("", "bob"), Reason::NetworkError, None));
+    rig.event(invited(of("c2", session("bob", "alice"))));
+    assert_eq!(
+        rig.heard(),
+        [
+            "CallMemberLeave alice networkError",
+            "CallDisconnect networkError S(i: -; j: bob)",
+            "CallReceiveInvite S(i: bob; j: alice)",
+        ]
+    );
+    // And Alice's new life.
+    let mut rig = Rig::new();
+    rig.me = "alice".into();
+    rig.command("login", json!({ "token": token("alice") }));
+    rig.opened();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert_eq!(rig.client.state().session, Some(session("", "alice bob")));
+    rig.engine();
+    rig.take();
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    assert_eq!(
+        rig.take(),
+        [
+            "CallDisconnect networkError S(i: -; j: bob)",
+            "audio off",
+            "media close",
+            "platform ended",
+            "> leave c1 networkError",
+            "> start bob",
+        ]
+    );
+}
+
+#[test]
+fn a_killed_app_comes_back_into_its_call() {
+    let mut rig = Rig::new();
+    rig.me = "bob".into();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.take();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert_eq!(rig.take(), [r#"login -> {"username":"bob","appKey":"app"}"#]);
+    rig.engine();
+    assert_eq!(
+        rig.take(),
+        [
+            "platform microphone?",
+            "audio prepare",
+            "initEngine -> null",
+            "platform started",
+            "platform speaker false",
+            "media open 4",
+            "audio capture+send+play",
+        ]
+    );
+    rig.link();
+    assert_eq!(rig.take(), ["> link c1 1", "media answer", "CallReconnected"]);
+    rig.command("hangup", json!(null));
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("", "alice"), Reason::Hangup, None));
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+
+    // Without an engine it does not come back, and after the grace time it is over.
+    let mut rig = Rig::new();
+    rig.me = "bob".into();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.welcome(false, Some(session("", "alice bob")));
+    rig.take();
+    rig.wait(30_000);
+    assert_eq!(rig.take(), ["CallDisconnect networkError S(i: -; j: alice)", "> leave c1 networkError"]);
+}
+
+#[test]
+fn the_server_stops() {
+    let mut rig = connected();
+    rig.event(ended(session("", "alice bob"), Reason::NetworkError, Some(Detail::ServerShutdown)));
+    rig.closing(Closing::ServerShutdown);
+    assert_eq!(rig.heard(), ["CallDisconnect networkError/serverShutdown S(i: -; j: alice, bob)"]);
+    rig.reconnect();
+    rig.welcome(false, None);
+    assert_eq!(rig.heard(), [""; 0]);
+}
+
+#[test]
+fn the_server_was_killed() {
+    for (what, mut rig, heard) in [
+        (
+            "in a call",
+            connected(),
+            vec!["CallReconnecting", "CallDisconnect networkError/callLost S(i: -; j: alice)"],
+        ),
+        ("ringing", ringing(), vec!["CallDisconnect networkError/callLost S(i: -; j: alice)"]),
+    ] {
+        rig.closed();
+        rig.reconnect();
+        rig.welcome(false, None);
+        rig.wait(3_000);
+        assert_eq!(rig.heard(), heard, "{what}");
+    }
+}
+
+#[test]
+fn signed_in_anew_while_ringing() {
+    // The server has not forgotten the call and invites once more: nothing happens, it rings on.
+    let mut rig = ringing();
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(false, None);
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 20_000 });
+    rig.link();
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.wait(24_999);
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.wait(1);
+    assert_eq!(rig.heard(), ["CallDisconnect cancel/noAnswer S(i: -; j: alice)"]);
+}
+
+#[test]
+fn signed_in_anew_in_the_call() {
+    let mut rig = connected();
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(false, Some(session("", "bob carol")));
+    assert_eq!(
+        rig.take(),
+        ["media close", "CallMemberJoin carol", "CallMemberLeave alice hangup", "media open 4"],
+        "what was missed is told"
+    );
+    rig.link();
+    assert_eq!(rig.take(), ["> link c1 2", "media answer", "CallReconnected"]);
+}
+
+#[test]
+fn replaced_by_the_same_device_elsewhere() {
+    let mut rig = connected();
+    rig.command("inviteUsers", json!({ "usernames": ["carol"] }));
+    rig.take();
+    rig.closing(Closing::Replaced);
+    assert_eq!(
+        rig.heard(),
+        [
+            "inviteUsers -> NOT_LOGGED_IN",
+            "CallError LOGIN_REJECTED",
+            "CallDisconnect networkError S(i: -; j: alice)",
+        ]
+    );
+    rig.wait(100_000);
+    assert_eq!(rig.take(), [""; 0], "no fight over the sign-in");
+}
+
+#[test]
+fn answers_lost_with_the_connection() {
+    // The accept went through, its answer was lost; an event comes before the answer comes again.
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["> accept c1"]);
+    rig.event(joined(session("", "alice bob carol"), "carol"));
+    assert_eq!(
+        rig.heard(),
+        [
+            "accept -> {}",
+            "CallConnecting S(i: -; j: alice, bob, carol)",
+            "CallMemberJoin alice",
+            "CallMemberJoin carol",
+            "CallConnected S(i: -; j: alice, bob, carol)",
+        ]
+    );
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    assert_eq!(rig.heard(), [""; 0], "the answer is older than the event");
+    assert_eq!(rig.client.state().session, Some(session("", "alice bob carol")));
+
+    // The same for a start.
+    let mut rig = dialling();
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(left(session("", "alice"), "bob", Reason::Hangup));
+    rig.event(ended(session("", "alice"), Reason::Hangup, None));
+    rig.started(session("bob", "alice"));
+    assert_eq!(
+        rig.heard(),
+        [
+            "startCallUsers -> S(i: bob; j: alice)",
+            "CallOutgoing S(i: bob; j: alice)",
+            "CallConnecting S(i: -; j: alice, bob)",
+            "CallMemberJoin bob",
+            "CallMemberLeave bob hangup",
+            "CallDisconnect hangup S(i: -; j: alice)",
+        ]
+    );
+    // Signed in anew, the start is made anew.
+    let mut rig = dialling();
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(false, Some(session("bob", "alice")));
+    assert_eq!(rig.take(), ["> start bob"]);
+    // Accepted, and signed in anew.
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert_eq!(rig.heard()[..2], ["accept -> {}", "CallConnecting S(i: -; j: alice, bob)"]);
+}
+
+#[test]
+fn requests_that_nobody_answers() {
+    let mut rig = dialling();
+    rig.wait(15_000);
+    assert_eq!(rig.heard(), ["startCallUsers -> NETWORK"]);
+    rig.started(session("bob", "alice"));
+    assert_eq!(rig.take(), ["> leave c1"], "and when it comes after all, it is left");
+
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.wait(15_000);
+    assert_eq!(rig.heard(), ["accept -> NETWORK", "CallDisconnect networkError S(i: -; j: alice)"]);
+
+    let mut rig = connected();
+    rig.command("inviteUsers", json!({ "usernames": ["carol"] }));
+    rig.wait(15_000);
+    assert_eq!(rig.heard(), ["inviteUsers -> NETWORK"]);
+}
+
+#[test]
+fn a_call_that_only_the_server_believes_in_is_left() {
+    let mut rig = Rig::ready("bob");
+    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(joined(session("", "alice bob carol"), "carol"));
+    assert_eq!(rig.take(), ["> leave c1 networkError"]);
+    let mut rig = Rig::ready("bob");
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert_eq!(rig.take(), ["> leave c1 networkError"], "this app's life has seen no such call");
+}
