@@ -1,6 +1,9 @@
 //! What goes in and out of [`crate::Audio`].
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Instant, SystemTime},
+};
 
 use bytes::Bytes;
 
@@ -20,8 +23,8 @@ pub enum Backend {
     Null,
     /// A virtual sound card over WAV files, in real time.
     Wav {
-        /// What the microphone hears, from its start whenever frames begin to be sent on a newly opened
-        /// microphone; then silence. Any sample rate and number of channels. `None` is silence.
+        /// What the microphone hears: it begins with the first frame that is sent after the microphone was opened, runs
+        /// on while muted, and ends in silence. Any sample rate and number of channels. `None` is silence.
         play: Option<PathBuf>,
         /// Where everything played is written, 48 kHz mono 16 bit; one file for the life of the `Audio`.
         record: Option<PathBuf>,
@@ -87,7 +90,7 @@ pub enum AudioEvent {
     },
     /// A frame to send.
     Frame(EncodedFrame),
-    /// All of [`Backend::Wav`]'s `play` has been sent or passed; never with `repeat`.
+    /// All of [`Backend::Wav`]'s `play` has been heard; never with `repeat`.
     PlaybackDone,
 }
 
@@ -116,6 +119,10 @@ pub struct AudioStats {
     pub reopened: u64,
     /// Packets dropped because they came in faster than the worker took them.
     pub inbox_overruns: u64,
+    /// When the first sample of [`Backend::Wav`]'s `play` was heard, by the system's clock.
+    pub play_began: Option<SystemTime>,
+    /// When the first sample of [`Backend::Wav`]'s `record` was played, by the system's clock.
+    pub record_began: Option<SystemTime>,
     /// One for each slot.
     pub slots: Vec<SlotStats>,
 }

@@ -1,0 +1,286 @@
+//! The thread between the rings and the network: a thin shell around [`Pipeline`].
+//!
+//! It sleeps until a device's callback, the handle or the keeper unparks it.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    AudioError, AudioEvent, AudioStats, EncodedFrame, FRAME, Posture, SAMPLE_RATE,
+    pipeline::Pipeline,
+    resample::Resampler,
+    ring::{CaptureEnd, PlaybackEnd},
+    shared::{Control, Inbox, Shared},
+};
+
+/// If no callback comes for so long while a device is open.
+const IDLE: Duration = Duration::from_millis(20);
+/// How old statistics may be.
+const STATS_EVERY: Duration = Duration::from_millis(50);
+
+/// Starts the thread.
+pub(crate) fn spawn(shared: Arc<Shared>, pipeline: Pipeline) -> Result<thread::JoinHandle<()>, AudioError> {
+    let mut worker = Worker {
+        shared,
+        pipeline,
+        posture: Posture::default(),
+        pauses: 0,
+        capture: None,
+        playback: None,
+        heard: Vec::new(),
+        stats: AudioStats::default(),
+        stats_at: None,
+    };
+    Ok(thread::Builder::new().name("jmrtc-audio".into()).spawn(move || while worker.turn() {})?)
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    pipeline: Pipeline,
+    /// What the pipeline knows.
+    posture: Posture,
+    pauses: u64,
+    capture: Option<Capture>,
+    playback: Option<Playback>,
+    heard: Vec<f32>,
+    /// Counters of what the pipeline doesn't count.
+    stats: AudioStats,
+    stats_at: Option<Instant>,
+}
+
+impl Worker {
+    /// Does all there is to do and sleeps; false when it is over.
+    fn turn(&mut self) -> bool {
+        let control = {
+            let mut control = self.shared.control();
+            let now = *control;
+            control.loss = None;
+            now
+        };
+        if control.stop {
+            return false;
+        }
+        self.take_devices();
+        self.hear();
+        self.obey(&control);
+        self.take_packets();
+        if let Some(playback) = &mut self.playback {
+            playback.refill(&mut self.pipeline, &mut self.stats);
+        }
+        self.publish();
+        if self.capture.is_some() || self.playback.is_some() {
+            thread::park_timeout(IDLE);
+        } else {
+            thread::park();
+        }
+        true
+    }
+
+    fn take_devices(&mut self) {
+        let (capture, playback) = {
+            let mut handover = self.shared.handover();
+            self.stats.reopened = handover.reopened;
+            (handover.capture.take(), handover.playback.take())
+        };
+        if let Some(end) = capture {
+            self.capture = end.map(|end| Capture { end, resampler: None, raw: Vec::new() });
+            if self.capture.is_some() {
+                self.pipeline.opened(Instant::now());
+            }
+        }
+        if let Some(end) = playback {
+            self.playback = end.map(Playback::new);
+        }
+    }
+
+    /// Takes what the microphone heard, under the posture that held when it was heard.
+    fn hear(&mut self) {
+        let Some(capture) = &mut self.capture else { return };
+        let done = capture.end.take_done();
+        self.stats.capture_overruns += capture.end.take_glitches();
+        self.heard.clear();
+        capture.drain(&mut self.heard);
+        let (shared, pauses, sent) = (&self.shared, self.pauses, &mut self.stats.sent);
+        let mut emit = |frame: EncodedFrame| {
+            // Held while the frame is handed out: when `Audio::set` returns, no frame is on its way.
+            let control = shared.control();
+            if control.posture.capture && control.posture.send && control.pauses == pauses {
+                *sent += 1;
+                shared.tell(AudioEvent::Frame(frame));
+            }
+        };
+        self.pipeline.hear(Instant::now(), &self.heard, &mut emit);
+        if done {
+            self.shared.tell(AudioEvent::PlaybackDone);
+        }
+    }
+
+    fn obey(&mut self, control: &Control) {
+        if let Some(fraction) = control.loss {
+            self.pipeline.loss(Instant::now(), fraction);
+        }
+        if control.pauses != self.pauses {
+            // There was a pause, even if it is over.
+            self.pipeline.set(Posture { send: false, ..self.posture });
+        } else if control.posture == self.posture {
+            return;
+        }
+        self.pipeline.set(control.posture);
+        (self.posture, self.pauses) = (control.posture, control.pauses);
+        if let Some(capture) = &self.capture {
+            capture.end.set_live(control.posture.capture && control.posture.send);
+        }
+    }
+
+    fn take_packets(&mut self) {
+        let frames = {
+            let mut inbox = self.shared.inbox();
+            self.stats.inbox_overruns = inbox.overruns;
+            std::mem::take(&mut inbox.frames)
+        };
+        debug_assert!(frames.len() <= Inbox::MOST);
+        for (slot, frame) in &frames {
+            self.pipeline.receive(*slot, frame);
+        }
+    }
+
+    fn publish(&mut self) {
+        let now = Instant::now();
+        if self.stats_at.is_some_and(|at| now.duration_since(at) < STATS_EVERY) {
+            return;
+        }
+        self.stats_at = Some(now);
+        let (play_began, record_began) = self.shared.began.times();
+        *self.shared.stats() = AudioStats {
+            capturing: self.capture.is_some(),
+            playing: self.playback.is_some(),
+            sent: self.stats.sent,
+            capture_overruns: self.stats.capture_overruns,
+            playback_underruns: self.stats.playback_underruns,
+            reopened: self.stats.reopened,
+            inbox_overruns: self.stats.inbox_overruns,
+            play_began,
+            record_began,
+            ..self.pipeline.stats()
+        };
+    }
+}
+
+/// An open microphone.
+struct Capture {
+    end: CaptureEnd,
+    resampler: Option<Resampler>,
+    raw: Vec<f32>,
+}
+
+impl Capture {
+    /// Appends what was heard, at 48 kHz.
+    fn drain(&mut self, to: &mut Vec<f32>) {
+        let rate = self.end.rate();
+        if rate == SAMPLE_RATE || rate == 0 {
+            self.resampler = None;
+            return self.end.drain(to);
+        }
+        self.raw.clear();
+        self.end.drain(&mut self.raw);
+        adapt(&mut self.resampler, rate, SAMPLE_RATE).process(&self.raw, to);
+    }
+}
+
+/// An open loudspeaker.
+struct Playback {
+    end: PlaybackEnd,
+    resampler: Option<Resampler>,
+    since: Instant,
+    /// Longest callbacks of this and the last [`Self::WINDOW`], in the device's samples.
+    longest: [usize; 2],
+    window_since: Instant,
+    /// Kept in the ring beyond one callback, because the worker was late before; in the device's samples.
+    margin: usize,
+    last_glitch: Instant,
+    at_48: Vec<f32>,
+    at_rate: Vec<f32>,
+}
+
+impl Playback {
+    const WINDOW: Duration = Duration::from_secs(2);
+    /// A device that has just been opened asks before anybody could answer.
+    const BEGINNING: Duration = Duration::from_millis(300);
+    /// After so long without a glitch the margin shrinks.
+    const CALM: Duration = Duration::from_secs(10);
+
+    fn new(end: PlaybackEnd) -> Self {
+        let now = Instant::now();
+        Self {
+            end,
+            resampler: None,
+            since: now,
+            longest: [0; 2],
+            window_since: now,
+            margin: 0,
+            last_glitch: now,
+            at_48: Vec::new(),
+            at_rate: Vec::new(),
+        }
+    }
+
+    /// Keeps just over one callback's worth in the ring: more would be delay, less would be gaps.
+    fn refill(&mut self, pipeline: &mut Pipeline, stats: &mut AudioStats) {
+        let rate = self.end.rate();
+        if rate == 0 {
+            return;
+        }
+        let level = self.level(rate, stats);
+        let now = Instant::now();
+        while self.end.waiting() < level {
+            let missing = level - self.end.waiting();
+            let wanted = (missing as u64 * u64::from(SAMPLE_RATE)).div_ceil(u64::from(rate)) as usize;
+            self.at_48.resize(wanted.clamp(1, FRAME), 0.0);
+            pipeline.play(now, &mut self.at_48);
+            if rate == SAMPLE_RATE {
+                self.resampler = None;
+                self.end.push(&self.at_48);
+            } else {
+                self.at_rate.clear();
+                adapt(&mut self.resampler, SAMPLE_RATE, rate).process(&self.at_48, &mut self.at_rate);
+                self.end.push(&self.at_rate);
+            }
+        }
+    }
+
+    /// How much is to be in the ring, in the device's samples.
+    fn level(&mut self, rate: u32, stats: &mut AudioStats) -> usize {
+        let now = Instant::now();
+        let millisecond = (rate / 1000) as usize;
+        let glitches = self.end.take_glitches();
+        if now.duration_since(self.since) > Self::BEGINNING && glitches > 0 {
+            stats.playback_underruns += glitches;
+            self.last_glitch = now;
+            self.margin = (self.margin + 2 * millisecond).min(40 * millisecond);
+        } else if now.duration_since(self.last_glitch) > Self::CALM {
+            self.last_glitch = now;
+            self.margin = self.margin.saturating_sub(millisecond);
+        }
+        if now.duration_since(self.window_since) > Self::WINDOW {
+            self.window_since = now;
+            self.longest = [0, self.longest[0]];
+        }
+        self.longest[0] = self.longest[0].max(self.end.take_longest());
+        let callback = match self.longest[0].max(self.longest[1]) {
+            0 => 10 * millisecond,
+            longest => longest.min(200 * millisecond),
+        };
+        callback + millisecond + self.margin
+    }
+}
+
+/// The resampler for these rates: the one there is, or a new one.
+fn adapt(resampler: &mut Option<Resampler>, from: u32, to: u32) -> &mut Resampler {
+    if resampler.as_ref().is_some_and(|r| r.rates() != (from, to)) {
+        *resampler = None;
+    }
+    resampler.get_or_insert_with(|| Resampler::new(from, to))
+}
