@@ -150,7 +150,7 @@ impl<'a> Phone<'a> {
         }));
     }
 
-    fn line(&mut self, line: Line) {
+    fn line(&self, line: Line) {
         self.command(line.id, line.method, line.args, false);
     }
 
