@@ -1,7 +1,8 @@
 // Builds what JavaScript sees: the wasm machine, the bundles and types in dist/, the demo page in demo/dist/.
+// With --no-wasm the wasm machine that is there already is taken as it is.
 import { build } from 'esbuild'
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,35 +21,60 @@ const common = {
 // Cordova wraps a js-module in a function with `module`; what it exports becomes window.JMRTC.
 const cordova = { ...common, format: 'iife', globalName: 'plugin', footer: { js: 'module.exports=plugin.JMRTC;' } }
 
-run('cargo', 'xtask', 'wasm')
-run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--project', 'www')
-run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--project', 'demo')
-await rm(dist, { recursive: true, force: true })
-await rm(demo, { recursive: true, force: true })
-await Promise.all([
-  build({ ...common, entryPoints: ['www/src/script.ts'], outfile: join(dist, 'jmrtc.js'), format: 'iife' }),
-  build({ ...common, entryPoints: ['www/src/index.ts'], outfile: join(dist, 'index.mjs'), format: 'esm' }),
-  build({ ...cordova, entryPoints: ['www/src/cordova-browser.ts'], outfile: join(dist, 'cordova-browser.js') }),
-  build({ ...cordova, entryPoints: ['www/src/cordova-native.ts'], outfile: join(dist, 'cordova-native.js') }),
-  build({ ...common, entryPoints: ['demo/src/main.ts', 'demo/src/main.css'], outdir: demo, format: 'esm', loader: { '.svg': 'dataurl' } }),
-  types(),
-])
-for (const page of ['index.html', 'icon.svg']) await cp(join(root, 'demo/src', page), join(demo, page))
-await cp(join(dist, 'jmrtc.js'), join(demo, 'jmrtc.js'))
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+if (!process.argv.includes('--no-wasm')) run('cargo', 'xtask', 'wasm')
+run(process.execPath, tsc, '--project', 'www')
+run(process.execPath, tsc, '--project', 'demo')
 
-/** Writes the declarations that are reachable from index.d.ts; the drivers' own are nobody's business. */
+const script = await bundle({ ...common, entryPoints: ['www/src/script.ts'], format: 'iife' })
+await folder(dist, new Map([
+  ['jmrtc.js', script],
+  ['index.mjs', await bundle({ ...common, entryPoints: ['www/src/index.ts'], format: 'esm' })],
+  ['cordova-browser.js', await bundle({ ...cordova, entryPoints: ['www/src/cordova-browser.ts'] })],
+  ['cordova-native.js', await bundle({ ...cordova, entryPoints: ['www/src/cordova-native.ts'] })],
+  ...(await types()),
+]))
+await folder(demo, new Map([
+  ['jmrtc.js', script],
+  ['main.js', await bundle({ ...common, entryPoints: ['demo/src/main.ts'], format: 'esm' })],
+  ['main.css', await bundle({ ...common, banner: {}, entryPoints: ['demo/src/main.css'] })],
+  ['index.html', await readFile(join(root, 'demo/src/index.html'))],
+  ['icon.svg', await readFile(join(root, 'demo/src/icon.svg'))],
+]))
+
+async function bundle(options) {
+  const { outputFiles: [file] } = await build({ ...options, write: false })
+  return file.contents
+}
+
+/** Makes the folder hold these files and no others. What is right stays untouched, so that nothing is rebuilt for it. */
+async function folder(path, files) {
+  await mkdir(path, { recursive: true })
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    if (entry.isFile() && !files.has(relative(path, file))) await rm(file)
+  }
+  for (const [name, contents] of files) {
+    const file = join(path, name)
+    const old = await readFile(file).catch(() => undefined)
+    if (old?.equals(contents)) continue
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, contents)
+  }
+}
+
+/** The declarations that are reachable from index.d.ts; the drivers' own are nobody's business. */
 async function types() {
+  const files = new Map()
   const all = await mkdtemp(join(tmpdir(), 'jmrtc-types-'))
   try {
-    run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--project', 'www', '--noEmit', 'false',
-      '--declaration', '--emitDeclarationOnly', '--rootDir', 'www/src', '--outDir', all)
-    const wanted = [join(all, 'index.d.ts')]
+    run(process.execPath, tsc, '--project', 'www/tsconfig.types.json', '--outDir', all)
+    const src = join(all, 'src')
+    const wanted = [join(src, 'index.d.ts')]
     for (const file of wanted) {
-      const text = await readFile(file, 'utf8')
-      const to = join(dist, relative(all, file))
-      await mkdir(dirname(to), { recursive: true })
-      await writeFile(to, text)
-      for (const [, path] of text.matchAll(/from '(\.[^']+)\.js'/g)) {
+      const contents = await readFile(file)
+      files.set(relative(src, file), contents)
+      for (const [, path] of contents.toString().matchAll(/from ["'](\.[^"']+)\.js["']/g)) {
         const next = join(dirname(file), `${path}.d.ts`)
         if (!wanted.includes(next)) wanted.push(next)
       }
@@ -56,6 +82,7 @@ async function types() {
   } finally {
     await rm(all, { recursive: true, force: true })
   }
+  return files
 }
 
 /** Runs a command; its failure ends the build. */

@@ -73,8 +73,8 @@ export function createApi({ open, onListen }: Opening): JmrtcApi {
   return api as unknown as JmrtcApi
 }
 
-function callback(given: unknown): ((value: never) => void) | undefined {
-  return typeof given === 'function' ? (given as (value: never) => void) : undefined
+function callback<T>(given: unknown): ((value: T) => void) | undefined {
+  return typeof given === 'function' ? (given as (value: T) => void) : undefined
 }
 
 /** Calls a method of the bridge and answers the app exactly once, by callback and by promise. */

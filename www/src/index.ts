@@ -17,8 +17,6 @@ export { ErrorCode } from './generated/constants.js'
 export type * from './types.js'
 
 declare global {
-  interface Window {
-    /** Voice calls. There when the plugin or the script `jmrtc.js` is loaded. */
-    JMRTC: JmrtcApi
-  }
+  /** Voice calls. There when the plugin or the script `jmrtc.js` is loaded. */
+  var JMRTC: JmrtcApi
 }

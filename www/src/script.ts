@@ -1,4 +1,4 @@
 /** `dist/jmrtc.js`: a plain script that sets `window.JMRTC`. */
 import { JMRTC } from './index.js'
 
-(globalThis as { JMRTC?: typeof JMRTC }).JMRTC = JMRTC
+globalThis.JMRTC = JMRTC

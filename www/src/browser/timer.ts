@@ -8,12 +8,12 @@ const WORKER = 'let t;onmessage=e=>{clearTimeout(t);if(e.data!==null)t=setTimeou
  * and a signed-in device that pings so rarely counts as gone. Where no worker may be made, the page's own timer must do.
  */
 export class Timer {
-  readonly #worker: Worker | undefined
+  #worker: Worker | undefined
   #timeout: ReturnType<typeof setTimeout> | undefined
   #due: number | undefined
 
   constructor(private readonly now: () => number, private readonly ring: () => void) {
-    this.#worker = timerWorker(() => this.check())
+    this.#worker = this.#makeWorker()
     // After sleep or a freeze the timer may be late: look again as soon as the page is back.
     globalThis.addEventListener?.('pageshow', () => this.check())
     globalThis.document?.addEventListener('visibilitychange', () => this.check())
@@ -47,18 +47,21 @@ export class Timer {
     clearTimeout(this.#timeout)
     if (wait !== null) this.#timeout = setTimeout(() => this.check(), wait)
   }
-}
 
-function timerWorker(ring: () => void): Worker | undefined {
-  if (typeof Worker === 'undefined') return undefined
-  const url = URL.createObjectURL(new Blob([WORKER], { type: 'text/javascript' }))
-  try {
-    const worker = new Worker(url)
-    worker.onmessage = ring
-    return worker
-  } catch {
-    return undefined
-  } finally {
-    URL.revokeObjectURL(url)
+  #makeWorker(): Worker | undefined {
+    if (typeof Worker === 'undefined') return undefined
+    try {
+      // Cordova's template allows `data:` in its content security policy, but not `blob:`.
+      const worker = new Worker(`data:text/javascript,${encodeURIComponent(WORKER)}`)
+      worker.onmessage = () => this.check()
+      // Forbidden by the page's content security policy.
+      worker.onerror = () => {
+        this.#worker = undefined
+        this.#start()
+      }
+      return worker
+    } catch {
+      return undefined
+    }
   }
 }

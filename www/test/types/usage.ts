@@ -1,0 +1,109 @@
+// Compiled, never run: every member of the API used as an app uses it, with the types that the package ships.
+import {
+  ErrorCode, JMRTC, JmrtcError, type CallStats, type DisconnectPayload, type Failure, type JmrtcApi, type Session,
+  type State, type User,
+} from 'cordova-plugin-jmrtc'
+
+/** Fails to compile unless `A` and `B` are the same type. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_: Same<A, B>): void {}
+
+const onFailure = (failure: Failure): void => console.log(failure.code, failure.name, failure.description)
+
+export async function promises(): Promise<void> {
+  await JMRTC.init()
+  const { username, appKey }: { username: string; appKey: string } = await JMRTC.login({ token: 't', serverUrl: 'https://calls.example.org' })
+  await JMRTC.updateToken({ token: username + appKey })
+  same<Awaited<ReturnType<typeof JMRTC.initEngine>>, undefined>(true)
+  await JMRTC.initEngine()
+  const started = await JMRTC.startCallUsers({ usernames: ['bob'] })
+  const id: string = started.channelId
+  for (const { username, name } of started.failed) console.log(id, username, name)
+  await JMRTC.accept()
+  await JMRTC.refuse()
+  const { invited, failed } = await JMRTC.inviteUsers({ usernames: ['carol'] })
+  console.log(invited.join(), failed.length)
+  same<Awaited<ReturnType<typeof JMRTC.isMuted>>, boolean>(true)
+  await JMRTC.setIsMuted({ muted: !(await JMRTC.isMuted()) })
+  await JMRTC.setIsSpeakerphoneEnabled({ speakerphoneEnabled: !(await JMRTC.isSpeakerphoneEnabled()) })
+  const state: State = await JMRTC.getState()
+  if (state.login === 'loggedIn' && state.engine === 'ready' && state.call === 'connected') console.log(state.session?.startTime)
+  const stats: CallStats = await JMRTC.getStats()
+  console.log(stats.levelIn, stats.levelOut, stats.packetsSent, stats.packetsReceived, stats.packetsLost, stats.roundTripMs, stats.bufferMs)
+  await JMRTC.hangup()
+  await JMRTC.releaseEngine()
+  await JMRTC.logout()
+}
+
+export function callbacks(): void {
+  const done = (): void => {}
+  void window.JMRTC.init(done, onFailure)
+  void window.JMRTC.login({ token: 't' }, ({ username }) => console.log(username), onFailure)
+  void window.JMRTC.logout(done, onFailure)
+  void window.JMRTC.updateToken({ token: 't' }, done, onFailure)
+  void window.JMRTC.initEngine(done, onFailure)
+  void window.JMRTC.releaseEngine(done, onFailure)
+  void window.JMRTC.startCallUsers({ usernames: ['bob'] }, ({ failed }) => console.log(failed), onFailure)
+  void window.JMRTC.accept(done, onFailure)
+  void window.JMRTC.hangup(done, onFailure)
+  void window.JMRTC.refuse(done, onFailure)
+  void window.JMRTC.inviteUsers({ usernames: ['bob'] }, ({ invited }) => console.log(invited), onFailure)
+  void window.JMRTC.isMuted((muted) => same<typeof muted, boolean>(true))
+  void window.JMRTC.setIsMuted({ muted: true }, done, onFailure)
+  void window.JMRTC.isSpeakerphoneEnabled((enabled) => same<typeof enabled, boolean>(true))
+  void window.JMRTC.setIsSpeakerphoneEnabled({ speakerphoneEnabled: true }, done, onFailure)
+  void window.JMRTC.getState(({ session }) => console.log(session), onFailure)
+  void window.JMRTC.getStats(({ levelIn }) => console.log(levelIn), onFailure)
+}
+
+export function listeners(): void {
+  const ofSession = (session: Session): void => console.log(session.inviter.nickname, session.silent, session.invitedBy)
+  const ofUser = (user: User): void => console.log(user.gender, user.extras['team'])
+  const ofLeave = ({ user, reason, detail }: { user: User; reason: string; detail?: string }): void => console.log(user, reason, detail)
+  const ofEnd = (end: DisconnectPayload): void => console.log(end.reason === 'hangup' || end.reason === 'busy', end.detail)
+  const ofInvited = ({ invitedUsers, fromUser }: { invitedUsers: User[]; fromUser: User }): void => console.log(invitedUsers, fromUser)
+  const ofError = ({ code, description }: Failure): void => console.log(code, description)
+
+  const removers: (() => void)[] = [
+    JMRTC.addCallOutgoingListener(ofSession), JMRTC.addCallReceiveInviteListener(ofSession),
+    JMRTC.addCallConnectingListener(ofSession), JMRTC.addCallConnectedListener(ofSession),
+    JMRTC.addCallReconnectingListener(ofSession), JMRTC.addCallReconnectedListener(ofSession),
+    JMRTC.addCallMemberJoinListener(ofUser), JMRTC.addCallMemberLeaveListener(ofLeave),
+    JMRTC.addCallDisconnectListener(ofEnd), JMRTC.addCallOtherUserInvitedListener(ofInvited),
+    JMRTC.addCallErrorListener(ofError), JMRTC.on('CallDisconnect', ofEnd),
+  ]
+  for (const remove of removers) remove()
+  JMRTC.removeCallOutgoingListener(ofSession)
+  JMRTC.removeCallReceiveInviteListener(ofSession)
+  JMRTC.removeCallConnectingListener(ofSession)
+  JMRTC.removeCallConnectedListener(ofSession)
+  JMRTC.removeCallReconnectingListener(ofSession)
+  JMRTC.removeCallReconnectedListener(ofSession)
+  JMRTC.removeCallMemberJoinListener(ofUser)
+  JMRTC.removeCallMemberLeaveListener(ofLeave)
+  JMRTC.removeCallDisconnectListener(ofEnd)
+  JMRTC.removeCallOtherUserInvitedListener(ofInvited)
+  JMRTC.removeCallErrorListener(ofError)
+  JMRTC.off('CallDisconnect', ofEnd)
+}
+
+export async function failures(): Promise<void> {
+  try {
+    await JMRTC.accept()
+  } catch (error) {
+    if (error instanceof JmrtcError && error.code === ErrorCode.INVALID_STATE) console.log(error.description)
+  }
+}
+
+export function refused(): void {
+  // @ts-expect-error no token
+  void JMRTC.login({})
+  // @ts-expect-error one name is not a list
+  void JMRTC.startCallUsers({ usernames: 'bob' })
+  // @ts-expect-error no such event
+  JMRTC.on('CallEnded', () => {})
+  // @ts-expect-error the payload is a session
+  JMRTC.addCallConnectedListener((user: User) => console.log(user))
+}
+
+export const fake: Pick<JmrtcApi, 'hangup'> = { hangup: () => Promise.resolve({}) }
