@@ -1,6 +1,6 @@
 //! What the machine wants done.
 
-use jmrtc_protocol::{ChannelId, ClientMessage, Failure, IceServer, Session};
+use jmrtc_protocol::{ChannelId, ClientMessage, Failure, IceServer, Session, User};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -133,6 +133,8 @@ pub enum PlatformAction {
     CallStarted {
         /// The call.
         session: Session,
+        /// Whom to show: its other members, joined before ringing.
+        others: Vec<User>,
     },
     /// Give back what `CallStarted` took.
     CallEnded {
