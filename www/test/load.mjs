@@ -1,12 +1,19 @@
-// Imports the TypeScript sources as they are, bundled in memory.
+// Imports the TypeScript sources as they are, bundled into a temporary folder.
 import { build } from 'esbuild'
-import { fileURLToPath } from 'node:url'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const folder = mkdtempSync(join(tmpdir(), 'jmrtc-www-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 /** The exports of `www/src/<path>`. */
 export async function load(path) {
-  const { outputFiles: [file] } = await build({
-    entryPoints: [fileURLToPath(new URL(`../src/${path}`, import.meta.url))],
-    bundle: true, write: false, format: 'esm', target: 'es2022', loader: { '.wasm': 'binary' }, sourcemap: 'inline', logLevel: 'error',
+  const outfile = join(folder, path.replaceAll('/', '-').replace(/ts$/, 'mjs'))
+  await build({
+    entryPoints: [fileURLToPath(new URL(`../src/${path}`, import.meta.url))], outfile,
+    bundle: true, format: 'esm', target: 'es2022', loader: { '.wasm': 'binary' }, logLevel: 'error',
   })
-  return import(`data:text/javascript;base64,${Buffer.from(file.contents).toString('base64')}`)
+  return import(pathToFileURL(outfile))
 }

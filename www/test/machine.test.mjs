@@ -1,5 +1,6 @@
 // The call machine as wasm: it loads, speaks the JSON that the driver expects and refuses what is none.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { load } from './load.mjs'
 
@@ -44,10 +45,10 @@ test('signing in: a socket to /v1/ws, hello, welcome, answer', async () => {
   assert.deepEqual(hello.device, { id: 'd', platform: 'browser' })
   assert.throws(() => wasm.received(6, 1, '{"type":"pong","type":"pong"}'), /twice/)
   assert.throws(() => wasm.received(6, 1, '{"type":"unheard of"}'))
-  const user = { type: 'user', username: 'alice', appKey: 'app' }
-  const settings = { ringMs: 60000, graceMs: 30000, pingMs: 10000, maxMembers: 8, slots: 4 }
-  const outputs = JSON.parse(wasm.received(7, 1, JSON.stringify({ type: 'welcome', user, secret: 's', resumed: false, settings })))
-  assert.deepEqual(outputs.find(({ output }) => output === 'reply').result, { Ok: { username: 'alice', appKey: 'app' } })
+  const welcome = readFileSync(new URL('../../protocol/fixtures/server.welcome.json', import.meta.url), 'utf8')
+  const { user: { username, appKey } } = JSON.parse(welcome)
+  const outputs = JSON.parse(wasm.received(7, 1, welcome))
+  assert.deepEqual(outputs.find(({ output }) => output === 'reply').result, { Ok: { username, appKey } })
 })
 
 test('what is no input or config throws and changes nothing', async () => {
