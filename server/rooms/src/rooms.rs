@@ -105,6 +105,11 @@ impl Rooms {
         self.config.robots.iter().cloned().chain(connected).collect()
     }
 
+    /// Whether a user is in a call, ringing or joined.
+    pub fn is_in_call(&self, user: &Username) -> bool {
+        self.places.contains_key(user)
+    }
+
     /// How much there is.
     pub fn counts(&self) -> Counts {
         Counts {

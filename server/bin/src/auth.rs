@@ -1,0 +1,173 @@
+//! Tokens: JWTs that the company's own backend mints with the app secret.
+
+use jmrtc_protocol::Username;
+use jmrtc_protocol::limits::MAX_TOKEN_BYTES;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+
+/// Shortest secret: HS256 wants a key as long as its hash (RFC 7518 section 3.2).
+pub(crate) const MIN_SECRET_BYTES: usize = 32;
+/// Seconds by which the clocks of two servers may differ.
+const LEEWAY_S: u64 = 5;
+
+/// Mints and checks tokens of one app.
+pub(crate) struct Auth {
+    app_key: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+/// Who signed in and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) user: Username,
+    /// Unix seconds.
+    pub(crate) expires: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    #[serde(default)]
+    iss: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+    /// RFC 7519 allows fractions.
+    #[serde(default)]
+    exp: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<f64>,
+}
+
+impl Auth {
+    /// The error says what is wrong with the secret.
+    pub(crate) fn new(app_key: &str, secret: &[u8]) -> Result<Self, String> {
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(format!(
+                "the secret has {} bytes; HS256 needs at least {MIN_SECRET_BYTES} (try: openssl rand -hex 32)",
+                secret.len()
+            ));
+        }
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY_S;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[app_key]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // Some identity providers add an audience of their own; iss and the app's own secret say enough.
+        validation.validate_aud = false;
+        Ok(Self {
+            app_key: app_key.to_owned(),
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+        })
+    }
+
+    /// A token from now for `lifetime_s` seconds.
+    pub(crate) fn mint(&self, user: &Username, now_s: u64, lifetime_s: u64) -> anyhow::Result<String> {
+        let claims = Claims {
+            iss: Some(self.app_key.clone()),
+            sub: Some(user.as_str().to_owned()),
+            exp: Some(now_s.saturating_add(lifetime_s) as f64),
+            nbf: Some(now_s as f64),
+        };
+        Ok(encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?)
+    }
+
+    /// Whom a token names; the error says why it is refused.
+    pub(crate) fn check(&self, token: &str) -> Result<Identity, String> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(format!("the token has {} bytes, at most {MAX_TOKEN_BYTES} are taken", token.len()));
+        }
+        let header = decode_header(token)
+            .map_err(|_| "the token is no JWT, or signed with an algorithm other than HS256".to_owned())?;
+        if header.alg != Algorithm::HS256 {
+            return Err(format!("the token is signed with {:?}; only HS256 is accepted", header.alg));
+        }
+        let claims = decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|e| self.reason(e.kind()))?
+            .claims;
+        let name = claims.sub.ok_or("the token has no `sub`")?;
+        let user = Username::new(name).map_err(|e| format!("the token's `sub` is no username: {e}"))?;
+        let expires = claims.exp.ok_or("the token has no `exp`")?;
+        Ok(Identity { user, expires: expires as u64 })
+    }
+
+    // The crate's list of errors is not ours and mostly about other algorithms.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    fn reason(&self, kind: &ErrorKind) -> String {
+        match kind {
+            ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
+            ErrorKind::ImmatureSignature => "the token is not valid yet (`nbf`)".to_owned(),
+            ErrorKind::InvalidSignature => "the token is signed with another secret".to_owned(),
+            ErrorKind::InvalidAlgorithm => "the token is not signed with HS256".to_owned(),
+            ErrorKind::InvalidIssuer => {
+                format!("the token's `iss` is not this server's app key, `{}`", self.app_key)
+            }
+            ErrorKind::MissingRequiredClaim(claim) => format!("the token has no `{claim}`"),
+            other => format!("the token can't be read: {other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+    fn auth() -> Auth {
+        Auth::new("app", SECRET).unwrap()
+    }
+
+    fn now() -> u64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    }
+
+    fn signed(algorithm: Algorithm, secret: &[u8], claims: &serde_json::Value) -> String {
+        encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    }
+
+    fn refusal(claims: &serde_json::Value) -> String {
+        auth().check(&signed(Algorithm::HS256, SECRET, claims)).unwrap_err()
+    }
+
+    #[test]
+    fn a_token_names_its_user_until_it_expires() {
+        let alice = Username::new("alice").unwrap();
+        let token = auth().mint(&alice, now(), 60).unwrap();
+        assert_eq!(auth().check(&token), Ok(Identity { user: alice, expires: now() + 60 }));
+    }
+
+    #[test]
+    fn each_refusal_says_why() {
+        let (past, future) = (now() - 60, now() + 60);
+        let claims = serde_json::json!({"iss": "app", "sub": "alice", "exp": future});
+        let other = signed(Algorithm::HS256, b"another secret of thirty-two bytes!", &claims);
+        assert_eq!(auth().check(&other).unwrap_err(), "the token is signed with another secret");
+        let hs512 = signed(Algorithm::HS512, SECRET, &claims);
+        assert_eq!(auth().check(&hs512).unwrap_err(), "the token is signed with HS512; only HS256 is accepted");
+        for garbage in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.", &"x".repeat(9000)] {
+            assert!(auth().check(garbage).is_err(), "{garbage}");
+        }
+        let with = |key: &str, value: serde_json::Value| {
+            let mut claims = claims.clone();
+            claims[key] = value;
+            refusal(&claims)
+        };
+        assert_eq!(with("exp", past.into()), "the token has expired");
+        assert_eq!(with("nbf", future.into()), "the token is not valid yet (`nbf`)");
+        assert_eq!(with("iss", "b".into()), "the token's `iss` is not this server's app key, `app`");
+        assert!(with("sub", "".into()).contains("no username"));
+        assert_eq!(refusal(&serde_json::json!({"iss": "app", "sub": "a"})), "the token has no `exp`");
+        assert_eq!(refusal(&serde_json::json!({"iss": "app", "exp": future})), "the token has no `sub`");
+        assert_eq!(refusal(&serde_json::json!({"sub": "a", "exp": future})), "the token has no `iss`");
+        assert!(with("exp", "soon".into()).contains("can't be read"));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(Auth::new("app", b"short").err().unwrap().contains("at least 32"));
+    }
+}

@@ -1,0 +1,205 @@
+//! The command line. `--help` is the manual.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jmrtc_protocol::Username;
+use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_SLOTS};
+
+const MANUAL: &str = "\
+Examples:
+  jmrtc-server --dev
+      Try it out: everything on this machine, no configuration. Open the address that it prints.
+      Tokens for any name come from POST /v1/dev/token, and the user `echo` answers every call.
+
+  JMRTC_SECRET=$(openssl rand -hex 32) jmrtc-server --app-key acme \\
+      --listen 0.0.0.0:8080 --advertise-udp 203.0.113.7:7882 --advertise-tcp 203.0.113.7:7881
+      A public server. Put a TLS proxy before port 8080; open UDP 7882 and TCP 7881 to the world.
+
+  jmrtc-server token --user alice --for 1h
+      Prints a token, made with the same secret and app key as the server's.
+
+Sign-in:
+  Clients sign in with a JWT (HS256) that your own backend makes with the secret:
+  iss = the app key, sub = the username, exp = when it ends; nbf is honoured.
+
+Media:
+  Sound goes over one UDP port, and over one TCP port where UDP is blocked. Clients are told the
+  addresses of --advertise-udp and --advertise-tcp, or those bound where these are not given.
+
+Signals:
+  Ctrl-C or SIGTERM ends all calls cleanly (`networkError`, detail `serverShutdown`), then stops.
+
+Exit codes:
+  0  stopped by a signal, or done
+  1  failed while running
+  2  can't start as asked: a wrong flag or secret, a port taken, a data folder that can't be used
+
+Logs go to stderr; JMRTC_LOG chooses what, e.g. JMRTC_LOG=jmrtc_server=debug (default: info).";
+
+/// Voice calls for your own apps: sign-in, ringing and media in one server.
+#[derive(Debug, Parser)]
+#[command(name = "jmrtc-server", version, after_long_help = MANUAL, args_conflicts_with_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a token for a user.
+    Token {
+        /// Whose.
+        #[arg(long, value_parser = username)]
+        user: Username,
+        /// How long it is good for, e.g. 30m, 1h, 7d.
+        #[arg(long = "for", default_value = "1h", value_parser = duration, value_name = "TIME")]
+        lifetime: Duration,
+    },
+}
+
+/// What the server and `token` must agree on.
+#[derive(Debug, Args)]
+pub(crate) struct IdentityArgs {
+    /// Where the database is kept, and in --dev the secret. Made on first start.
+    #[arg(long, global = true, env = "JMRTC_DATA", default_value = "jmrtc-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+
+    /// The app whose users these are: the tokens' `iss`.
+    #[arg(long, global = true, env = "JMRTC_APP_KEY", default_value = "jmrtc", value_name = "NAME")]
+    pub(crate) app_key: String,
+
+    /// The app secret that signs tokens, at least 32 bytes. Better in the environment than on a command line.
+    #[arg(long, global = true, env = "JMRTC_SECRET", hide_env_values = true, value_name = "TEXT")]
+    pub(crate) secret: Option<String>,
+
+    /// A file that holds the app secret; white space at its end doesn't count.
+    #[arg(long, global = true, env = "JMRTC_SECRET_FILE", conflicts_with = "secret", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Run with nothing configured, for trying out: own secret, tokens for any name, the user `echo`.
+    #[arg(long, env = "JMRTC_DEV")]
+    pub(crate) dev: bool,
+
+    /// Let --dev listen on an address that others can reach. Anybody there can then sign in as anybody.
+    #[arg(long, env = "JMRTC_DEV_PUBLIC", requires = "dev")]
+    pub(crate) dev_public: bool,
+
+    /// Where HTTP and WebSocket are served; port 0 takes a free one.
+    #[arg(long, env = "JMRTC_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where media comes in over UDP [default: port 7882, in --dev a free one, at the address of --listen].
+    #[arg(long, env = "JMRTC_MEDIA_UDP", value_name = "ADDR")]
+    pub(crate) media_udp: Option<SocketAddr>,
+
+    /// Where media comes in over TCP [default: port 7881, in --dev a free one, at the address of --listen].
+    #[arg(long, env = "JMRTC_MEDIA_TCP", value_name = "ADDR")]
+    pub(crate) media_tcp: Option<SocketAddr>,
+
+    /// Where clients reach the UDP media port, if not where it is bound (NAT).
+    #[arg(long, env = "JMRTC_ADVERTISE_UDP", value_name = "ADDR")]
+    pub(crate) advertise_udp: Option<SocketAddr>,
+
+    /// Where clients reach the TCP media port, if not where it is bound. Must have another port than UDP's.
+    #[arg(long, env = "JMRTC_ADVERTISE_TCP", value_name = "ADDR")]
+    pub(crate) advertise_tcp: Option<SocketAddr>,
+
+    /// Web origins (https://app.example) whose pages may use this server; may be given more than once.
+    /// Without it any page may open a WebSocket (it needs a token), but none of another origin may use REST.
+    #[arg(long = "origin", env = "JMRTC_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+
+    /// How long an invitation rings.
+    #[arg(long, env = "JMRTC_RING_TIME", default_value = "60s", value_parser = duration, value_name = "TIME")]
+    pub(crate) ring_time: Duration,
+
+    /// How long a member whose connection is lost stays in its call.
+    #[arg(long, env = "JMRTC_GRACE_TIME", default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub(crate) grace_time: Duration,
+
+    /// How often clients give a sign of life; after three times this a silent connection is given up.
+    #[arg(long, env = "JMRTC_PING_TIME", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub(crate) ping_time: Duration,
+
+    /// Members of one call, joined and ringing together.
+    #[arg(long, env = "JMRTC_MAX_MEMBERS", default_value_t = DEFAULT_MAX_MEMBERS as u32,
+          value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "N")]
+    pub(crate) max_members: u32,
+
+    /// Voices that a client can hear at once; in larger calls the loudest are heard.
+    #[arg(long, env = "JMRTC_SLOTS", default_value_t = DEFAULT_SLOTS as u8,
+          value_parser = clap::value_parser!(u8).range(1..=MAX_SLOTS as i64), value_name = "N")]
+    pub(crate) slots: u8,
+
+    /// Testing: eat all UDP media, as a firewall would.
+    #[arg(long, hide = true)]
+    pub(crate) drop_udp: bool,
+}
+
+fn username(text: &str) -> Result<Username, String> {
+    Username::new(text).map_err(|e| e.to_string())
+}
+
+/// `500ms`, `60s`, `5m`, `1h`, `7d`; at least a millisecond.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("a time is a number and ms, s, m, h or d, e.g. 30s".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a time begins with a whole number, e.g. 30s".to_owned())?;
+    match number.checked_mul(unit_ms) {
+        Some(ms @ 1..=31_536_000_000) => Ok(Duration::from_millis(ms)),
+        Some(_) | None => Err("a time is between 1ms and 365d".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "5", "-5s", "5 s", "1.5h", "0s", "9999999999999999999s", "9999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_secret_of_token_may_stand_on_either_side() {
+        for line in [
+            "jmrtc-server --secret S token --user alice",
+            "jmrtc-server token --user alice --secret S --for 2h",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.identity.secret.as_deref(), Some("S"));
+            assert!(matches!(cli.command, Some(Command::Token { .. })));
+        }
+        assert!(Cli::try_parse_from(["jmrtc-server", "--dev-public"]).is_err());
+        assert!(Cli::try_parse_from(["jmrtc-server", "--slots", "9"]).is_err());
+    }
+}

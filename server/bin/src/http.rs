@@ -1,0 +1,294 @@
+//! REST and everything else over HTTP. Errors are [`Failure`] as JSON.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use jmrtc_protocol::{ErrorCode, Failure, Profile, Relation, User, Username};
+use jmrtc_rooms::UserRecord;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::clock::unix_s;
+use crate::hub::ToHub;
+use crate::{demo, ws};
+
+/// Largest body.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+/// Longest text in a profile or relation, in characters, and most `extras`.
+const MAX_TEXT_CHARS: usize = 1024;
+const MAX_EXTRAS: usize = 32;
+/// Users listed at once.
+const MAX_LISTED: u32 = 1000;
+/// How long a token of /v1/dev/token is good.
+const DEV_TOKEN_S: u64 = 24 * 3600;
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/ws", get(ws::upgrade))
+        .route("/v1/dev/token", post(dev_token))
+        .route("/v1/users", get(users))
+        .route("/v1/users/{name}", get(user).put(put_profile))
+        .route("/v1/users/me/relations/{name}", put(put_relation))
+        .route("/v1/{*rest}", axum::routing::any(unknown))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .fallback(demo::page)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), headers))
+        .with_state(app)
+}
+
+/// A request that failed.
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) Failure);
+
+impl Refusal {
+    fn new(code: ErrorCode, why: impl Into<String>) -> Self {
+        let status = match code {
+            ErrorCode::NotLoggedIn | ErrorCode::LoginRejected => StatusCode::UNAUTHORIZED,
+            ErrorCode::PermissionDenied => StatusCode::FORBIDDEN,
+            ErrorCode::UserUnavailable => StatusCode::NOT_FOUND,
+            ErrorCode::InvalidState | ErrorCode::AlreadyInCall | ErrorCode::CallEnded => StatusCode::CONFLICT,
+            ErrorCode::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorCode::InvalidParameter | ErrorCode::NotInitialized => StatusCode::BAD_REQUEST,
+            ErrorCode::Network | ErrorCode::EngineFailed | ErrorCode::ServerError => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        Self(status, Failure::new(code, why))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        tracing::error!("request failed: {error:#}");
+        Self::new(ErrorCode::ServerError, "the server failed")
+    }
+}
+
+type Answer<T> = Result<T, Refusal>;
+
+#[derive(Deserialize)]
+struct DevToken {
+    user: Username,
+}
+
+/// `POST /v1/dev/token {"user": "alice"}`: a token for anybody, in --dev only.
+async fn dev_token(State(app): State<Arc<App>>, body: Body) -> Answer<Json<serde_json::Value>> {
+    if !app.config.dev {
+        let why = "this server does not run with --dev; tokens come from the app's own backend";
+        return Err(Refusal(StatusCode::NOT_FOUND, Failure::new(ErrorCode::PermissionDenied, why)));
+    }
+    let DevToken { user } = body.read()?;
+    let token = app.config.auth.mint(&user, unix_s(), DEV_TOKEN_S)?;
+    Ok(Json(json!({"token": token, "appKey": app.config.app_key})))
+}
+
+#[derive(Deserialize)]
+struct Page {
+    after: Option<Username>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    user: User,
+    online: bool,
+}
+
+/// `GET /v1/users?after=NAME`: users by name, as the caller sees them, and whether they are online.
+async fn users(
+    State(app): State<Arc<App>>,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Answer<Json<Vec<Listed>>> {
+    let viewer = viewer(&app, &headers).await?;
+    let Query(page) = page.map_err(|e| Refusal::new(ErrorCode::InvalidParameter, e.body_text()))?;
+    let (ask, answer) = oneshot::channel();
+    let stopping = || Refusal::new(ErrorCode::ServerError, "the server stops");
+    app.hub.send(ToHub::Online(ask)).await.map_err(|_| stopping())?;
+    let online = answer.await.map_err(|_| stopping())?;
+    let users = app.store.list(page.after.as_ref(), MAX_LISTED).await?;
+    let listed = users.into_iter().map(|(name, profile)| Listed {
+        online: online.contains(&name),
+        user: seen_by(&app, &viewer, name, profile),
+    });
+    Ok(Json(listed.collect()))
+}
+
+/// `GET /v1/users/{name}`: one user as the caller sees it; `me` is the caller.
+async fn user(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answer<Json<User>> {
+    let viewer = viewer(&app, &headers).await?;
+    let name = named(&name, &viewer)?;
+    let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
+    Ok(Json(seen_by(&app, &viewer, record.username, record.profile)))
+}
+
+/// `PUT /v1/users/{name}`: the caller's own profile.
+async fn put_profile(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<User>> {
+    let viewer = viewer(&app, &headers).await?;
+    if named(&name, &viewer)? != viewer.username {
+        return Err(Refusal::new(ErrorCode::PermissionDenied, "a profile is its own user's to change"));
+    }
+    let profile: Profile = body.read()?;
+    let texts = [
+        &profile.nickname,
+        &profile.avatar_thumb_path,
+        &profile.region,
+        &profile.signature,
+        &profile.address,
+    ];
+    let extras = profile.extras.iter().flat_map(|(key, value)| [key, value]);
+    check_texts(texts.into_iter().chain(extras))?;
+    if profile.extras.len() > MAX_EXTRAS {
+        return Err(Refusal::new(ErrorCode::LimitExceeded, format!("at most {MAX_EXTRAS} extras")));
+    }
+    app.store.set_profile(&viewer.username, &profile).await?;
+    tell_rooms(&app, &viewer.username).await?;
+    Ok(Json(seen_by(&app, &viewer, viewer.username.clone(), profile)))
+}
+
+/// `PUT /v1/users/me/relations/{name}`: what the caller keeps about another user.
+async fn put_relation(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<User>> {
+    let viewer = viewer(&app, &headers).await?;
+    let name = named(&name, &viewer)?;
+    if name == viewer.username {
+        return Err(Refusal::new(ErrorCode::InvalidParameter, "nobody has a relation to itself"));
+    }
+    let relation: Relation = body.read()?;
+    check_texts([&relation.note_name, &relation.note_text])?;
+    let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
+    app.store.set_relation(&viewer.username, &name, &relation).await?;
+    tell_rooms(&app, &viewer.username).await?;
+    Ok(Json(User::new(&app.config.app_key, name, record.profile, relation)))
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let (ask, answer) = oneshot::channel();
+    if app.hub.send(ToHub::Online(ask)).await.is_ok()
+        && let Ok(online) = answer.await
+    {
+        app.metrics.users_online.set(online.len() as u64);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
+}
+
+async fn unknown() -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, Failure::new(ErrorCode::InvalidParameter, "no such address"))
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal(StatusCode::METHOD_NOT_ALLOWED, Failure::new(ErrorCode::InvalidParameter, "no such method here"))
+}
+
+/// The signed-in caller: `Authorization: Bearer TOKEN`.
+async fn viewer(app: &App, headers: &HeaderMap) -> Answer<UserRecord> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.ok_or_else(|| Refusal::new(ErrorCode::NotLoggedIn, "needs `Authorization: Bearer TOKEN`"))?;
+    let identity = app.config.auth.check(token).map_err(|why| Refusal::new(ErrorCode::LoginRejected, why))?;
+    Ok(app.store.sign_in(&identity.user, crate::clock::unix_ms()).await?)
+}
+
+/// The rooms show the new version from the next session on.
+async fn tell_rooms(app: &App, name: &Username) -> Answer<()> {
+    if let Some(record) = app.store.user(name).await? {
+        // Fails only while the server stops, when the rooms are gone.
+        let _ = app.hub.send(ToHub::UserChanged(record)).await;
+    }
+    Ok(())
+}
+
+fn named(name: &str, viewer: &UserRecord) -> Answer<Username> {
+    if name == "me" {
+        return Ok(viewer.username.clone());
+    }
+    Username::new(name).map_err(|e| Refusal::new(ErrorCode::InvalidParameter, e.to_string()))
+}
+
+fn nobody(name: &Username) -> Refusal {
+    Refusal::new(ErrorCode::UserUnavailable, format!("nobody is named {name}"))
+}
+
+fn seen_by(app: &App, viewer: &UserRecord, name: Username, profile: Profile) -> User {
+    let relation = viewer.relations.get(&name).cloned().unwrap_or_default();
+    User::new(&app.config.app_key, name, profile, relation)
+}
+
+fn check_texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Answer<()> {
+    if texts.into_iter().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
+        return Err(Refusal::new(ErrorCode::LimitExceeded, format!("a text has at most {MAX_TEXT_CHARS} characters")));
+    }
+    Ok(())
+}
+
+/// A JSON body, whatever its content type says.
+struct Body(Bytes);
+
+impl Body {
+    fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
+        serde_json::from_slice(&self.0).map_err(|e| Refusal::new(ErrorCode::InvalidParameter, format!("body: {e}")))
+    }
+}
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
+    type Rejection = Refusal;
+    async fn from_request(request: Request, state: &S) -> Answer<Self> {
+        match Bytes::from_request(request, state).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Refusal::new(ErrorCode::LimitExceeded, format!("a body has at most {MAX_BODY_BYTES} bytes")))
+            }
+            Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
+        }
+    }
+}
+
+/// Security headers on everything, and CORS for the origins that are allowed.
+async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let allowed = origin.filter(|o| o.to_str().is_ok_and(|o| app.is_allowed_origin(o)));
+    let preflight = request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = match (preflight, &allowed) {
+        (true, Some(_)) => StatusCode::NO_CONTENT.into_response(),
+        (true, None) | (false, _) => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Some(origin) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("authorization, content-type"),
+        );
+    }
+    response
+}

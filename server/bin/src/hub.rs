@@ -1,0 +1,282 @@
+//! The one task that owns the rooms. Connections, REST and media send it [`ToHub`]; it carries out what the rooms say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::ws::Utf8Bytes;
+use jmrtc_protocol::{Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode};
+use jmrtc_rooms::{CallRecord, ConnId, Input, LinkId, MediaCommand, Output, Rooms, Ticket, Timestamp, UserRecord};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Messages that may wait for one client; a resumed one gets up to 256 events and 64 answers at once.
+pub(crate) const OUTBOX_MESSAGES: usize = 512;
+
+/// What the hub is told.
+#[derive(Debug)]
+pub(crate) enum ToHub {
+    /// A client signed in.
+    Hello {
+        conn: ConnId,
+        user: Username,
+        device: Device,
+        resume: Option<Resume>,
+        record: UserRecord,
+        /// When the token expires, Unix seconds.
+        expires: u64,
+        outbox: Outbox,
+    },
+    Request {
+        conn: ConnId,
+        id: RequestId,
+        request: Request,
+        known: Vec<UserRecord>,
+        /// When the new token of an `updateToken` expires, Unix seconds.
+        expires: Option<u64>,
+    },
+    Ping {
+        conn: ConnId,
+        ack: u64,
+    },
+    Gone {
+        conn: ConnId,
+    },
+    UserChanged(UserRecord),
+    /// Who is online?
+    Online(oneshot::Sender<BTreeSet<Username>>),
+    /// The server stops.
+    Shutdown,
+}
+
+/// What the media task tells the hub.
+#[derive(Debug)]
+pub(crate) enum FromMedia {
+    Answer { ticket: Ticket, result: Result<String, String> },
+    Slots { link: LinkId, sources: Vec<Option<LinkId>> },
+}
+
+/// The hub's end of a connection. Dropped, the connection sends what waits and closes.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    pub(crate) queue: mpsc::Sender<Utf8Bytes>,
+    pub(crate) cut: Arc<Cut>,
+}
+
+/// Closes a connection at once, whatever waits.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    reason: OnceLock<Closing>,
+    called: Notify,
+}
+
+impl Cut {
+    fn call(&self, reason: Closing) {
+        // The first reason counts.
+        let _ = self.reason.set(reason);
+        self.called.notify_one();
+    }
+
+    /// The last word for the client, once the hub wants the connection closed at once.
+    pub(crate) async fn wait(&self) -> Closing {
+        self.called.notified().await;
+        self.reason.get().copied().unwrap_or(Closing::Overload)
+    }
+}
+
+struct Conn {
+    user: Username,
+    outbox: Outbox,
+    expires: Timestamp,
+}
+
+pub(crate) struct Hub {
+    pub(crate) rooms: Rooms,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) media: mpsc::Sender<MediaCommand>,
+    pub(crate) records: mpsc::Sender<CallRecord>,
+    conns: BTreeMap<ConnId, Conn>,
+    /// When tokens expire; entries of connections that are gone or have a new token are void.
+    expiries: BTreeSet<(Timestamp, ConnId)>,
+    /// Connections with an expired token that stay for as long as their user is in a call.
+    overdue: BTreeSet<ConnId>,
+    /// Connections cut while outputs were carried out, of which the rooms don't know yet.
+    cut: Vec<ConnId>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        rooms: Rooms,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        media: mpsc::Sender<MediaCommand>,
+        records: mpsc::Sender<CallRecord>,
+    ) -> Self {
+        Self {
+            rooms,
+            clock,
+            metrics,
+            media,
+            records,
+            conns: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            overdue: BTreeSet::new(),
+            cut: Vec::new(),
+        }
+    }
+
+    /// Runs until [`ToHub::Shutdown`] has been carried out. Returning for any other reason is a fault.
+    pub(crate) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<ToHub>,
+        mut from_media: mpsc::UnboundedReceiver<FromMedia>,
+    ) -> anyhow::Result<()> {
+        loop {
+            self.measure();
+            let due = self.rooms.next_deadline().into_iter().chain(self.expiries.first().map(|(at, _)| *at)).min();
+            let due = due.map(|at| self.clock.instant(at));
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None => anyhow::bail!("the hub has no senders left"),
+                    Some(ToHub::Shutdown) => {
+                        self.feed(Input::Shutdown).await?;
+                        return Ok(());
+                    }
+                    Some(message) => self.take(message).await?,
+                },
+                Some(message) = from_media.recv() => match message {
+                    FromMedia::Answer { ticket, result } => self.feed(Input::LinkAnswer { ticket, result }).await?,
+                    FromMedia::Slots { link, sources } => self.feed(Input::Slots { link, sources }).await?,
+                },
+                () = async { sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => {
+                    self.feed(Input::Deadline).await?;
+                }
+            }
+            self.expire().await?;
+        }
+    }
+
+    async fn take(&mut self, message: ToHub) -> anyhow::Result<()> {
+        match message {
+            ToHub::Hello { conn, user, device, resume, record, expires, outbox } => {
+                let expires = self.clock.timestamp_of(expires);
+                self.conns.insert(conn, Conn { user: user.clone(), outbox, expires });
+                self.expiries.insert((expires, conn));
+                self.feed(Input::Hello { conn, user, device, resume, known: vec![record] }).await
+            }
+            ToHub::Request { conn, id, request, known, expires } => {
+                if let (Some(unix_s), Some(known_conn)) = (expires, self.conns.get_mut(&conn)) {
+                    self.expiries.remove(&(known_conn.expires, conn));
+                    known_conn.expires = self.clock.timestamp_of(unix_s);
+                    self.expiries.insert((known_conn.expires, conn));
+                    self.overdue.remove(&conn);
+                }
+                // A connection that was cut may still have had requests on their way.
+                if self.conns.contains_key(&conn) {
+                    self.feed(Input::Request { conn, id, request, known }).await?;
+                }
+                Ok(())
+            }
+            ToHub::Ping { conn, ack } => self.feed(Input::Ping { conn, ack }).await,
+            ToHub::Gone { conn } => {
+                self.forget(conn);
+                self.feed(Input::Disconnected { conn }).await
+            }
+            ToHub::UserChanged(record) => self.feed(Input::UserChanged(record)).await,
+            ToHub::Online(answer) => {
+                // Who asked may be gone.
+                let _ = answer.send(self.rooms.online());
+                Ok(())
+            }
+            // Taken care of by `run`.
+            ToHub::Shutdown => Ok(()),
+        }
+    }
+
+    /// Gives the rooms an input and carries out what they say, until they have nothing more to say.
+    async fn feed(&mut self, input: Input) -> anyhow::Result<()> {
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let outputs = self.rooms.handle(self.clock.now(), input);
+            for output in outputs {
+                self.carry_out(output).await?;
+            }
+            next = self.cut.pop().map(|conn| Input::Disconnected { conn });
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, output: Output) -> anyhow::Result<()> {
+        match output {
+            Output::Send { conn, message } => self.send(conn, &message),
+            Output::Close { conn } => self.forget(conn),
+            Output::Push { .. } => self.metrics.pushes.add(1),
+            Output::Record(record) => {
+                self.metrics.calls_total.add(1);
+                self.records.send(record).await.map_err(|_| anyhow::anyhow!("the store's writer is gone"))?;
+            }
+            Output::Media(command) => {
+                self.media.send(command).await.map_err(|_| anyhow::anyhow!("the media task is gone"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, conn: ConnId, message: &ServerMessage) {
+        let Some(known) = self.conns.get(&conn) else { return };
+        self.metrics.messages_out.add(1);
+        match known.outbox.queue.try_send(encode(message).into()) {
+            // The connection's task is ending and tells so itself.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.metrics.overloads.add(1);
+                self.cut_off(conn, Closing::Overload);
+            }
+        }
+    }
+
+    /// Closes a connection from our side; the rooms learn it in `feed`.
+    fn cut_off(&mut self, conn: ConnId, closing: Closing) {
+        if let Some(known) = self.conns.remove(&conn) {
+            self.expiries.remove(&(known.expires, conn));
+            self.overdue.remove(&conn);
+            known.outbox.cut.call(closing);
+            self.cut.push(conn);
+        }
+    }
+
+    fn forget(&mut self, conn: ConnId) {
+        if let Some(known) = self.conns.remove(&conn) {
+            self.expiries.remove(&(known.expires, conn));
+            self.overdue.remove(&conn);
+        }
+    }
+
+    /// Closes the connections whose token has expired, those of users in a call once the call is over.
+    async fn expire(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        while let Some((_, conn)) = self.expiries.first().filter(|(at, _)| *at <= now).copied() {
+            self.expiries.pop_first();
+            self.overdue.insert(conn);
+        }
+        let free = |conn: &&ConnId| self.conns.get(conn).is_none_or(|c| !self.rooms.is_in_call(&c.user));
+        let over: Vec<ConnId> = self.overdue.iter().filter(free).copied().collect();
+        for conn in over {
+            self.overdue.remove(&conn);
+            self.send(conn, &ServerMessage::Closing { reason: Closing::TokenExpired });
+            self.forget(conn);
+            self.feed(Input::Disconnected { conn }).await?;
+        }
+        Ok(())
+    }
+
+    fn measure(&self) {
+        let counts = self.rooms.counts();
+        self.metrics.sign_ins.set(counts.sign_ins as u64);
+        self.metrics.calls.set(counts.calls as u64);
+        self.metrics.calls_connected.set(counts.connected_calls as u64);
+    }
+}

@@ -1,0 +1,195 @@
+//! Starts everything, watches it, and stops it cleanly.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use jmrtc_protocol::{Profile, Username};
+use jmrtc_rooms::{CallRecord, Rooms};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep};
+
+use crate::app::App;
+use crate::cli::{IdentityArgs, ServerArgs};
+use crate::clock::{Clock, unix_ms};
+use crate::config::Config;
+use crate::hub::{Hub, ToHub};
+use crate::media::Media;
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::{FAILED, REFUSED, http};
+
+/// The --dev user that answers every call and sends back what it hears.
+const ECHO: &str = "echo";
+/// Messages that may wait for the hub, commands for the relay, calls for the store.
+const QUEUE: usize = 4096;
+/// How long clients may take to read their last messages when the server stops.
+const DRAIN: Duration = Duration::from_millis(1500);
+
+/// Runs the server to its end. The code is the exit code that goes with an error.
+pub(crate) fn run(identity: &IdentityArgs, args: ServerArgs) -> (anyhow::Result<()>, u8) {
+    start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return (Err(e.into()), FAILED),
+    };
+    let result = runtime.block_on(async {
+        let server = match start(identity, args).await {
+            Ok(server) => server,
+            Err(e) => return (Err(e), REFUSED),
+        };
+        (server.run().await, FAILED)
+    });
+    // Nothing that is still under way may keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+struct Server {
+    app: Arc<App>,
+    store: Store,
+    hub: JoinHandle<anyhow::Result<()>>,
+    media: JoinHandle<anyhow::Result<()>>,
+    writer: JoinHandle<()>,
+    http: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Server> {
+    let config = Config::new(identity, args)?;
+    let store = Store::open(&config.database).await?;
+    let metrics = Arc::new(Metrics::default());
+    let media = Media::bind(&config.media, metrics.clone()).await?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("can't listen on {} (--listen)", config.listen))?;
+
+    let clock = Clock::start();
+    let mut robots = std::collections::BTreeSet::new();
+    if config.dev {
+        let echo = Username::new(ECHO)?;
+        store.sign_in(&echo, unix_ms()).await?;
+        let profile = Profile {
+            nickname: "Echo".to_owned(),
+            signature: "Says back what you say".to_owned(),
+            ..Profile::default()
+        };
+        store.set_profile(&echo, &profile).await?;
+        robots.insert(echo);
+    }
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("the operating system has no randomness")?;
+    let rooms = Rooms::new(
+        jmrtc_rooms::Config {
+            app_key: config.app_key.clone(),
+            epoch_ms: clock.epoch_ms(),
+            ring_ms: config.ring_ms,
+            grace_ms: config.grace_ms,
+            ping_ms: config.ping_ms,
+            max_members: config.max_members,
+            slots: config.slots,
+            ice_servers: Vec::new(),
+            robots,
+        },
+        seed,
+    );
+
+    let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
+    let (to_media, media_inbox) = mpsc::channel(QUEUE);
+    let (media_to_hub, from_media) = mpsc::unbounded_channel();
+    let (to_writer, records) = mpsc::channel(QUEUE);
+
+    let at = listener.local_addr()?;
+    let (udp, tcp) = media.addresses()?;
+    let warn_public = config.dev && !at.ip().is_loopback();
+    let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
+    let hub = Hub::new(rooms, clock, metrics, to_media, to_writer);
+    let server = Server {
+        hub: tokio::spawn(hub.run(hub_inbox, from_media)),
+        media: tokio::spawn(media.run(media_inbox, media_to_hub)),
+        writer: tokio::spawn(write_records(store.clone(), records)),
+        http: tokio::spawn(axum::serve(listener, http::router(app.clone())).into_future()),
+        app,
+        store,
+    };
+    announce(at, udp, tcp)?;
+    if warn_public {
+        tracing::warn!("--dev-public: anybody who can reach this server can sign in as anybody");
+    }
+    Ok(server)
+}
+
+impl Server {
+    /// Runs until a signal, or until something ends that must not.
+    async fn run(mut self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let ended = tokio::select! {
+            _ = tokio::signal::ctrl_c() => None,
+            _ = terminate.recv() => None,
+            end = &mut self.hub => Some(failure("the hub", end.map(|result| result.map_err(|e| format!("{e:#}"))))),
+            end = &mut self.media => Some(failure("the media task", end.map(|r| r.map_err(|e| format!("{e:#}"))))),
+            end = &mut self.writer => Some(failure("the store's writer", end.map(Ok::<(), String>))),
+            end = &mut self.http => Some(failure("HTTP", end.map(|result| result.map_err(|e| e.to_string())))),
+        };
+        match ended {
+            Some(error) => Err(error),
+            None => self.stop().await,
+        }
+    }
+
+    /// Ends all calls, sends the last messages, keeps the last records.
+    async fn stop(self) -> anyhow::Result<()> {
+        tracing::info!("stopping");
+        let deadline = Instant::now() + DRAIN;
+        self.app.hub.send(ToHub::Shutdown).await.map_err(|_| anyhow!("the hub is gone"))?;
+        // The hub's end drops every connection's queue, so that each sends what waits and closes, and
+        // drops the senders of the two other tasks, which end once they have done what waits.
+        tokio::time::timeout_at(deadline, self.hub).await.context("the hub did not stop")???;
+        while self.app.metrics.connections.get() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
+        self.http.abort();
+        let _ = tokio::time::timeout_at(deadline, self.media).await;
+        tokio::time::timeout_at(deadline + DRAIN / 4, self.writer).await.context("the store did not stop")??;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// Why a task that must never end did.
+fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Error {
+    match end {
+        Ok(Ok(())) => anyhow!("{who} ended by itself"),
+        Ok(Err(why)) => anyhow!("{who} failed: {why}"),
+        Err(join) if join.is_panic() => anyhow!("{who} panicked (see above)"),
+        Err(join) => anyhow!("{who} was stopped: {join}"),
+    }
+}
+
+/// A store that is slow or fails must not hold up calls.
+async fn write_records(store: Store, mut records: mpsc::Receiver<CallRecord>) {
+    while let Some(record) = records.recv().await {
+        if let Err(e) = store.add_call(&record).await {
+            tracing::error!("a call's record is lost: {e:#}");
+        }
+    }
+}
+
+/// Tells scripts that the server is ready and where.
+#[allow(clippy::print_stdout)]
+fn announce(http: SocketAddr, udp: SocketAddr, tcp: SocketAddr) -> anyhow::Result<()> {
+    println!("JMRTC server on http://{http}/");
+    println!("media on udp {udp}, tcp {tcp}");
+    std::io::stdout().flush()?;
+    Ok(())
+}
+
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("JMRTC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,str0m=warn,is=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

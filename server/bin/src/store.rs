@@ -1,0 +1,287 @@
+//! What outlives the process: users, what they keep about each other, and calls that are over. SQLite in one file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use jmrtc_protocol::{Profile, Relation, Username};
+use jmrtc_rooms::{CallRecord, UserRecord};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row, SqlSafeStr};
+
+/// Everything a new file gets, in order; never changed once released.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql"))];
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, makes it on first start, brings it up to date.
+    pub(crate) async fn open(file: &Path) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+        Self::connect(options, 4).await.with_context(|| format!("can't use the database {}", file.display()))
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn in_memory() -> Self {
+        Self::connect(SqliteConnectOptions::new().filename(":memory:"), 1).await.expect("a database in memory")
+    }
+
+    async fn connect(options: SqliteConnectOptions, connections: u32) -> anyhow::Result<Self> {
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.into()).run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// The user's record; a name that signs in for the first time becomes a user.
+    pub(crate) async fn sign_in(&self, username: &Username, now_ms: i64) -> anyhow::Result<UserRecord> {
+        if let Some(record) = self.user(username).await? {
+            return Ok(record);
+        }
+        sqlx::query("INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(username.as_str())
+            .bind(to_json(&Profile::default())?)
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await?;
+        self.user(username).await?.context("a user just stored is not there")
+    }
+
+    /// A user's record; none for a name that never signed in.
+    pub(crate) async fn user(&self, username: &Username) -> anyhow::Result<Option<UserRecord>> {
+        let row = sqlx::query("SELECT profile FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let profile = from_json(row.try_get("profile")?)?;
+        let rows = sqlx::query("SELECT username, relation FROM relations WHERE viewer = ?")
+            .bind(username.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        let mut relations = BTreeMap::new();
+        for row in rows {
+            let name: String = row.try_get("username")?;
+            relations.insert(Username::new(name)?, from_json(row.try_get("relation")?)?);
+        }
+        Ok(Some(UserRecord { username: username.clone(), profile, relations }))
+    }
+
+    /// The records of those names that are users.
+    pub(crate) async fn users_named<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a Username>,
+    ) -> anyhow::Result<Vec<UserRecord>> {
+        let mut records = Vec::new();
+        for name in names {
+            records.extend(self.user(name).await?);
+        }
+        Ok(records)
+    }
+
+    /// Names and profiles of up to `limit` users by name, those after `after`.
+    pub(crate) async fn list(
+        &self,
+        after: Option<&Username>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(Username, Profile)>> {
+        let rows = sqlx::query("SELECT username, profile FROM users WHERE username > ? ORDER BY username LIMIT ?")
+            .bind(after.map_or("", Username::as_str))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        let user = |row: sqlx::sqlite::SqliteRow| -> anyhow::Result<(Username, Profile)> {
+            let name: String = row.try_get("username")?;
+            Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
+        };
+        rows.into_iter().map(user).collect()
+    }
+
+    /// Stores a profile; false for a name that is no user.
+    pub(crate) async fn set_profile(&self, username: &Username, profile: &Profile) -> anyhow::Result<bool> {
+        let done = sqlx::query("UPDATE users SET profile = ? WHERE username = ?")
+            .bind(to_json(profile)?)
+            .bind(username.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Stores what `viewer` keeps about `username`, both of them users. A default relation is not kept.
+    pub(crate) async fn set_relation(
+        &self,
+        viewer: &Username,
+        username: &Username,
+        relation: &Relation,
+    ) -> anyhow::Result<()> {
+        let query = if *relation == Relation::default() {
+            sqlx::query("DELETE FROM relations WHERE viewer = ? AND username = ?")
+                .bind(viewer.as_str())
+                .bind(username.as_str())
+        } else {
+            sqlx::query(
+                "INSERT INTO relations (viewer, username, relation) VALUES (?, ?, ?)
+                 ON CONFLICT (viewer, username) DO UPDATE SET relation = excluded.relation",
+            )
+            .bind(viewer.as_str())
+            .bind(username.as_str())
+            .bind(to_json(relation)?)
+        };
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Keeps a call that is over.
+    pub(crate) async fn add_call(&self, call: &CallRecord) -> anyhow::Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO call_records (channel_id, inviter, start_time, end_time, reason, detail)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&call.channel_id.0)
+        .bind(call.inviter.as_str())
+        .bind(call.start_time)
+        .bind(call.end_time)
+        .bind(word(&call.reason)?)
+        .bind(call.detail.as_ref().map(word).transpose()?)
+        .execute(&mut *tx)
+        .await?;
+        for (position, member) in (0_i64..).zip(&call.members) {
+            sqlx::query(
+                "INSERT INTO call_members (channel_id, position, username, invited_by, invited_time, join_time,
+                                           leave_time, reason, detail)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(&call.channel_id.0)
+            .bind(position)
+            .bind(member.username.as_str())
+            .bind(member.invited_by.as_str())
+            .bind(member.invited_time)
+            .bind(member.join_time)
+            .bind(member.leave_time)
+            .bind(word(&member.reason)?)
+            .bind(member.detail.as_ref().map(word).transpose()?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Waits for what is under way and closes the file.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+fn from_json<T: DeserializeOwned>(text: String) -> anyhow::Result<T> {
+    serde_json::from_str(&text).context("the database holds JSON that can't be read")
+}
+
+/// The protocol's word for a unit variant.
+fn word<T: Serialize>(value: &T) -> anyhow::Result<String> {
+    let value = serde_json::to_value(value)?;
+    Ok(value.as_str().context("not a word")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use jmrtc_protocol::{ChannelId, Detail, Reason};
+    use jmrtc_rooms::MemberRecord;
+
+    use super::*;
+
+    fn name(name: &str) -> Username {
+        Username::new(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_becomes_a_user_once_and_keeps_what_is_stored() {
+        let store = Store::in_memory().await;
+        let alice = name("alice");
+        assert_eq!(store.user(&alice).await.unwrap(), None);
+        assert!(!store.set_profile(&alice, &Profile::default()).await.unwrap());
+        assert_eq!(store.sign_in(&alice, 5).await.unwrap(), UserRecord::named(alice.clone()));
+        let profile = Profile { nickname: "Älice 🎧".into(), ..Profile::default() };
+        assert!(store.set_profile(&alice, &profile).await.unwrap());
+        assert_eq!(store.sign_in(&alice, 6).await.unwrap().profile, profile);
+        assert_eq!(store.list(None, 9).await.unwrap(), [(alice.clone(), profile)]);
+        assert_eq!(store.list(Some(&alice), 9).await.unwrap(), []);
+        assert_eq!(store.users_named([&alice, &name("nobody")]).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn relations_are_the_viewers_own() {
+        let store = Store::in_memory().await;
+        let (alice, bob) = (name("alice"), name("bob"));
+        let blocked = Relation { is_in_black_list: true, ..Relation::default() };
+        assert!(store.set_relation(&alice, &bob, &blocked).await.is_err(), "nobody there yet");
+        for user in [&alice, &bob] {
+            store.sign_in(user, 0).await.unwrap();
+        }
+        let friend = Relation { is_friend: true, ..Relation::default() };
+        store.set_relation(&alice, &bob, &friend).await.unwrap();
+        store.set_relation(&alice, &bob, &blocked).await.unwrap();
+        let record = store.user(&alice).await.unwrap().unwrap();
+        assert_eq!(record.relations, BTreeMap::from([(bob.clone(), blocked)]));
+        assert_eq!(store.user(&bob).await.unwrap().unwrap().relations, BTreeMap::new());
+        store.set_relation(&alice, &bob, &Relation::default()).await.unwrap();
+        assert_eq!(store.user(&alice).await.unwrap().unwrap().relations, BTreeMap::new());
+    }
+
+    #[tokio::test]
+    async fn a_call_is_kept_whole() {
+        let store = Store::in_memory().await;
+        let member = |who: &str, detail| MemberRecord {
+            username: name(who),
+            invited_by: name("alice"),
+            invited_time: 1,
+            join_time: 0,
+            leave_time: 9,
+            reason: Reason::Cancel,
+            detail,
+        };
+        let call = CallRecord {
+            channel_id: ChannelId("c".into()),
+            inviter: name("alice"),
+            members: vec![member("alice", None), member("bob", Some(Detail::NoAnswer)), member("bob", None)],
+            start_time: 0,
+            end_time: 9,
+            reason: Reason::Cancel,
+            detail: Some(Detail::NoAnswer),
+        };
+        store.add_call(&call).await.unwrap();
+        assert!(store.add_call(&call).await.is_err(), "a channel id is never used again");
+        let row = sqlx::query("SELECT count(*) AS n, max(detail) AS detail FROM call_members")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!((row.get::<i64, _>("n"), row.get::<String, _>("detail")), (3, "noAnswer".into()));
+    }
+}

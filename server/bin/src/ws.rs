@@ -1,0 +1,359 @@
+//! One WebSocket, one task: reads and checks what the client says, writes what the hub says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES};
+use jmrtc_protocol::{
+    ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, Request, RequestId, ServerMessage,
+    Username, decode_client, encode,
+};
+use jmrtc_rooms::{ConnId, UserRecord};
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+
+use crate::app::App;
+use crate::clock::unix_ms;
+use crate::http::Refusal;
+use crate::hub::{Cut, OUTBOX_MESSAGES, Outbox, ToHub};
+use crate::limiter::Limiter;
+
+/// How long a client may take to say who it is.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// What a connection that is closed may still take to send and to hear.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// A message beyond the protocol's limit is answered and the connection lives on, but up to here only: what is
+/// larger would have to be received whole to be skipped.
+const HARD_MESSAGE_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+/// tungstenite's own are 128 KiB each and would be most of an idle connection's memory.
+const SOCKET_BUFFER: usize = 4 * 1024;
+
+/// `GET /v1/ws`.
+pub(crate) async fn upgrade(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else {
+        let why = "this address speaks WebSocket only";
+        return Refusal(StatusCode::UPGRADE_REQUIRED, Failure::new(ErrorCode::InvalidParameter, why)).into_response();
+    };
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    if let Some(origin) = origin
+        && !app.config.origins.is_empty()
+        && !app.is_allowed_origin(origin)
+        && !is_own(origin, &headers)
+    {
+        let why = "pages of this origin may not use this server (--origin)";
+        return Refusal(StatusCode::FORBIDDEN, Failure::new(ErrorCode::LoginRejected, why)).into_response();
+    }
+    upgrade
+        .read_buffer_size(SOCKET_BUFFER)
+        .write_buffer_size(SOCKET_BUFFER)
+        .max_write_buffer_size(SOCKET_BUFFER + 2 * MAX_MESSAGE_BYTES)
+        .max_message_size(HARD_MESSAGE_BYTES)
+        .max_frame_size(HARD_MESSAGE_BYTES)
+        .on_upgrade(move |socket| serve(socket, app))
+}
+
+/// A page that this server has served itself.
+fn is_own(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let of_origin = origin.split_once("://").map(|(_, host)| host);
+    host.is_some() && host == of_origin
+}
+
+async fn serve(mut socket: WebSocket, app: Arc<App>) {
+    let _counted = Counted::new(&app);
+    let hello = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
+        Ok(Some(text)) => sign_in(&app, &text).await,
+        Ok(None) => return,
+        Err(_) => Err(Failure::new(ErrorCode::NotLoggedIn, "no `hello` within five seconds")),
+    };
+    let (hello, record, expires) = match hello {
+        Ok(hello) => hello,
+        Err(error) => {
+            app.metrics.logins_refused.add(1);
+            if send(&mut socket, &ServerMessage::Fault { error }).await {
+                close(socket).await;
+            }
+            return;
+        }
+    };
+
+    let conn = app.new_conn();
+    let (queue, outgoing) = mpsc::channel(OUTBOX_MESSAGES);
+    let cut = Arc::new(Cut::default());
+    let user = record.username.clone();
+    let hello = ToHub::Hello {
+        conn,
+        user: user.clone(),
+        device: hello.device,
+        resume: hello.resume,
+        record,
+        expires,
+        outbox: Outbox { queue, cut: cut.clone() },
+    };
+    // Sending to the hub fails only while the server stops.
+    if app.hub.send(hello).await.is_err() {
+        return;
+    }
+    let mut connection = Connection { socket, app, conn, user, limiter: Limiter::new(Instant::now()) };
+    connection.run(outgoing, &cut).await;
+    // The rooms must learn of the end before anything else is done with this connection.
+    let _ = connection.app.hub.send(ToHub::Gone { conn }).await;
+    close(connection.socket).await;
+}
+
+/// The first frame with a message; none when the client is gone.
+async fn first_message(socket: &mut WebSocket) -> Option<Text> {
+    loop {
+        match socket.recv().await? {
+            Ok(Message::Text(text)) => return Some(Text::Message(text)),
+            Ok(Message::Binary(_)) => return Some(Text::Binary),
+            Ok(Message::Ping(_) | Message::Pong(_)) => {}
+            Ok(Message::Close(_)) => return None,
+            Err(e) if is_too_long(&e) => return Some(Text::TooLong),
+            Err(_) => return None,
+        }
+    }
+}
+
+enum Text {
+    Message(Utf8Bytes),
+    Binary,
+    TooLong,
+}
+
+/// Checks a `hello`; with it come the user's record and when the token expires (Unix seconds).
+async fn sign_in(app: &App, first: &Text) -> Result<(Hello, UserRecord, u64), Failure> {
+    let text = match first {
+        Text::Message(text) => text,
+        Text::Binary => return Err(binary()),
+        Text::TooLong => return Err(too_long()),
+    };
+    let hello = match decode_client(text) {
+        Ok(ClientMessage::Hello(hello)) => hello,
+        Ok(ClientMessage::Request { .. } | ClientMessage::Ping { .. }) => {
+            return Err(Failure::new(ErrorCode::NotLoggedIn, "the first message must be `hello`"));
+        }
+        Err(e) => return Err(e.failure),
+    };
+    if hello.protocol != PROTOCOL_VERSION {
+        let why = format!("this server speaks protocol {PROTOCOL_VERSION}, not {}", hello.protocol);
+        return Err(Failure::new(ErrorCode::InvalidParameter, why));
+    }
+    if hello.device.id.is_empty() || hello.device.id.len() > MAX_DEVICE_ID_BYTES {
+        let why = format!("a device id has 1 to {MAX_DEVICE_ID_BYTES} bytes");
+        return Err(Failure::new(ErrorCode::InvalidParameter, why));
+    }
+    let identity =
+        app.config.auth.check(&hello.token).map_err(|why| Failure::new(ErrorCode::LoginRejected, why))?;
+    let record = app.store.sign_in(&identity.user, unix_ms()).await.map_err(|e| store_failed(&e))?;
+    Ok((hello, record, identity.expires))
+}
+
+/// A signed-in connection.
+struct Connection {
+    socket: WebSocket,
+    app: Arc<App>,
+    conn: ConnId,
+    user: Username,
+    limiter: Limiter,
+}
+
+impl Connection {
+    /// Runs until either end wants to close.
+    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>, cut: &Cut) {
+        let silence = Duration::from_millis(self.app.config.ping_ms.saturating_mul(3));
+        let mut heard = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                // Being cut off comes before anything else.
+                biased;
+                reason = cut.wait() => return self.farewell(reason).await,
+                text = outgoing.recv() => {
+                    // The hub let go: everything it had to say is sent.
+                    let Some(text) = text else { return };
+                    tokio::select! {
+                        biased;
+                        sent = self.socket.send(Message::Text(text)) => if sent.is_err() {
+                            return;
+                        },
+                        reason = cut.wait() => return self.farewell(reason).await,
+                        // Nor is a client alive that reads nothing.
+                        () = sleep_until(heard + silence) => return,
+                    }
+                }
+                message = self.socket.recv() => {
+                    let Some(message) = message else { return };
+                    heard = tokio::time::Instant::now();
+                    if !self.receive(message).await {
+                        return;
+                    }
+                }
+                () = sleep_until(heard + silence) => return,
+            }
+        }
+    }
+
+    async fn farewell(&mut self, reason: Closing) {
+        // The client may not read it any more.
+        let _ = timeout(FAREWELL, send(&mut self.socket, &ServerMessage::Closing { reason })).await;
+    }
+
+    /// Takes one frame; false when the connection is over.
+    async fn receive(&mut self, message: Result<Message, axum::Error>) -> bool {
+        match message {
+            Ok(Message::Text(text)) => self.take(&text).await,
+            Ok(Message::Binary(_)) => {
+                self.app.metrics.messages_in.add(1);
+                self.app.metrics.messages_bad.add(1);
+                self.answer(ServerMessage::Fault { error: binary() }).await
+            }
+            // Answered by axum.
+            Ok(Message::Ping(_) | Message::Pong(_)) => true,
+            Ok(Message::Close(_)) => false,
+            Err(e) => {
+                if is_too_long(&e) {
+                    self.answer(ServerMessage::Fault { error: too_long() }).await;
+                }
+                false
+            }
+        }
+    }
+
+    async fn take(&mut self, text: &str) -> bool {
+        self.app.metrics.messages_in.add(1);
+        let within_limit = self.limiter.admit(Instant::now());
+        let message = match decode_client(text) {
+            Ok(message) => message,
+            Err(e) => {
+                self.app.metrics.messages_bad.add(1);
+                return self.answer(refused(e.id, e.failure)).await;
+            }
+        };
+        if !within_limit {
+            self.app.metrics.messages_limited.add(1);
+            let id = match &message {
+                ClientMessage::Request { id, .. } => Some(*id),
+                ClientMessage::Hello(_) | ClientMessage::Ping { .. } => None,
+            };
+            let error = Failure::new(ErrorCode::LimitExceeded, "too many messages; slow down");
+            return self.answer(refused(id, error)).await;
+        }
+        let conn = self.conn;
+        match message {
+            ClientMessage::Hello(_) => {
+                let error = Failure::new(ErrorCode::InvalidState, "signed in already");
+                self.answer(ServerMessage::Fault { error }).await
+            }
+            ClientMessage::Ping { ack } => self.app.hub.send(ToHub::Ping { conn, ack }).await.is_ok(),
+            ClientMessage::Request { id, request } => match prepare(&self.app, &self.user, &request).await {
+                Ok((known, expires)) => {
+                    let request = ToHub::Request { conn, id, request, known, expires };
+                    self.app.hub.send(request).await.is_ok()
+                }
+                Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
+            },
+        }
+    }
+
+    async fn answer(&mut self, message: ServerMessage) -> bool {
+        self.app.metrics.messages_out.add(1);
+        send(&mut self.socket, &message).await
+    }
+}
+
+/// What the rooms can't find out themselves: who the named users are, and until when a new token is good.
+async fn prepare(
+    app: &App,
+    user: &Username,
+    request: &Request,
+) -> Result<(Vec<UserRecord>, Option<u64>), Failure> {
+    match request {
+        Request::Start { usernames } | Request::Invite { usernames, .. } => {
+            // The rooms refuse more than that anyway.
+            let named = usernames.iter().take(app.config.max_members + 1);
+            let known = app.store.users_named(named).await.map_err(|e| store_failed(&e))?;
+            Ok((known, None))
+        }
+        Request::UpdateToken { token } => {
+            let rejected = |why: String| Failure::new(ErrorCode::LoginRejected, why);
+            let identity = app.config.auth.check(token).map_err(rejected)?;
+            if identity.user != *user {
+                return Err(rejected("the token is another user's".to_owned()));
+            }
+            Ok((Vec::new(), Some(identity.expires)))
+        }
+        Request::Logout
+        | Request::Accept { .. }
+        | Request::Refuse { .. }
+        | Request::Leave { .. }
+        | Request::Link { .. } => Ok((Vec::new(), None)),
+    }
+}
+
+/// False when the client is gone.
+async fn send(socket: &mut WebSocket, message: &ServerMessage) -> bool {
+    socket.send(Message::Text(encode(message).into())).await.is_ok()
+}
+
+/// Says goodbye and waits a moment for the client's, because a connection that is dropped with something unread takes
+/// what was sent last with it.
+async fn close(mut socket: WebSocket) {
+    let goodbye = Message::Close(Some(CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() }));
+    let _ = timeout(FAREWELL, async {
+        if socket.send(goodbye).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    })
+    .await;
+}
+
+fn refused(id: Option<RequestId>, error: Failure) -> ServerMessage {
+    match id {
+        Some(id) => ServerMessage::Failure { id, error },
+        None => ServerMessage::Fault { error },
+    }
+}
+
+fn binary() -> Failure {
+    Failure::new(ErrorCode::InvalidParameter, "a message is a text frame, not a binary one")
+}
+
+fn too_long() -> Failure {
+    Failure::new(ErrorCode::LimitExceeded, format!("a message has at most {MAX_MESSAGE_BYTES} bytes"))
+}
+
+/// Whether the socket broke because the client sent more than a message may have.
+fn is_too_long(error: &axum::Error) -> bool {
+    // axum hides tungstenite's error type; its text is the only way to tell.
+    error.to_string().contains("too long") || error.to_string().contains("too large")
+}
+
+fn store_failed(error: &anyhow::Error) -> Failure {
+    tracing::error!("store: {error:#}");
+    Failure::new(ErrorCode::ServerError, "the server's store failed")
+}
+
+/// Counts a connection for as long as it lives, however it ends.
+struct Counted(Arc<App>);
+
+impl Counted {
+    fn new(app: &Arc<App>) -> Self {
+        app.metrics.connections.add(1);
+        app.metrics.connections_total.add(1);
+        Self(app.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connections.sub(1);
+    }
+}
