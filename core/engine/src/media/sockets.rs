@@ -53,6 +53,9 @@ pub(crate) struct Sockets {
 
 struct Udp {
     socket: UdpSocket,
+    /// The same socket. tokio's refuses to send before it has been polled once, which would cost each
+    /// link its first check.
+    sender: std::net::UdpSocket,
     local: SocketAddr,
 }
 
@@ -92,9 +95,9 @@ impl Sockets {
         }
         let socket = std::net::UdpSocket::bind((ip, 0))?;
         socket.set_nonblocking(true)?;
-        let socket = UdpSocket::from_std(socket)?;
         let local = socket.local_addr()?;
-        self.udp.push(Udp { socket, local });
+        let sender = socket.try_clone()?;
+        self.udp.push(Udp { socket: UdpSocket::from_std(socket)?, sender, local });
         Ok(Some(local))
     }
 
@@ -115,7 +118,7 @@ impl Sockets {
         match path.transport {
             Transport::Udp => {
                 let Some(udp) = self.udp.iter().find(|u| u.local == path.local) else { return };
-                if let Err(e) = udp.socket.try_send_to(packet, path.peer) {
+                if let Err(e) = udp.sender.send_to(packet, path.peer) {
                     debug!("a packet to {} is lost here: {e}", path.peer);
                 }
             }
