@@ -213,7 +213,7 @@ pub enum MediaCommand {
     Echo {
         /// The call.
         call: CallKey,
-        /// Off by default. What was switched on is switched off before the call has ended.
+        /// Off by default; may be switched on twice, is switched off when the call ends.
         on: bool,
     },
 }

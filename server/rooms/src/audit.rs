@@ -13,6 +13,8 @@ impl Rooms {
         for call in self.calls.values() {
             self.audit_call(call).map_err(|what| format!("call {}: {what}", call.channel))?;
         }
+        let started = self.calls.values().filter(|c| c.start_time != 0).count();
+        check(started == self.started, || format!("{started} calls started, {} counted", self.started))?;
         let channels: BTreeSet<_> = self.channels.iter().collect();
         let expected: BTreeSet<_> = self.calls.values().map(|c| (&c.channel, &c.key)).collect();
         check(channels == expected, || "channels and calls differ".into())?;

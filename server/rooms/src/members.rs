@@ -129,12 +129,13 @@ impl Rooms {
         let rung = call.rung.remove(at);
         self.timers.clear(&Due::Ring(key, user.clone()));
         let before = call.joined.clone();
-        let first_robot = seat == Seat::Robot && call.robot().is_none();
+        let robot = seat == Seat::Robot;
         if let Some(record) = call.log.get_mut(rung.entry) {
             record.join_time = unix_ms;
         }
         if call.start_time == 0 {
             call.start_time = unix_ms;
+            self.started += 1;
         }
         let viewer = rung.viewer();
         let taken_by = match &seat {
@@ -143,7 +144,7 @@ impl Rooms {
         };
         call.joined.push(Joined { user: rung.user, invited_by: rung.invited_by, seat, entry: rung.entry });
 
-        if first_robot {
+        if robot {
             self.media(MediaCommand::Echo { call: key, on: true });
         }
         for device in self.devices_of(user) {
@@ -220,6 +221,9 @@ impl Rooms {
         }
         let Some(call) = self.calls.remove(&key) else { return };
         self.channels.remove(&call.channel);
+        if call.start_time != 0 {
+            self.started -= 1;
+        }
         for user in &call.cast {
             self.directory.release(user);
         }

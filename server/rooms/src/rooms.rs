@@ -28,6 +28,8 @@ pub struct Rooms {
     pub(crate) channels: BTreeMap<ChannelId, CallKey>,
     /// The one call in which a user is, joined or rung; not the calls that ring hidden from the user.
     pub(crate) places: BTreeMap<Username, CallKey>,
+    /// Calls with a start time.
+    pub(crate) started: usize,
     pub(crate) links: Links,
     pub(crate) timers: Timers,
     random: ChaCha20Rng,
@@ -63,6 +65,7 @@ impl Rooms {
             calls: BTreeMap::new(),
             channels: BTreeMap::new(),
             places: BTreeMap::new(),
+            started: 0,
             links: Links::default(),
             timers: Timers::default(),
             random: ChaCha20Rng::from_seed(seed),
@@ -116,7 +119,7 @@ impl Rooms {
             sign_ins: self.sign_ins.len(),
             connected: self.conns.len(),
             calls: self.calls.len(),
-            connected_calls: self.calls.values().filter(|c| c.start_time != 0).count(),
+            connected_calls: self.started,
             links: self.links.owners.len(),
         }
     }
@@ -129,6 +132,7 @@ impl Rooms {
             && self.calls.is_empty()
             && self.channels.is_empty()
             && self.places.is_empty()
+            && self.started == 0
             && self.links.owners.is_empty()
             && self.links.asked.is_empty()
             && self.timers.is_empty()
@@ -243,7 +247,8 @@ impl Rooms {
     }
 
     pub(crate) fn unix_ms(&self) -> i64 {
-        self.config.epoch_ms.saturating_add_unsigned(self.now.0)
+        // 0 means never in every time that is told.
+        self.config.epoch_ms.saturating_add_unsigned(self.now.0).max(1)
     }
 
     pub(crate) fn number(&mut self) -> u64 {

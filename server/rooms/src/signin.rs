@@ -153,7 +153,6 @@ impl Answers {
             if answer.message.replace(message.clone()).is_none() {
                 waiting.push((answer.conn, message));
             }
-            answer.link = None;
         }
         waiting
     }

@@ -2,7 +2,7 @@
 
 use jmrtc_protocol::{Relation, Request};
 
-use crate::world::{GRACE_MS, RING_MS, World};
+use crate::world::{GRACE_MS, RING_MS, World, name};
 
 #[test]
 fn glare_in_either_order() {
@@ -351,4 +351,42 @@ fn each_viewer_sees_its_own_relations() {
     };
     assert_eq!(inviter(&w, "bob"), ("alice".into(), "Boss".into()));
     assert_eq!(inviter(&w, "alice"), ("alice".into(), "".into()));
+}
+
+#[test]
+fn it_is_no_glare_when_the_inviter_has_left() {
+    let mut w = World::new(&["alice", "bob", "carol"]);
+    w.start("alice", &["bob", "carol"]);
+    w.accept("bob");
+    w.leave("alice");
+    w.forget();
+    w.start("carol", &["alice"]);
+    w.expect("carol", &["start S(i: alice; j: carol)", "Ended busy S(i: -; j: bob)+"]);
+    w.expect("bob", &["Left carol busy S(i: -; j: bob)+", "Ended busy S(i: -; j: bob)+"]);
+    w.expect("alice", &["Invited S(i: alice; j: carol) 60000"]);
+}
+
+#[test]
+fn whoever_is_invited_again_is_seen_as_it_is_now() {
+    let mut w = World::in_call("alice", "bob", &["carol"]);
+    w.invite("alice", &["carol"]);
+    w.refuse("carol");
+    w.store.get_mut(&name("carol")).unwrap().profile.nickname = "Caroline".into();
+    w.invite("alice", &["carol"]);
+    let last = format!("{:?}", w.clients["bob"].messages.last().unwrap());
+    assert!(last.contains("Caroline"), "{last}");
+}
+
+#[test]
+fn a_clock_that_goes_back_is_not_followed() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.now = 100_000;
+    w.start("alice", &["bob"]);
+    w.forget();
+    w.now = 50_000;
+    w.sign_in("bob/tablet");
+    w.expect("bob/tablet", &["welcome", "Invited S(i: bob; j: alice) 60000"]);
+    w.now = 159_999;
+    w.accept("bob");
+    w.expect("bob", &["accept S(i: -; j: alice bob)+"]);
 }

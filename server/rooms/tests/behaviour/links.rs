@@ -239,6 +239,9 @@ fn slots_name_who_is_heard() {
             "Slots bob carol",
         ],
     );
+    w.ping("alice");
+    w.come_back("alice");
+    w.expect("alice", &["pong", "welcome resumed S(i: -; j: alice bob carol)+"]);
     w.leave("alice");
     w.put(slots(alice, &[Some(bob)]));
     w.expect("alice", &["leave", "Ended hangup S(i: -; j: bob carol)+"]);

@@ -285,3 +285,18 @@ fn the_same_inputs_give_the_same_outputs() {
     w.start("alice", &["bob", "carol"]);
     w.expect("alice", &["welcome", "! LIMIT_EXCEEDED"]);
 }
+
+#[test]
+fn invitations_into_one_call_are_finite() {
+    let mut w = World::in_call("carol", "dave", &["alice", "bob"]);
+    w.start("alice", &["bob"]);
+    w.accept("bob");
+    for _ in 0..998 {
+        w.invite("alice", &["carol"]);
+    }
+    w.forget();
+    w.invite("alice", &["carol"]);
+    w.expect("alice", &["! LIMIT_EXCEEDED"]);
+    w.leave("alice");
+    assert_eq!(w.records.pop().unwrap().members.len(), 1_000);
+}

@@ -125,8 +125,12 @@ fn a_group() {
     w.expect("bob", &["accept S(i: carol; j: alice bob)+"]);
     w.expect("alice", &["Joined bob S(i: carol; j: alice bob)+"]);
     w.expect("carol", &[]);
+    w.wait(1_000);
     w.accept("carol");
     w.expect("carol", &["accept S(i: -; j: alice bob carol)+"]);
+    for client in ["alice", "bob", "carol"] {
+        assert_eq!(w.clients[client].start_time, EPOCH_MS + 1_000, "the start time stays");
+    }
     w.expect("alice", &["Joined carol S(i: -; j: alice bob carol)+"]);
     w.expect("bob", &["Joined carol S(i: -; j: alice bob carol)+"]);
 
