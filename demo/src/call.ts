@@ -127,8 +127,14 @@ function follow(talking: boolean): void {
 async function drawLevels(): Promise<void> {
   if (document.hidden) return
   const { levelIn, levelOut } = await JMRTC.getStats()
-  byId<HTMLMeterElement>('level-in').value = loudness(levelIn)
-  byId<HTMLMeterElement>('level-out').value = loudness(levelOut)
+  drawLevel('level-in', levelIn)
+  drawLevel('level-out', levelOut)
+}
+
+function drawLevel(id: string, level: number): void {
+  const value = loudness(level)
+  byId(id).style.setProperty('--value', value.toFixed(3))
+  byId(id).setAttribute('aria-valuenow', String(Math.round(100 * value)))
 }
 
 /** A level as the ear takes it: decibels, 0 for -60 and 1 for full scale. */

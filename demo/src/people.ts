@@ -59,7 +59,7 @@ function draw(people: Person[], call: (username: string, name: string) => void):
     const avatar = make('div', 'avatar')
     drawAvatar(avatar, person.name)
     const echo = person.username === ECHO.username
-    const status = make('div', person.online ? 'status online' : 'status', echo ? 'Says back what you say' : person.online ? 'Online' : 'Offline')
+    const status = make('div', person.online ? 'status online' : 'status', echo ? 'Hear yourself' : person.online ? 'Online' : 'Offline')
     const button = make('button', 'button', icon('phone'), 'Call')
     button.type = 'button'
     button.disabled = busy
