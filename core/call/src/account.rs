@@ -27,7 +27,6 @@ pub(crate) struct SignIn {
     pub(crate) secret: String,
     /// The last event seen.
     pub(crate) seq: u64,
-    pub(crate) settings: ClientSettings,
 }
 
 /// A method call that waits for the connection.
@@ -135,24 +134,15 @@ impl Account {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self, ping_ms: u64) -> Option<Timestamp> {
         match &self.line {
             Line::Barred => None,
             Line::Down { at } => Some(*at),
             Line::Opening { until, .. } | Line::Greeting { until, .. } | Line::Leaving { until, .. } => {
                 Some(*until)
             }
-            Line::Up { heard, ping, .. } => Some((*ping).min(heard.plus(self.silence()))),
+            Line::Up { heard, ping, .. } => Some((*ping).min(heard.plus(silence(ping_ms)))),
         }
-    }
-
-    /// Hearing nothing for so many milliseconds means that the connection is dead.
-    pub(crate) fn silence(&self) -> u64 {
-        self.ping_ms().saturating_mul(2)
-    }
-
-    pub(crate) fn ping_ms(&self) -> u64 {
-        self.sign_in.as_ref().map_or(PING_MS, |s| s.settings.ping_ms)
     }
 
     pub(crate) const fn state(&self) -> LoginState {
@@ -174,7 +164,10 @@ impl Account {
     }
 }
 
-const PING_MS: u64 = 10_000;
+/// Hearing nothing for so many milliseconds means that the connection is dead.
+pub(crate) const fn silence(ping_ms: u64) -> u64 {
+    ping_ms.saturating_mul(2)
+}
 
 /// A server's wishes within what the machine can do.
 pub(crate) fn sane(mut settings: ClientSettings) -> ClientSettings {
@@ -189,7 +182,7 @@ pub(crate) fn default_settings() -> ClientSettings {
     ClientSettings {
         ring_ms: 60_000,
         grace_ms: 30_000,
-        ping_ms: PING_MS,
+        ping_ms: 10_000,
         max_members: DEFAULT_MAX_MEMBERS as u32,
         slots: DEFAULT_SLOTS as u8,
         ice_servers: Vec::new(),

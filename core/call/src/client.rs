@@ -37,6 +37,8 @@ pub struct Client {
     held: Vec<ServerEvent>,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
     newborn: bool,
+    /// How the server wants its clients, as it said last.
+    settings: ClientSettings,
     call: Option<Call>,
     /// The last call was over before the person could say anything to it.
     missed: bool,
@@ -63,6 +65,7 @@ impl Client {
             outbox: Outbox::default(),
             held: Vec::new(),
             newborn: true,
+            settings: default_settings(),
             call: None,
             missed: false,
             medias: 0,
@@ -94,7 +97,7 @@ impl Client {
 
     /// When [`Input::Deadline`] is due next; may change with every input.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let account = self.account.as_ref().and_then(Account::deadline);
+        let account = self.account.as_ref().and_then(|a| a.deadline(self.settings.ping_ms));
         let call = self.call.as_ref().and_then(Call::deadline);
         account
             .into_iter()
@@ -198,10 +201,5 @@ impl Client {
     /// The signed-in user.
     fn me(&self) -> Option<&Username> {
         self.account.as_ref().and_then(Account::me)
-    }
-
-    fn settings(&self) -> ClientSettings {
-        let sign_in = self.account.as_ref().and_then(|a| a.sign_in.as_ref());
-        sign_in.map_or_else(default_settings, |s| s.settings.clone())
     }
 }

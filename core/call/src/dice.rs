@@ -25,11 +25,11 @@ impl Dice {
         }
     }
 
-    /// How long to wait before try number `attempt` (from 0): anything up to `first` doubled `attempt`
-    /// times, at most `cap` milliseconds. Full jitter, so that clients cut off together don't come back together.
+    /// How long to wait before try number `attempt` (from 0): from 1 to `first` milliseconds, doubled
+    /// `attempt` times, at most `cap`. Full jitter, so that clients cut off together don't come back together.
     pub(crate) fn backoff(&mut self, attempt: u32, first: u64, cap: u64) -> u64 {
         let most = first.saturating_mul(1_u64.checked_shl(attempt).unwrap_or(u64::MAX)).min(cap);
-        self.roll(most)
+        1 + self.roll(most.saturating_sub(1))
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
         for attempt in [0, 1, 5, 63, 64, u32::MAX] {
             let most = (500_u128 << attempt.min(20)).min(15_000) as u64;
             for _ in 0..50 {
-                assert!(dice.backoff(attempt, 500, 15_000) <= most);
+                assert!((1..=most).contains(&dice.backoff(attempt, 500, 15_000)));
             }
         }
         assert!((0..50).map(|_| dice.backoff(9, 500, 15_000)).max().unwrap_or(0) > 10_000);

@@ -135,7 +135,7 @@ impl Client {
     /// The call is ours now: a start or an accept has succeeded.
     pub(super) fn enter(&mut self, session: Session, out: &mut Out) {
         let Some(me) = self.me().cloned() else { return };
-        let until = self.now.plus(self.settings().ring_ms).plus(RING_MARGIN_MS);
+        let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let Some(call) = &mut self.call else { return };
         let alone = session.joined_members.iter().all(|u| u.username == me);
         call.session = session;
@@ -201,7 +201,7 @@ impl Client {
     /// Takes over a call that this device was in before the app was started anew.
     pub(super) fn restore(&mut self, session: Session) {
         let connected = session.joined_members.len() >= 2;
-        let until = self.now.plus(self.settings().ring_ms).plus(RING_MARGIN_MS);
+        let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let accept = if connected { Accept::Joined } else { Accept::Dialled { until } };
         let mut call = Call::new(session, accept);
         call.connected = connected;

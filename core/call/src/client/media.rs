@@ -43,15 +43,14 @@ impl Client {
     }
 
     fn open_link(&mut self, out: &mut Out) {
-        let settings = self.settings();
         let Some(call) = &mut self.call else { return };
         self.medias = self.medias.wrapping_add(1);
         call.links = call.links.saturating_add(1);
         call.link = Link::Making { generation: self.medias, until: self.now.plus(MAKE_MS) };
         out.media(MediaAction::Open {
             generation: self.medias,
-            slots: settings.slots,
-            ice_servers: settings.ice_servers,
+            slots: self.settings.slots,
+            ice_servers: self.settings.ice_servers.clone(),
         });
     }
 
@@ -184,7 +183,7 @@ impl Client {
 
     /// When a joined member without a link, or a member without signalling, gives the call up.
     pub(super) fn grace_deadline(&self) -> Option<Timestamp> {
-        let grace = self.settings().grace_ms;
+        let grace = self.settings.grace_ms;
         let call = self.call.as_ref().filter(|c| c.is_member())?;
         let line = self.account.as_ref().and_then(|a| a.lost);
         call.link_lost.into_iter().chain(line).map(|lost| lost.plus(grace)).min()

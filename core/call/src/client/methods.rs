@@ -120,7 +120,7 @@ impl Client {
 
     /// The names without one's own, and whether that was among them.
     fn others(&self, mut names: Vec<Username>) -> Result<(Vec<Username>, bool), Failure> {
-        let most = self.settings().max_members as usize - 1;
+        let most = self.settings.max_members as usize - 1;
         let all = names.len();
         if let Some(me) = self.me() {
             names.retain(|name| name != me);

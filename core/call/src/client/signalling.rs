@@ -7,7 +7,7 @@ use jmrtc_protocol::{
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::account::{Account, Line, NextLogin, SignIn, Waiting, sane};
+use crate::account::{Account, Line, NextLogin, SignIn, Waiting, sane, silence};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
 use crate::outbox::Owner;
@@ -271,8 +271,9 @@ impl Client {
         let before = account.sign_in.take();
         let resumed = resumed && before.as_ref().is_some_and(|b| b.user.username == user.username);
         let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
-        account.sign_in = Some(SignIn { user, secret, seq, settings: sane(settings) });
-        account.line = Line::Up { generation, heard: now, ping: now.plus(account.ping_ms()) };
+        self.settings = sane(settings);
+        account.sign_in = Some(SignIn { user, secret, seq });
+        account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
         account.failures = 0;
         account.lost = None;
         for waiting in std::mem::take(&mut account.waiting) {
@@ -446,7 +447,8 @@ impl Client {
     pub(super) fn expire_line(&mut self, out: &mut Out) {
         let now = self.now;
         let Some(account) = &mut self.account else { return };
-        let (silence, ping_ms) = (account.silence(), account.ping_ms());
+        let ping_ms = self.settings.ping_ms;
+        let silence = silence(ping_ms);
         let ack = account.sign_in.as_ref().map_or(0, |s| s.seq);
         match &mut account.line {
             Line::Down { at } if *at <= now => self.open_socket(out),

@@ -1,0 +1,71 @@
+//! One device: its machine, its app, its sockets' and links' current generations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_call::{Client, CommandId, Config, Generation};
+use jmrtc_protocol::{ChannelId, Device as DeviceId, Platform, Username};
+use jmrtc_rooms::ConnId;
+
+use crate::judge::Ear;
+
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) user: Username,
+    pub(crate) id: String,
+    pub(crate) client: Client,
+    /// Apps started so far; what was meant for an earlier one is dropped.
+    pub(crate) life: u32,
+    pub(crate) alive: bool,
+    pub(crate) conn: Option<ConnId>,
+    pub(crate) link: Generation,
+    /// Method calls of this life and whether they are answered.
+    pub(crate) commands: BTreeMap<CommandId, (&'static str, bool)>,
+    pub(crate) ear: Ear,
+    /// Calls that the person accepted or dialled, in any life.
+    pub(crate) yes: BTreeSet<ChannelId>,
+    /// Whether the sign-in of this life has told what there is.
+    pub(crate) looked: bool,
+    /// Until when no socket can be opened.
+    pub(crate) offline_until: u64,
+}
+
+impl Device {
+    pub(crate) fn new(user: Username, id: String, seed: u64) -> Self {
+        Self {
+            client: client(&id, seed),
+            ear: Ear::new(user.clone()),
+            user,
+            id,
+            life: 0,
+            alive: true,
+            conn: None,
+            link: 0,
+            commands: BTreeMap::new(),
+            yes: BTreeSet::new(),
+            looked: false,
+            offline_until: 0,
+        }
+    }
+
+    /// The app is started anew; nothing but what the person has said to calls survives.
+    pub(crate) fn revive(&mut self, seed: u64) {
+        self.client = client(&self.id, seed);
+        self.ear = Ear::new(self.user.clone());
+        self.commands.clear();
+        self.looked = false;
+        self.link = 0;
+        self.alive = true;
+    }
+
+    pub(crate) fn unanswered(&self) -> Vec<&'static str> {
+        self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| *method).collect()
+    }
+}
+
+fn client(id: &str, seed: u64) -> Client {
+    Client::new(Config {
+        seed,
+        device: DeviceId { id: id.to_owned(), platform: Platform::Native },
+        server_url: Some("http://server".to_owned()),
+    })
+}

@@ -1,0 +1,129 @@
+//! Connections that are ordered and reliable until they break, at any moment, losing what is on the way.
+
+use std::collections::BTreeMap;
+
+use jmrtc_call::{AudioEvent, Generation, MediaEvent, PlatformEvent};
+use jmrtc_protocol::{ClientMessage, ServerMessage};
+use jmrtc_rooms::{ConnId, LinkId, Ticket};
+use serde_json::Value;
+
+/// Something that will happen.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
+pub(crate) enum Item {
+    Opened(ConnId),
+    ToServer(ConnId, ClientMessage),
+    ToClient(ConnId, ServerMessage),
+    /// The client learns that it is gone.
+    ClosedToClient(ConnId),
+    /// The server learns that it is gone.
+    ClosedToServer(ConnId),
+    /// The server looks whether it has heard of it lately.
+    Watch(ConnId),
+    LinkAnswer {
+        ticket: Ticket,
+        result: Result<String, String>,
+        /// The link that will not be there, for a refusal.
+        unmade: Option<LinkId>,
+        server: u32,
+    },
+    Media {
+        device: usize,
+        life: u32,
+        generation: Generation,
+        event: MediaEvent,
+    },
+    Audio {
+        device: usize,
+        life: u32,
+        event: AudioEvent,
+    },
+    Platform {
+        device: usize,
+        life: u32,
+        event: PlatformEvent,
+    },
+    Command {
+        device: usize,
+        life: u32,
+        method: &'static str,
+        args: Value,
+    },
+    Revive {
+        device: usize,
+    },
+    Chaos,
+}
+
+/// One socket.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) device: usize,
+    pub(crate) life: u32,
+    pub(crate) generation: Generation,
+    /// Nothing gets through any more, in either direction.
+    pub(crate) broken: bool,
+    /// Of which server.
+    pub(crate) server: u32,
+    /// The server has it.
+    pub(crate) at_server: bool,
+    /// The client has it.
+    pub(crate) at_client: bool,
+    /// `hello` has been handed to the rooms.
+    pub(crate) greeted: bool,
+    pub(crate) heard: u64,
+    last_up: u64,
+    last_down: u64,
+}
+
+impl Conn {
+    pub(crate) const fn new(device: usize, life: u32, generation: Generation, server: u32) -> Self {
+        Self {
+            device,
+            life,
+            generation,
+            broken: false,
+            server,
+            at_server: true,
+            at_client: true,
+            greeted: false,
+            heard: 0,
+            last_up: 0,
+            last_down: 0,
+        }
+    }
+
+    /// When something sent to the server arrives: never before what was sent before.
+    pub(crate) fn up(&mut self, at: u64) -> u64 {
+        self.last_up = self.last_up.max(at);
+        self.last_up
+    }
+
+    pub(crate) fn down(&mut self, at: u64) -> u64 {
+        self.last_down = self.last_down.max(at);
+        self.last_down
+    }
+}
+
+/// What is to happen, in order of time and, at one time, of planning.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    items: BTreeMap<(u64, u64), Item>,
+    planned: u64,
+}
+
+impl Agenda {
+    pub(crate) fn plan(&mut self, at: u64, item: Item) {
+        self.planned += 1;
+        self.items.insert((at, self.planned), item);
+    }
+
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.items.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(crate) fn take(&mut self, now: u64) -> Option<Item> {
+        self.next().filter(|at| *at <= now)?;
+        self.items.pop_first().map(|(_, item)| item)
+    }
+}
