@@ -95,6 +95,7 @@ impl<'a> Phone<'a> {
         let mut refresh = interval(REFRESH);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0u32;
+        let mut ends = self.engine.playback_ends();
         let token = self.manner.token.clone();
         self.call("login", json!({ "token": token }));
         loop {
@@ -103,7 +104,13 @@ impl<'a> Phone<'a> {
             tokio::select! {
                 Some(answer) = self.commands.next() => self.answer(answer),
                 event = engine.next_event() => match event {
-                    Some(event) => self.event(event),
+                    Some(event) => {
+                        if matches!(event, Event::CallConnected(_)) {
+                            // Only an announcement of this call ends it.
+                            ends.mark_unchanged();
+                        }
+                        self.event(event);
+                    }
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
                 line = next_line(&mut control) => match line {
@@ -117,7 +124,7 @@ impl<'a> Phone<'a> {
                     }
                 },
                 _ = &mut interrupt, if self.leaving.is_none() => self.leave(Outcome::done("interrupted")),
-                () = engine.playback_done(), if self.connected && self.is_announcing() => {
+                Ok(()) = ends.changed(), if self.connected && self.is_announcing() => {
                     self.alarm = Some((Instant::now() + LAST_WORDS, Alarm::HangUp));
                 }
                 _ = refresh.tick() => {

@@ -108,12 +108,9 @@ impl Engine {
         self.stats.borrow().clone()
     }
 
-    /// Waits for the next end of the file that the WAV backend plays.
-    pub async fn playback_done(&self) {
-        if self.playback.clone().changed().await.is_err() {
-            // The engine has stopped: it never plays to the end.
-            std::future::pending().await
-        }
+    /// Counts how often the WAV backend has come to the end of the file that it plays.
+    pub fn playback_ends(&self) -> watch::Receiver<u64> {
+        self.playback.clone()
     }
 
     /// Leaves the call, signs out, closes everything. Returns when it is done, after two seconds at most.
