@@ -11,7 +11,8 @@ const who = byId('call-who')
 const time = byId('call-time')
 const mute = byId<HTMLButtonElement>('mute')
 
-let startTime = 0
+let others = ''
+let since = 0
 let levels: ReturnType<typeof setInterval> | undefined
 let clock: ReturnType<typeof setInterval> | undefined
 let ended: ReturnType<typeof setTimeout> | undefined
@@ -21,7 +22,7 @@ let leaving = false
 export function startCall(changed: () => void): void {
   byId('hangup').onclick = () => {
     leaving = true
-    void act('hangup', () => JMRTC.hangup())
+    void act('hangup', () => JMRTC.hangup()).then((left) => { leaving &&= left })
   }
   mute.onclick = () => {
     const muted = mute.getAttribute('aria-pressed') !== 'true'
@@ -34,36 +35,39 @@ export function showCall(state: State, me: string): void {
   const { session, call } = state
   const running = session !== null && call !== 'idle' && call !== 'incoming'
   const talking = call === 'connected' || call === 'reconnecting'
+  // At the end of a call nobody else is left in its session.
+  if (session !== null) others = othersIn(session, me) || others
   if (running) {
     clearTimeout(ended)
-    const others = othersIn(session, me)
     panel.className = `card call${call === 'connected' ? ' live' : ''}${call === 'reconnecting' ? ' trouble' : ''}`
     drawAvatar(byId('call-avatar'), others)
     byId('call-avatar').classList.toggle('ringing', call === 'outgoing')
     setText(who, others)
     setText(byId('level-out-label'), others)
     setText(byId('call-state'), stateWords(call))
-    startTime = session.startTime
+    since = session.startTime
+    time.hidden = !talking
   } else if (!panel.classList.contains('ended')) {
     showIdle()
   }
   byId('call-buttons').hidden = !running
   byId('call-levels').hidden = !talking
-  time.hidden = !talking
   drawMute(state.muted)
   follow(talking)
 }
 
 /** Says why the call is over, for a while. */
 export function showEnd(end: DisconnectPayload, me: string): void {
-  const others = othersIn(end.session, me)
-  const lasted = end.session.startTime > 0 ? ` ${duration(Date.now() - end.session.startTime)}` : ''
+  others = othersIn(end.session, me) || others
+  const { startTime } = end.session
+  time.hidden = startTime === 0
+  setText(time, duration(Date.now() - startTime))
   const focused = panel.contains(document.activeElement)
   panel.className = 'card call ended'
   drawAvatar(byId('call-avatar'), others)
   byId('call-avatar').classList.remove('ringing')
   setText(who, others)
-  setText(byId('call-state'), endWords(end, others, leaving) + lasted)
+  setText(byId('call-state'), endWords(end, others, leaving))
   leaving = false
   if (focused) who.focus()
   clearTimeout(ended)
@@ -83,6 +87,7 @@ export function focusCall(): void {
 function showIdle(): void {
   if (panel.contains(document.activeElement)) byId('people').querySelector('button')?.focus()
   panel.className = 'card call idle'
+  time.hidden = true
   byId('call-avatar').classList.remove('ringing')
   byId('call-avatar').replaceChildren(icon('phone'))
   setText(who, 'No call')
@@ -104,10 +109,6 @@ function stateWords(call: State['call']): string {
 function drawMute(muted: boolean): void {
   mute.setAttribute('aria-pressed', String(muted))
   mute.querySelector('use')?.setAttribute('href', muted ? '#i-mic-off' : '#i-mic')
-  const caption = mute.querySelector<HTMLElement>('.caption')
-  // The pressed state tells a screen reader; the word must not change with it.
-  if (caption !== null) setText(caption, 'Mute')
-  byId('call-state').dataset['muted'] = String(muted)
 }
 
 /** Keeps clock and levels going while there is something to hear. */
@@ -118,7 +119,7 @@ function follow(talking: boolean): void {
     levels = clock = undefined
     return
   }
-  const tick = (): void => setText(time, duration(Date.now() - startTime))
+  const tick = (): void => setText(time, duration(Date.now() - since))
   tick()
   clock ??= setInterval(tick, 1000)
   levels ??= setInterval(() => void drawLevels(), 100)

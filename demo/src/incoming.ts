@@ -9,10 +9,11 @@ const sheet = byId<HTMLDialogElement>('incoming')
 const title = document.title
 
 /** Wires the incoming-call sheet; `changed` draws the state again. */
-export function startIncoming(changed: () => void): void {
+export function startIncoming(changed: () => Promise<void>): void {
   byId('accept').onclick = () => {
-    void act('accept', () => JMRTC.accept()).then((accepted) => {
-      changed()
+    void act('accept', () => JMRTC.accept()).then(async (accepted) => {
+      // Closing the sheet moves the focus back to where it was; then on to the call.
+      await changed()
       if (accepted) focusCall()
     })
   }

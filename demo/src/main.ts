@@ -44,7 +44,7 @@ async function enter(user: string): Promise<void> {
   byId('signin').hidden = true
   byId('home').hidden = false
   log('login()', `as ${user}`)
-  stopPeople = startPeople(user, (username, name) => void call(username, name))
+  stopPeople = startPeople(user, (username) => void call(username))
   await Promise.all([refresh(), prepare()])
   await refresh()
 }
@@ -62,14 +62,13 @@ async function prepare(): Promise<boolean> {
   }
 }
 
-async function call(username: string, name: string): Promise<void> {
+async function call(username: string): Promise<void> {
   allowCalls(false)
   if ((await JMRTC.getState()).engine !== 'ready' && !(await prepare())) {
     await refresh()
     return
   }
   if (await act('startCallUsers', () => JMRTC.startCallUsers({ usernames: [username] }))) {
-    log('calling', name)
     await refresh()
     focusCall()
   } else {
@@ -104,7 +103,7 @@ byId('signout').onclick = () => {
 
 startLog()
 startCall(() => void refresh())
-startIncoming(() => void refresh())
+startIncoming(refresh)
 JMRTC.addCallDisconnectListener((end) => showEnd(end, me))
 for (const name of ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave',
   'CallDisconnect', 'CallOtherUserInvited', 'CallError', 'CallReconnecting', 'CallReconnected'] satisfies EventName[]) {

@@ -12,7 +12,7 @@ interface Person {
 const ECHO: Person = { username: 'echo', name: 'Echo', online: true }
 
 /** The list of people, asked for again and again while the page is seen. Stops by the function it returns. */
-export function startPeople(me: string, call: (username: string, name: string) => void): () => void {
+export function startPeople(me: string, call: (username: string) => void): () => void {
   let drawn = ''
   const update = async (): Promise<void> => {
     if (document.hidden) return
@@ -52,7 +52,7 @@ async function directory(): Promise<Person[]> {
 }
 
 /** Draws the rows anew, and keeps the focus on the row where it was. */
-function draw(people: Person[], call: (username: string, name: string) => void): void {
+function draw(people: Person[], call: (username: string) => void): void {
   const focused = document.activeElement?.closest<HTMLElement>('[data-username]')?.dataset['username']
   const busy = byId('people').hasAttribute('data-busy')
   byId('people').replaceChildren(...people.map((person) => {
@@ -64,7 +64,7 @@ function draw(people: Person[], call: (username: string, name: string) => void):
     button.type = 'button'
     button.disabled = busy
     button.setAttribute('aria-label', `Call ${person.name}`)
-    button.onclick = () => call(person.username, person.name)
+    button.onclick = () => call(person.username)
     const row = make('li', 'row', avatar, make('div', 'what', make('div', 'name', person.name), status), button)
     row.dataset['username'] = person.username
     if (person.username === focused) queueMicrotask(() => button.focus())

@@ -5,10 +5,10 @@ export function nameOf(user: User): string {
   return user.noteName || user.nickname || user.username
 }
 
-/** The members of a call other than `me`, for display. */
+/** The members of a call other than `me`, for display; empty when nobody else is left. */
 export function othersIn(session: Session, me: string): string {
   const others = [...session.joinedMembers, ...session.invitingMembers].filter(({ username }) => username !== me)
-  return others.map(nameOf).join(', ') || nameOf(session.inviter)
+  return others.map(nameOf).join(', ')
 }
 
 /** A failure in words for the person who uses the page. */
