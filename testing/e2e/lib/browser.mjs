@@ -1,13 +1,21 @@
 // Chromium with a microphone that says what a WAV file holds, and pages in it that are driven through window.JMRTC only.
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { temporary } from './paths.mjs'
+import { PRIORITY } from './process.mjs'
 import { Diary } from './story.mjs'
 import { PATIENCE, within } from './wait.mjs'
 import { writeWav } from './wav.mjs'
 
 const CHROMIUM = process.env.JMRTC_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
+
+/** Chromium by way of a script that gives it its place before compilers and the like. */
+function wrapped() {
+  const path = join(temporary('browser'), 'chromium')
+  writeFileSync(path, `#!/bin/sh\nexec ${PRIORITY.join(' ')} '${CHROMIUM}' "$@"\n`, { mode: 0o755 })
+  return path
+}
 
 const open = new Set()
 
@@ -15,7 +23,7 @@ const open = new Set()
 export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
   const context = await chromium.launchPersistentContext(temporary('chromium'), {
-    executablePath: CHROMIUM,
+    executablePath: wrapped(),
     headless: true,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

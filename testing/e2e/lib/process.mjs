@@ -1,8 +1,19 @@
 // Child processes that never outlive the test.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Log, within } from './wait.mjs'
+
+/**
+ * The sound of a real phone runs before all else. So does ours where we may say so, or a compiler on the same two
+ * cores would be heard in every measurement; `nice` only warns where we may not.
+ */
+export const PRIORITY = ['nice', '-n', '-10']
+try {
+  setPriority(-10)
+} catch {
+  // Not root: the measurements are as good as the machine is idle.
+}
 
 const running = new Set()
 
@@ -25,7 +36,8 @@ export class Child {
   constructor(name, file, args, { env = {}, cwd } = {}) {
     this.name = name
     this.startedAt = Date.now()
-    this.process = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    const [nice, ...options] = PRIORITY
+    this.process = spawn(nice, [...options, file, ...args], { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
     this.process.name = name
     running.add(this.process)
     this.process.stdin.on('error', () => {})
@@ -68,5 +80,3 @@ export class Child {
     return (Number(fields[11]) + Number(fields[12])) / 100
   }
 }
-
-export { once }
