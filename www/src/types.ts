@@ -1,7 +1,10 @@
 import type {
-  CallState, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
+  DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
 } from './generated/model.js'
 import type { FailedUser } from './generated/wire.js'
+
+export type * from './generated/model.js'
+export type { FailedUser }
 
 /** The name of an event, e.g. `CallConnected`. */
 export type EventName = Event['name']
@@ -204,8 +207,4 @@ export interface JmrtcApi {
   addCallReconnectedListener(listener: (session: Session) => void): RemoveListener
   /** Removes a listener of `CallReconnected`. */
   removeCallReconnectedListener(listener: (session: Session) => void): void
-}
-
-export type {
-  CallState, DisconnectPayload, ErrorPayload, Event, FailedUser, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
 }

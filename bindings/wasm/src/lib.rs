@@ -6,8 +6,8 @@
 
 use jmrtc_call::{Client, Config, Generation, Input, Output, SocketEvent, Timestamp};
 use jmrtc_protocol::decode_server;
-use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 /// One call machine.
 #[wasm_bindgen]

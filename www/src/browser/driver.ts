@@ -39,8 +39,8 @@ interface Command {
   fail(failure: Failure): void
 }
 
-/** Hands the machine what happens in this page and does what it says. */
-class Driver {
+/** Hands the machine what happens in this page and does what it says, in order. */
+export class Driver {
   readonly #clock = new Clock()
   readonly #timer = new Timer(() => this.#clock.now(), () => this.#input({ input: 'deadline' }))
   readonly #commands = new Map<number, Command>()

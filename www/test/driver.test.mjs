@@ -1,0 +1,139 @@
+// The driver against a machine whose outputs the test decides.
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { load } from './load.mjs'
+
+const { Driver } = await load('browser/driver.ts')
+
+let sockets
+let script
+let inputs
+let events
+let driver
+
+class FakeSocket {
+  static OPEN = 1
+  readyState = 0
+  sent = []
+  closed = false
+  constructor(url) {
+    if (url === 'bad') throw new SyntaxError('no URL')
+    this.url = url
+    sockets.push(this)
+  }
+  send(text) { this.sent.push(JSON.parse(text)) }
+  close() { this.closed = true }
+}
+
+const machine = {
+  handle: (_now, text) => {
+    const input = JSON.parse(text)
+    inputs.push(input)
+    return JSON.stringify(script(input) ?? [])
+  },
+  received: (_now, generation, text) => {
+    if (text === 'nonsense') throw new Error('not a known message')
+    return machine.handle(0, JSON.stringify({ received: JSON.parse(text), generation }))
+  },
+  nextDeadline: () => undefined,
+}
+
+beforeEach(() => {
+  sockets = []
+  inputs = []
+  events = []
+  script = () => []
+  globalThis.WebSocket = FakeSocket
+  Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true })
+  driver = new Driver(machine, (event) => events.push(event))
+})
+
+const exec = (method) => {
+  const answers = []
+  driver.exec(method, null, (result) => answers.push({ result }), (failure) => answers.push({ failure }))
+  return answers
+}
+
+test('a reply goes to the command of its id, whatever the order', () => {
+  const failure = { code: 871002, name: 'INVALID_STATE', description: '' }
+  script = ({ id }) => (id === 2
+    ? [{ output: 'reply', id: 2, result: { Ok: 'second' } }, { output: 'reply', id: 1, result: { Err: failure } }] : [])
+  const first = exec('accept')
+  const second = exec('hangup')
+  assert.deepEqual([first, second], [[{ failure }], [{ result: 'second' }]])
+})
+
+test('outputs are done in order; what they cause waits until they are all done', () => {
+  script = (input) => {
+    if (input.input === 'command') {
+      return [
+        { output: 'socket', action: 'open', generation: 1, url: 'bad' },
+        { output: 'event', name: 'CallConnecting', payload: 1 }, { output: 'event', name: 'CallConnected', payload: 2 },
+      ]
+    }
+    return [{ output: 'event', name: 'CallError', payload: input.event.event }]
+  }
+  exec('login')
+  assert.deepEqual(events, [
+    { name: 'CallConnecting', payload: 1 }, { name: 'CallConnected', payload: 2 }, { name: 'CallError', payload: 'closed' },
+  ])
+})
+
+test('the socket: one at a time, its generation with each event, nothing of one that was closed', () => {
+  const open = (generation) => [{ output: 'socket', action: 'open', generation, url: `ws://${generation}` }]
+  script = ({ method }) => (method === 'first' ? open(1) : method === 'second' ? open(2)
+    : method === 'send' ? [{ output: 'socket', action: 'send', generation: 2, message: { type: 'ping', ack: 0 } }] : [])
+  exec('first')
+  const stale = sockets[0].onclose
+  sockets[0].onopen()
+  exec('second')
+  assert.equal(sockets[0].closed, true)
+  assert.equal(sockets[0].onclose, null)
+  assert.notEqual(stale, null)
+  exec('send')
+  assert.deepEqual(sockets[1].sent, [], 'not open yet')
+  sockets[1].readyState = FakeSocket.OPEN
+  exec('send')
+  assert.deepEqual(sockets[1].sent, [{ type: 'ping', ack: 0 }])
+  sockets[1].onclose({ code: 1006, reason: '' })
+  assert.deepEqual(inputs.filter(({ input }) => input === 'socket'), [
+    { input: 'socket', generation: 1, event: { event: 'opened' } },
+    { input: 'socket', generation: 2, event: { event: 'closed', why: 'the socket closed with code 1006' } },
+  ])
+})
+
+test('a frame that is no message is dropped with a warning and the rest goes on', () => {
+  const { warn } = console
+  const warned = []
+  console.warn = (...words) => warned.push(words)
+  script = ({ method, received }) => (method ? [{ output: 'socket', action: 'open', generation: 1, url: 'ws://x' }]
+    : received ? [{ output: 'event', name: 'CallConnected', payload: received }] : [])
+  exec('login')
+  sockets[0].onmessage({ data: 'nonsense' })
+  sockets[0].onmessage({ data: new ArrayBuffer(1) })
+  sockets[0].onmessage({ data: '{"type":"pong"}' })
+  console.warn = warn
+  assert.equal(warned.length, 1)
+  assert.deepEqual(events, [{ name: 'CallConnected', payload: { type: 'pong' } }])
+})
+
+test('a machine that crashes leaves no method without an answer', () => {
+  const { error } = console
+  console.error = () => {}
+  const pending = exec('accept')
+  script = () => { throw new WebAssembly.RuntimeError('unreachable') }
+  const crashing = exec('hangup')
+  script = () => assert.fail('a crashed machine must not be asked again')
+  const later = exec('getState')
+  console.error = error
+  for (const answers of [pending, crashing, later]) {
+    assert.deepEqual(answers.map(({ failure }) => failure.name), ['ENGINE_FAILED'])
+  }
+})
+
+test('getStats is answered without a call too', async () => {
+  const answers = exec('getStats')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(answers[0].result.packetsSent, 0)
+  assert.deepEqual(inputs, [])
+})
