@@ -39,13 +39,7 @@ const OTHER_CLOCK: i64 = 2_000_000;
 
 impl Delay {
     pub(crate) fn new() -> Self {
-        Self {
-            epoch: None,
-            fastest: VecDeque::new(),
-            histogram: [0.0; BUCKETS],
-            packets: 0,
-            target: START,
-        }
+        Self { epoch: None, fastest: VecDeque::new(), histogram: [0.0; BUCKETS], packets: 0, target: START }
     }
 
     /// A packet whose first sample is number `position` has come.

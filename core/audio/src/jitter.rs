@@ -150,7 +150,8 @@ impl JitterBuffer {
         self.delay.packet(rtp.arrival, position);
         let fec = codec::has_fec(&rtp.payload);
         self.without_fec = if fec { 0 } else { self.without_fec.saturating_add(1) };
-        self.packets.insert(sequence, Packet { position, samples: samples as i64, payload: rtp.payload.clone() });
+        self.packets
+            .insert(sequence, Packet { position, samples: samples as i64, payload: rtp.payload.clone() });
         if self.packets.len() > MOST_PACKETS {
             self.packets.pop_first();
             self.stats.discarded += 1;
@@ -218,13 +219,15 @@ impl JitterBuffer {
         self.skip_what_is_too_much();
         self.drop_what_is_over();
         let Some((&sequence, packet)) = self.packets.first_key_value() else { return self.conceal_unknown() };
-        let due = self.delay.of(at, packet.position) >= self.target().as_micros() as i64;
+        let waited = self.delay.of(at, packet.position);
+        // One that is far too early is of another clock, and will never be due.
+        let due = waited >= self.target().as_micros() as i64 || waited < -samples_to_micros(JUMP);
         if self.silent {
             return if due { self.start() } else { self.be_silent() };
         }
         let Some((next, position)) = self.next else { return self.start() };
         let gap = packet.position - position;
-        let paused = gap > (sequence - next) * self.frame || gap > JUMP || gap < -JUMP;
+        let paused = gap > (sequence - next) * self.frame || !(-JUMP..=JUMP).contains(&gap);
         if gap == 0 || (gap < 0 && !paused) {
             self.play();
         } else if paused {

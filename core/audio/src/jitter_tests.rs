@@ -1,7 +1,10 @@
 //! The jitter buffer on simulated networks, in virtual time.
 
 use super::*;
-use crate::{codec::Encoder, signal::{Noise, best_match, likeness, speech}};
+use crate::{
+    codec::Encoder,
+    signal::{Noise, best_match, likeness, speech},
+};
 
 /// One packet on its way.
 #[derive(Clone)]
@@ -89,7 +92,10 @@ impl Listener {
     fn mean(&self, from: usize, to: usize) -> (f64, f64) {
         let part = &self.delays[from / 5..to / 5];
         let n = part.len() as f64;
-        (part.iter().map(|d| f64::from(d.0)).sum::<f64>() / n, part.iter().map(|d| f64::from(d.1)).sum::<f64>() / n)
+        (
+            part.iter().map(|d| f64::from(d.0)).sum::<f64>() / n,
+            part.iter().map(|d| f64::from(d.1)).sum::<f64>() / n,
+        )
     }
 }
 
@@ -104,7 +110,10 @@ fn heard_well(sound: &[f32], heard: &[f32]) -> f32 {
             continue;
         }
         let from = i * PART;
-        let Some(rest) = heard.get(from..(from + PART + 12_000).min(heard.len())).filter(|r| r.len() > PART) else { break };
+        let Some(rest) = heard.get(from..(from + PART + 12_000).min(heard.len())).filter(|r| r.len() > PART)
+        else {
+            break;
+        };
         sum += best_match(part, rest, rest.len() - PART).1;
         parts += 1;
     }
@@ -224,7 +233,8 @@ fn clocks_that_drift_for_minutes_neither_starve_nor_flood() {
         listener.speed = speed;
         listener.listen(&packets, 180_000.0);
         let stats = listener.buffer.stats();
-        let (worst, n) = listener.delays[1_000..].iter().fold((0, 0), |(w, n), d| (d.0.max(w), n + u32::from(d.0 < 2)));
+        let (worst, n) =
+            listener.delays[1_000..].iter().fold((0, 0), |(w, n), d| (d.0.max(w), n + u32::from(d.0 < 2)));
         println!("speed {speed}: worst delay {worst} ms, {stats:?}");
         assert!(worst < 25 && n == 0, "{worst} {n}");
         assert!(stats.concealed < 2_400, "{stats:?}");
@@ -330,7 +340,10 @@ fn nothing_the_network_does_breaks_it() {
                 match noise.below(4) {
                     0 => p.timestamp = noise.bits(),
                     1 => p.sequence = noise.bits() as u16,
-                    2 => p.payload = (0..noise.below(60)).map(|_| noise.bits() as u8).collect::<Vec<_>>().into(),
+                    2 => {
+                        p.payload =
+                            (0..noise.below(60)).map(|_| noise.bits() as u8).collect::<Vec<_>>().into()
+                    }
                     _ => p.marker = true,
                 }
             }

@@ -130,13 +130,7 @@ impl Line {
     }
 
     /// Takes note of how opening went; true where it is open.
-    fn opened(
-        &mut self,
-        now: Instant,
-        what: &str,
-        result: Result<(), AudioError>,
-        shared: &Shared,
-    ) -> bool {
+    fn opened(&mut self, now: Instant, what: &str, result: Result<(), AudioError>, shared: &Shared) -> bool {
         match result {
             Ok(()) => {
                 if self.failures > 0 {
@@ -252,26 +246,32 @@ mod tests {
 
     struct Fake(Log);
 
+    impl Fake {
+        fn note(&self, what: &'static str, handle: Option<ring::LostHandle>) {
+            let mut log = self.0.lock().unwrap();
+            log.0.push(what);
+            log.1.extend(handle);
+        }
+    }
+
     impl Device for Fake {
         fn check(&mut self) -> Result<(), AudioError> {
-            self.0.lock().unwrap().0.push("check");
+            self.note("check", None);
             Ok(())
         }
         fn open_capture(&mut self, half: ring::CaptureHalf) -> Result<(), AudioError> {
-            let mut log = self.0.lock().unwrap();
-            log.0.push("microphone on");
-            log.1.push(half.lost_handle());
+            self.note("microphone on", Some(half.lost_handle()));
             Ok(())
         }
         fn close_capture(&mut self) {
-            self.0.lock().unwrap().0.push("microphone off");
+            self.note("microphone off", None);
         }
         fn open_playback(&mut self, _half: ring::PlaybackHalf) -> Result<(), AudioError> {
-            self.0.lock().unwrap().0.push("loudspeaker on");
+            self.note("loudspeaker on", None);
             Ok(())
         }
         fn close_playback(&mut self) {
-            self.0.lock().unwrap().0.push("loudspeaker off");
+            self.note("loudspeaker off", None);
         }
     }
 
@@ -308,7 +308,8 @@ mod tests {
         set(&|c| c.stop = true);
         keeper.join().unwrap();
         let log = log.lock().unwrap();
-        let expected = ["check", "loudspeaker on", "microphone on", "microphone off", "microphone on", "microphone off"];
+        let expected =
+            ["check", "loudspeaker on", "microphone on", "microphone off", "microphone on", "microphone off"];
         assert_eq!(log.0[..6], expected);
         assert_eq!(shared.handover().reopened, 1);
     }

@@ -64,8 +64,7 @@ mod tests {
         let mut limiter = Limiter::new();
         let mut last = 0.0f32;
         for block in 0..50 {
-            let mut sum: Vec<f32> =
-                (0..240).map(|i| 8.0 * ((block * 240 + i) as f32 * 0.02).sin()).collect();
+            let mut sum: Vec<f32> = (0..240).map(|i| 8.0 * ((block * 240 + i) as f32 * 0.02).sin()).collect();
             let before = sum.clone();
             limiter.apply(&mut sum);
             for (s, b) in sum.iter().zip(&before) {

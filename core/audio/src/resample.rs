@@ -64,7 +64,8 @@ impl Resampler {
             let phase = (self.position % to) as f32 / self.to as f32 * PHASES as f32;
             let (index, weight) = (phase as usize, phase.fract());
             let (a, b) = self.table[index * self.taps..][..2 * self.taps].split_at(self.taps);
-            let sum: f32 = window.iter().zip(a.iter().zip(b)).map(|(s, (a, b))| s * (a + (b - a) * weight)).sum();
+            let sum: f32 =
+                window.iter().zip(a.iter().zip(b)).map(|(s, (a, b))| s * (a + (b - a) * weight)).sum();
             out.push(sum);
             self.position += u64::from(self.from);
         }
@@ -121,7 +122,15 @@ mod tests {
 
     #[test]
     fn tones_come_out_clean_at_any_rate_in_odd_pieces() {
-        for (from, to) in [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000), (48_000, 16_000), (8_000, 48_000), (96_000, 48_000), (22_050, 48_000)] {
+        for (from, to) in [
+            (44_100, 48_000),
+            (48_000, 44_100),
+            (16_000, 48_000),
+            (48_000, 16_000),
+            (8_000, 48_000),
+            (96_000, 48_000),
+            (22_050, 48_000),
+        ] {
             let hertz = 1_000.0;
             let mut resampler = Resampler::new(from, to);
             let mut out = Vec::new();
@@ -129,7 +138,11 @@ mod tests {
                 resampler.process(piece, &mut out);
             }
             let expected = to as usize;
-            assert!(out.len().abs_diff(expected) <= 2 * HALF * to.div_ceil(from) as usize + 1, "{from} {to} {}", out.len());
+            assert!(
+                out.len().abs_diff(expected) <= 2 * HALF * to.div_ceil(from) as usize + 1,
+                "{from} {to} {}",
+                out.len()
+            );
             // A whole number of periods.
             let (amplitude, noise) = noise(&out[out.len() - to as usize / 2..], to, hertz);
             assert!((amplitude - 0.5).abs() < 0.01 && noise < -60.0, "{from} {to} {amplitude} {noise} dB");

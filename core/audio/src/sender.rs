@@ -99,7 +99,13 @@ impl Sender {
             match self.encoder.encode(&self.frame) {
                 Ok(payload) => {
                     let (timestamp, marker) = (self.timestamp, std::mem::take(&mut self.marker));
-                    emit(EncodedFrame { timestamp, marker, level: self.level, voice: self.is_voice, payload });
+                    emit(EncodedFrame {
+                        timestamp,
+                        marker,
+                        level: self.level,
+                        voice: self.is_voice,
+                        payload,
+                    });
                 }
                 Err(why) => log::warn!("frame not encoded: {why}"),
             }
@@ -158,7 +164,9 @@ mod tests {
         let mut given = 0;
         for tick in 1..=ms / 10 {
             let wanted = (tick as f64 * 480.0 * speed) as usize;
-            sender.hear(at + Duration::from_millis(tick * 10), &vec![0.2; wanted - given], &mut |f| frames.push(f));
+            sender.hear(at + Duration::from_millis(tick * 10), &vec![0.2; wanted - given], &mut |f| {
+                frames.push(f)
+            });
             given = wanted;
         }
         frames

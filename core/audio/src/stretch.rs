@@ -30,8 +30,7 @@ pub(crate) fn shorten(sound: &mut Vec<f32>, most: usize, needed: f32) -> usize {
 pub(crate) fn lengthen(sound: &mut Vec<f32>, most: usize, needed: f32) -> usize {
     let Some(period) = period(sound, most, needed) else { return 0 };
     let start = sound.len() - period - FADE;
-    let faded: Vec<f32> =
-        (0..FADE).map(|i| blend(sound[start + period + i], sound[start + i], i)).collect();
+    let faded: Vec<f32> = (0..FADE).map(|i| blend(sound[start + period + i], sound[start + i], i)).collect();
     let again = faded.into_iter().chain(sound[start + FADE..].iter().copied()).collect::<Vec<_>>();
     sound.truncate(start + period);
     sound.extend(again);
@@ -56,8 +55,7 @@ fn period(sound: &[f32], most: usize, needed: f32) -> Option<usize> {
     let likeness = |period: usize, step: usize| {
         let early = &sound[sound.len() - period - FADE..];
         let late = &sound[sound.len() - FADE..];
-        let dot: f32 =
-            late.iter().step_by(step).zip(early.iter().step_by(step)).map(|(a, b)| a * b).sum();
+        let dot: f32 = late.iter().step_by(step).zip(early.iter().step_by(step)).map(|(a, b)| a * b).sum();
         let power: f32 = early[..FADE].iter().step_by(step).map(|a| a * a).sum();
         (dot, power)
     };

@@ -66,6 +66,9 @@ impl Worker {
         self.take_devices();
         self.hear();
         self.obey(&control);
+        if let Some(capture) = &self.capture {
+            capture.end.set_live(self.posture.capture && self.posture.send);
+        }
         self.take_packets();
         if let Some(playback) = &mut self.playback {
             playback.refill(&mut self.pipeline, &mut self.stats);
@@ -130,9 +133,6 @@ impl Worker {
         }
         self.pipeline.set(control.posture);
         (self.posture, self.pauses) = (control.posture, control.pauses);
-        if let Some(capture) = &self.capture {
-            capture.end.set_live(control.posture.capture && control.posture.send);
-        }
     }
 
     fn take_packets(&mut self) {
@@ -149,7 +149,9 @@ impl Worker {
 
     fn publish(&mut self) {
         let now = Instant::now();
-        if self.stats_at.is_some_and(|at| now.duration_since(at) < STATS_EVERY) {
+        let open = self.capture.is_some() || self.playback.is_some();
+        // With nothing open it may be long until the next turn.
+        if open && self.stats_at.is_some_and(|at| now.duration_since(at) < STATS_EVERY) {
             return;
         }
         self.stats_at = Some(now);
@@ -210,7 +212,7 @@ impl Playback {
     /// A device that has just been opened asks before anybody could answer.
     const BEGINNING: Duration = Duration::from_millis(300);
     /// After so long without a glitch the margin shrinks.
-    const CALM: Duration = Duration::from_secs(10);
+    const CALM: Duration = Duration::from_secs(3);
 
     fn new(end: PlaybackEnd) -> Self {
         let now = Instant::now();

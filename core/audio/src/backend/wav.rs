@@ -27,7 +27,20 @@ pub(super) fn device(
     repeat: bool,
     began: Arc<Began>,
 ) -> Paced<impl World> {
-    Paced::new(PERIOD, Files { play, record, repeat, began, sound: None, position: None, told: false, writer: None, unflushed: 0 })
+    Paced::new(
+        PERIOD,
+        Files {
+            play,
+            record,
+            repeat,
+            began,
+            sound: None,
+            position: None,
+            told: false,
+            writer: None,
+            unflushed: 0,
+        },
+    )
 }
 
 struct Files {
@@ -184,4 +197,154 @@ fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
     let mut out = Vec::with_capacity(mono.len() * SAMPLE_RATE as usize / spec.sample_rate as usize + 1);
     Resampler::new(spec.sample_rate, SAMPLE_RATE).process(&mono, &mut out);
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Temp(PathBuf);
+
+    impl Temp {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("jmrtc-wav-{}-{name}.wav", std::process::id())))
+        }
+
+        fn write<S: hound::Sample + Copy>(
+            &self,
+            rate: u32,
+            channels: u16,
+            bits: u16,
+            format: SampleFormat,
+            samples: &[S],
+        ) {
+            let spec = WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format: format };
+            let mut writer = WavWriter::create(&self.0, spec).unwrap();
+            samples.iter().for_each(|s| writer.write_sample(*s).unwrap());
+            writer.finalize().unwrap();
+        }
+    }
+
+    impl Drop for Temp {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn files(play: Option<&Temp>, record: Option<&Temp>, repeat: bool) -> Files {
+        Files {
+            play: play.map(|t| t.0.clone()),
+            record: record.map(|t| t.0.clone()),
+            repeat,
+            began: Arc::default(),
+            sound: None,
+            position: None,
+            told: false,
+            writer: None,
+            unflushed: 0,
+        }
+    }
+
+    fn ramp() -> Vec<i16> {
+        (0..30_000).map(|i| (i * 7919 % 65_536 - 32_768) as i16).collect()
+    }
+
+    #[test]
+    fn every_sample_of_a_48_khz_file_is_heard_and_recorded_as_it_is() {
+        let (play, record) = (Temp::new("exact-in"), Temp::new("exact-out"));
+        play.write(SAMPLE_RATE, 1, 16, SampleFormat::Int, &ramp());
+        let mut card = files(Some(&play), Some(&record), false);
+        card.check().unwrap();
+        card.capture_opened().unwrap();
+        card.playback_opened().unwrap();
+        let mut block = [1.0; 240];
+        assert!(!card.hear(false, &mut block));
+        assert_eq!(block, [0.0; 240], "it waits until something is sent");
+        let mut done = Vec::new();
+        for i in 0..140 {
+            // Muted in between: it runs on.
+            if card.hear(i % 10 != 5, &mut block) {
+                done.push(i);
+            }
+            card.play(&block);
+        }
+        assert_eq!(done, [132], "the end is told once, two frames after");
+        drop(card);
+        let heard: Vec<i16> =
+            WavReader::open(&record.0).unwrap().into_samples().map(Result::unwrap).collect();
+        assert_eq!(heard.len(), 140 * 240);
+        assert_eq!(heard[..30_000], ramp());
+        assert!(heard[30_000..].iter().all(|s| *s == 0), "then silence");
+    }
+
+    #[test]
+    fn a_newly_opened_microphone_hears_the_file_from_its_start_and_repeats_it_where_asked() {
+        let play = Temp::new("repeat");
+        play.write(SAMPLE_RATE, 1, 16, SampleFormat::Int, &ramp()[..100]);
+        let mut card = files(Some(&play), None, true);
+        card.capture_opened().unwrap();
+        let mut block = [0.0; 240];
+        for _ in 0..3 {
+            assert!(!card.hear(true, &mut block));
+        }
+        assert_eq!(block[0], f32::from(ramp()[480 % 100]) / 32_768.0);
+        card.capture_opened().unwrap();
+        assert!(!card.hear(true, &mut block));
+        assert_eq!(block[0], f32::from(ramp()[0]) / 32_768.0);
+        assert_eq!(block[100], block[0]);
+    }
+
+    #[test]
+    fn any_rate_format_and_number_of_channels_is_read() {
+        let temp = Temp::new("formats");
+        let tone = |rate: u32| (0..rate).map(move |i| 0.5 * (i as f32 * 2_764.6 / rate as f32).sin());
+        for rate in [8_000, 16_000, 22_050, 44_100, 48_000, 96_000] {
+            let stereo: Vec<i16> = tone(rate).flat_map(|s| [(s * 32_767.0) as i16; 2]).collect();
+            temp.write(rate, 2, 16, SampleFormat::Int, &stereo);
+            let sound = read(&temp.0).unwrap();
+            assert!(sound.len().abs_diff(48_000) < 200, "{rate}: {}", sound.len());
+            assert_eq!(crate::level::level(&sound[4_800..43_200]), 9, "{rate}");
+        }
+        temp.write(16_000, 1, 32, SampleFormat::Float, &tone(16_000).collect::<Vec<f32>>());
+        assert_eq!(crate::level::level(&read(&temp.0).unwrap()), 9);
+        temp.write(
+            16_000,
+            1,
+            24,
+            SampleFormat::Int,
+            &tone(16_000).map(|s| (s * 8_388_607.0) as i32).collect::<Vec<_>>(),
+        );
+        assert_eq!(crate::level::level(&read(&temp.0).unwrap()), 9);
+        temp.write(
+            16_000,
+            1,
+            8,
+            SampleFormat::Int,
+            &tone(16_000).map(|s| (s * 127.0) as i8).collect::<Vec<_>>(),
+        );
+        assert_eq!(crate::level::level(&read(&temp.0).unwrap()), 9);
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_with_its_name() {
+        let temp = Temp::new("broken");
+        let refused = |what: &str| {
+            let why = read(&temp.0).expect_err(what).to_string();
+            assert!(why.starts_with(&temp.0.display().to_string()), "{why}");
+        };
+        temp.write::<i16>(48_000, 1, 16, SampleFormat::Int, &[]);
+        refused("empty");
+        temp.write(100, 1, 16, SampleFormat::Int, &[1i16, 2]);
+        refused("odd rate");
+        temp.write(48_000, 1, 16, SampleFormat::Int, &ramp());
+        let whole = std::fs::read(&temp.0).unwrap();
+        std::fs::write(&temp.0, &whole[..whole.len() / 2]).unwrap();
+        refused("cut off");
+        std::fs::write(&temp.0, &whole[..20]).unwrap();
+        refused("header cut off");
+        std::fs::write(&temp.0, vec![0x55; 5_000]).unwrap();
+        refused("no WAV");
+        std::fs::remove_file(&temp.0).unwrap();
+        refused("missing");
+    }
 }
