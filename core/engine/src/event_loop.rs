@@ -54,6 +54,8 @@ pub(crate) struct EventLoop {
     audio_events: mpsc::Receiver<jmrtc_audio::AudioEvent>,
     /// What the machine allows. The consent of the person is kept here too, not only in the audio.
     posture: Posture,
+    /// The link there is was up once: before that nothing is worth recording.
+    link_up: bool,
     refused: u64,
     platform: Platform,
     connected: Option<Instant>,
@@ -105,6 +107,7 @@ impl EventLoop {
             audio_sender,
             audio_events,
             posture: Posture::default(),
+            link_up: false,
             refused: 0,
             platform: config.platform,
             connected: None,
@@ -212,6 +215,10 @@ impl EventLoop {
             match output {
                 MediaOutput::Event(event) => {
                     let generation = media.generation;
+                    if event == MediaEvent::Connected {
+                        self.link_up = true;
+                        self.set_audio();
+                    }
                     self.handle(Input::Media { generation, event });
                 }
                 MediaOutput::Sound(slot, frame) => match &self.audio {
@@ -348,6 +355,8 @@ impl EventLoop {
         if let Some(media) = self.media.take() {
             media.close();
             self.outlets.stats.send_replace(Stats::default());
+            self.link_up = false;
+            self.set_audio();
         }
     }
 
@@ -366,9 +375,7 @@ impl EventLoop {
             }
             AudioAction::Set { capture, send, play } => {
                 self.posture = Posture { capture, send, play };
-                if let Some(audio) = &self.audio {
-                    audio.set(self.posture);
-                }
+                self.set_audio();
                 if let Some(media) = &mut self.media
                     && !send
                 {
@@ -381,6 +388,12 @@ impl EventLoop {
             }
         }
         None
+    }
+
+    fn set_audio(&self) {
+        if let Some(audio) = &self.audio {
+            audio.set(Posture { send: self.posture.send && self.link_up, ..self.posture });
+        }
     }
 
     fn spawn_audio(&self) -> Result<Audio, jmrtc_audio::AudioError> {
