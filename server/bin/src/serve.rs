@@ -1,11 +1,12 @@
 //! Starts everything, watches it, and stops it cleanly.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use axum::serve::ListenerExt;
 use jmrtc_protocol::{Profile, Username};
 use jmrtc_rooms::{CallRecord, Rooms};
 use tokio::net::TcpListener;
@@ -104,6 +105,10 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (to_writer, records) = mpsc::channel(QUEUE);
 
     let at = listener.local_addr()?;
+    // Nagle's algorithm and delayed acknowledgement together would hold a second small message back for 40 ms.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
@@ -152,9 +157,12 @@ impl Server {
         while self.app.metrics.connections.get() > 0 && Instant::now() < deadline {
             sleep(Duration::from_millis(5)).await;
         }
+        tracing::debug!("connections closed");
         self.http.abort();
         let _ = tokio::time::timeout_at(deadline, self.media).await;
+        tracing::debug!("media closed");
         tokio::time::timeout_at(deadline + DRAIN / 4, self.writer).await.context("the store did not stop")??;
+        tracing::debug!("records kept");
         self.store.close().await;
         Ok(())
     }
@@ -191,5 +199,6 @@ fn announce(http: SocketAddr, udp: SocketAddr, tcp: SocketAddr) -> anyhow::Resul
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JMRTC_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,str0m=warn,is=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 }
