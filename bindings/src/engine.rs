@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{Mutex, mpsc};
+
+use crate::pump::{self, Command, Message};
+use crate::{EngineConfig, PlatformAction, PlatformEvent, StartError};
+
+/// Messages that wait for the bridge here; more wait in the engine, which drops the oldest events at last.
+const WAITING: usize = 16;
+
+/// One device of one user, in at most one call. The crate's page says how a bridge uses it.
+#[derive(uniffi::Object)]
+pub struct Engine {
+    native: Arc<jmrtc_engine::Engine>,
+    commands: mpsc::UnboundedSender<Command>,
+    messages: Mutex<mpsc::Receiver<Message>>,
+}
+
+#[uniffi::export]
+impl Engine {
+    /// Makes an engine; nothing is connected or opened yet.
+    ///
+    /// # Errors
+    /// [`StartError`]: a bad config, no thread, a transcript that can't be written.
+    #[uniffi::constructor]
+    pub fn start(config: EngineConfig) -> Result<Arc<Self>, StartError> {
+        let system = |e: std::io::Error| StartError::System { why: e.to_string() };
+        let native = Arc::new(jmrtc_engine::Engine::start(config.into_native()?).map_err(system)?);
+        let (commands, to_run) = mpsc::unbounded_channel();
+        let (outlet, messages) = mpsc::channel(WAITING);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(system)?;
+        thread::Builder::new()
+            .name("jmrtc-bridge".to_owned())
+            .spawn({
+                let native = native.clone();
+                move || runtime.block_on(pump::run(&native, to_run, outlet))
+            })
+            .map_err(system)?;
+        Ok(Arc::new(Self { native, commands, messages: Mutex::new(messages) }))
+    }
+
+    /// Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
+    /// a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+    ///
+    /// `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
+    /// empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
+    pub fn command(&self, id: String, method: String, args: String) -> bool {
+        self.commands.send(Command { id, method, args }).is_ok()
+    }
+
+    /// The next reply or event, in the order in which JavaScript is to get them; none once the engine has
+    /// stopped and everything is told. For one loop.
+    pub async fn next_message(&self) -> Option<Message> {
+        self.messages.lock().await.recv().await
+    }
+
+    /// The next thing for the operating system's side to do, in order; none once the engine has stopped.
+    /// For one loop.
+    pub async fn next_platform_action(&self) -> Option<PlatformAction> {
+        self.native.next_platform_action().await.map(PlatformAction::from)
+    }
+
+    /// Tells the engine what the operating system or the person at its call screen did.
+    pub fn platform_event(&self, event: PlatformEvent) {
+        self.native.platform_event(event.into());
+    }
+
+    /// Leaves the call, signs out, closes everything; done within two seconds. May be called again.
+    pub async fn stop(&self) {
+        self.native.stop().await;
+    }
+}
+
+/// This library's version, e.g. `0.1.0`.
+#[uniffi::export]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

@@ -1,0 +1,28 @@
+use jmrtc_engine::call;
+
+/// What the operating system or the person at its call screen did.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum PlatformEvent {
+    /// The answer to [`crate::PlatformAction::RequestMicrophone`].
+    Microphone {
+        /// Whether the person allowed it.
+        granted: bool,
+    },
+    /// The network changed (Wi-Fi to cellular, a new address) or came back.
+    NetworkChanged,
+    /// The person answered on the system's own call screen or notification.
+    Answered,
+    /// The person refused or hung up there.
+    Declined,
+}
+
+impl From<PlatformEvent> for call::PlatformEvent {
+    fn from(event: PlatformEvent) -> Self {
+        match event {
+            PlatformEvent::Microphone { granted } => Self::Microphone { granted },
+            PlatformEvent::NetworkChanged => Self::NetworkChanged,
+            PlatformEvent::Answered => Self::Answered,
+            PlatformEvent::Declined => Self::Declined,
+        }
+    }
+}
