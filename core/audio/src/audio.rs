@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{JoinHandle, Thread},
+    time::Instant,
 };
 
 use crate::{
@@ -80,10 +81,12 @@ impl Audio {
     }
 
     /// A packet for a slot. Dropped where there is no such slot or nothing may be played.
-    pub fn receive(&self, slot: usize, frame: RtpFrame) {
+    pub fn receive(&self, slot: usize, mut frame: RtpFrame) {
         if slot >= self.slots || !self.playing.load(Ordering::Relaxed) {
             return;
         }
+        // A caller that was held up makes a packet as late as the network does.
+        frame.arrival = frame.arrival.max(Instant::now());
         let mut inbox = self.shared.inbox();
         if inbox.frames.len() >= Inbox::MOST {
             inbox.frames.pop_front();

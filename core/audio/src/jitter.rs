@@ -14,7 +14,8 @@ use crate::{
     FRAME, RtpFrame, SAMPLE_RATE, SlotStats,
     codec::{self, Decoder},
     delay::{Delay, samples_to_micros},
-    level, stretch,
+    level,
+    stretch::{self, Care},
 };
 
 /// The jitter buffer of one slot.
@@ -47,6 +48,8 @@ pub(crate) struct JitterBuffer {
     late_in_row: u32,
     /// Frames since the last stretch.
     unstretched: u32,
+    /// How loud the voice is when it speaks, -dBov.
+    voice: f32,
     meter: level::Meter,
     scratch: Vec<f32>,
     stats: SlotStats,
@@ -78,11 +81,15 @@ const LATE_IN_ROW: u32 = 25;
 /// The packet after a lost one must be there in time to restore it.
 const FEC_WAIT: Duration = Duration::from_millis(24);
 /// So far from the target nothing is done, µs.
-const NEAR: f32 = 4_000.0;
+const NEAR: f32 = 3_000.0;
 /// So far from the target any sound is stretched, however unlike itself.
 const FAR: f32 = 60_000.0;
 /// Frames between two stretches, unless the target is far.
 const STRETCH_EVERY: u32 = 3;
+/// So many dB below the voice are a pause between words, in which time may be cut anywhere.
+const PAUSE: f32 = 25.0;
+/// And this is silence whatever the voice, -dBov.
+const QUIETEST: f32 = 60.0;
 /// Positions that jump by more than a second are another stream's.
 const JUMP: i64 = 48_000;
 
@@ -104,6 +111,7 @@ impl JitterBuffer {
             without_fec: u32::MAX,
             late_in_row: 0,
             unstretched: 0,
+            voice: QUIETEST,
             meter: level::Meter::new(),
             scratch: Vec::new(),
             stats: SlotStats { level: level::SILENCE, ..SlotStats::default() },
@@ -282,6 +290,8 @@ impl JitterBuffer {
 
     /// Makes the sound in `scratch` shorter or longer where the delay is not what it should be.
     fn stretch(&mut self) {
+        let level = f32::from(level::level(&self.scratch));
+        self.voice = level.min(self.voice + 0.05).min(QUIETEST);
         let Some(waited) = self.waited else { return };
         let error = waited - self.target().as_micros() as f32;
         let urgency = ((error.abs() - NEAR) / (FAR - NEAR)).clamp(0.0, 1.0);
@@ -289,13 +299,13 @@ impl JitterBuffer {
         if error.abs() <= NEAR || (urgency < 1.0 && self.unstretched < STRETCH_EVERY) {
             return;
         }
-        let needed = 0.9 - 1.9 * urgency;
+        let care = Care { likeness: 0.9 - 1.9 * urgency, quiet: (self.voice + PAUSE).min(QUIETEST) as u8 };
         let samples = (error.abs() * SAMPLE_RATE as f32 / 1e6) as usize;
         let changed = if error < 0.0 {
-            // A period more than asked for is better than nothing.
-            stretch::lengthen(&mut self.scratch, samples.max(stretch::LONGEST / 2), needed) as i64
+            // Up to as much too late as it is too early: most voices have no shorter period.
+            stretch::lengthen(&mut self.scratch, 2 * samples, care) as i64
         } else if urgency < 1.0 || !self.packets.is_empty() {
-            -(stretch::shorten(&mut self.scratch, samples, needed) as i64)
+            -(stretch::shorten(&mut self.scratch, samples, care) as i64)
         } else {
             // The packets themselves have become later, and that is not yet known for sure.
             0

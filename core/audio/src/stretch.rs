@@ -11,13 +11,19 @@ pub(crate) const LONGEST: usize = 720;
 const FADE: usize = 240;
 /// The first search looks at every fourth sample.
 const COARSE: usize = 4;
-/// Below this (-dBov) nobody hears what is cut.
-const QUIET: u8 = 60;
+/// Which sound may be stretched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Care {
+    /// Likeness to itself a period later, -1 to 1, that is needed.
+    pub(crate) likeness: f32,
+    /// From this level on, -dBov, nobody hears it and anything goes.
+    pub(crate) quiet: u8,
+}
 
 /// Takes one period of at most `most` samples out of `sound`; how many that were. 0 where the sound does not lend itself
-/// to it: its likeness to itself a period later, -1 to 1, would have to be `needed`.
-pub(crate) fn shorten(sound: &mut Vec<f32>, most: usize, needed: f32) -> usize {
-    let Some(period) = period(sound, most, needed) else { return 0 };
+/// to it.
+pub(crate) fn shorten(sound: &mut Vec<f32>, most: usize, care: Care) -> usize {
+    let Some(period) = period(sound, most, care) else { return 0 };
     let start = sound.len() - period - FADE;
     for i in 0..FADE {
         sound[start + i] = blend(sound[start + i], sound[start + period + i], i);
@@ -27,8 +33,8 @@ pub(crate) fn shorten(sound: &mut Vec<f32>, most: usize, needed: f32) -> usize {
 }
 
 /// Puts one period of at most `most` samples into `sound`; how many that were. 0 as in [`shorten`].
-pub(crate) fn lengthen(sound: &mut Vec<f32>, most: usize, needed: f32) -> usize {
-    let Some(period) = period(sound, most, needed) else { return 0 };
+pub(crate) fn lengthen(sound: &mut Vec<f32>, most: usize, care: Care) -> usize {
+    let Some(period) = period(sound, most, care) else { return 0 };
     let start = sound.len() - period - FADE;
     let faded: Vec<f32> = (0..FADE).map(|i| blend(sound[start + period + i], sound[start + i], i)).collect();
     let again = faded.into_iter().chain(sound[start + FADE..].iter().copied()).collect::<Vec<_>>();
@@ -44,12 +50,12 @@ fn blend(from: f32, to: f32, i: usize) -> f32 {
 }
 
 /// After how many samples the end of `sound` is most like itself.
-fn period(sound: &[f32], most: usize, needed: f32) -> Option<usize> {
+fn period(sound: &[f32], most: usize, care: Care) -> Option<usize> {
     let most = most.min(LONGEST).min(sound.len().checked_sub(FADE)?);
     if most < SHORTEST {
         return None;
     }
-    if level(sound) >= QUIET {
+    if level(sound) >= care.quiet {
         return Some(most);
     }
     let likeness = |period: usize, step: usize| {
@@ -70,13 +76,15 @@ fn period(sound: &[f32], most: usize, needed: f32) -> Option<usize> {
     let (coarse, _) = best(&mut (SHORTEST..=most).step_by(COARSE), COARSE)?;
     let around = coarse.saturating_sub(COARSE).max(SHORTEST)..=(coarse + COARSE).min(most);
     let (period, likeness) = best(&mut around.into_iter(), 1)?;
-    (likeness >= needed).then_some(period)
+    (likeness >= care.likeness).then_some(period)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::FRAME;
+
+    const CAREFUL: Care = Care { likeness: 0.9, quiet: 60 };
 
     fn tone(hertz: f32) -> Vec<f32> {
         (0..FRAME).map(|i| 0.5 * (std::f32::consts::TAU * hertz * i as f32 / 48_000.0).sin()).collect()
@@ -92,7 +100,7 @@ mod tests {
         for hertz in [80.0, 150.0, 233.0, 390.0] {
             let original = tone(hertz);
             let mut short = original.clone();
-            let cut = shorten(&mut short, LONGEST, 0.95);
+            let cut = shorten(&mut short, LONGEST, CAREFUL);
             assert!(cut > 0, "{hertz} Hz");
             assert_eq!(short.len(), FRAME - cut);
             assert!(steepest(&short) < steepest(&original) * 1.1, "no click at {hertz} Hz");
@@ -100,7 +108,7 @@ mod tests {
             assert!((periods - periods.round()).abs() < 0.03, "whole periods at {hertz} Hz: {periods}");
 
             let mut long = original.clone();
-            let put = lengthen(&mut long, LONGEST, 0.95);
+            let put = lengthen(&mut long, LONGEST, CAREFUL);
             assert_eq!(long.len(), FRAME + put);
             assert!(put > 0 && steepest(&long) < steepest(&original) * 1.1);
             assert_eq!(long.last(), original.last(), "what follows fits on");
@@ -113,12 +121,16 @@ mod tests {
         let mut noise = crate::signal::Noise(1);
         let mut sound: Vec<f32> = (0..FRAME).map(|_| noise.next() * 0.3).collect();
         let before = sound.clone();
-        assert_eq!(shorten(&mut sound, LONGEST, 0.8), 0);
-        assert_eq!(lengthen(&mut sound, LONGEST, 0.8), 0);
+        assert_eq!(shorten(&mut sound, LONGEST, CAREFUL), 0);
+        assert_eq!(lengthen(&mut sound, LONGEST, CAREFUL), 0);
         assert_eq!(sound, before);
-        assert!(shorten(&mut sound, LONGEST, -1.0) > 0, "unless it must be");
-        assert_eq!(shorten(&mut vec![0.0; FRAME], 333, 0.9), 333);
-        assert_eq!(shorten(&mut vec![0.0; FRAME], SHORTEST - 1, 0.9), 0);
-        assert_eq!(shorten(&mut vec![0.0; 200], LONGEST, 0.9), 0);
+        assert!(
+            shorten(&mut before.clone(), LONGEST, Care { quiet: 5, ..CAREFUL }) > 0,
+            "unless nobody hears it"
+        );
+        assert!(shorten(&mut sound, LONGEST, Care { likeness: -1.0, ..CAREFUL }) > 0, "or it must be");
+        assert_eq!(shorten(&mut vec![0.0; FRAME], 333, CAREFUL), 333);
+        assert_eq!(shorten(&mut vec![0.0; FRAME], SHORTEST - 1, CAREFUL), 0);
+        assert_eq!(shorten(&mut vec![0.0; 200], LONGEST, CAREFUL), 0);
     }
 }
