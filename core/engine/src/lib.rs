@@ -21,6 +21,8 @@ mod events;
 mod media;
 mod signalling;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 pub use config::{EngineConfig, NetworkConfig, Platform};

@@ -4,8 +4,6 @@ mod link;
 mod reception;
 mod sdp;
 mod sockets;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

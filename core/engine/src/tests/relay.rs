@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use jmrtc_sfu::{CallKey, LinkId, LinkState, Output, Shard, ShardConfig, Transport};
+use jmrtc_sfu::{CallKey, LinkId, LinkState, LinkStats, Output, Shard, ShardConfig, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,7 @@ enum Order {
     Close(LinkId),
     /// A firewall that eats UDP, or not.
     DropUdp(bool),
+    Stats(LinkId, oneshot::Sender<LinkStats>),
     /// Addresses that packets went to.
     Sources(oneshot::Sender<Vec<SocketAddr>>),
 }
@@ -76,6 +77,12 @@ impl Relay {
         self.order(Order::DropUdp(on));
     }
 
+    pub(super) async fn stats(&self, id: u64) -> LinkStats {
+        let (sender, stats) = oneshot::channel();
+        self.order(Order::Stats(LinkId(id), sender));
+        stats.await.unwrap()
+    }
+
     /// Addresses that packets went to over UDP, oldest first.
     pub(super) async fn sources(&self) -> Vec<SocketAddr> {
         let (sender, answer) = oneshot::channel();
@@ -122,6 +129,9 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                 Some(Order::Admit(id, call)) => shard.admit(Instant::now(), id, call),
                 Some(Order::Close(id)) => shard.close(Instant::now(), id),
                 Some(Order::DropUdp(on)) => dropping = on,
+                Some(Order::Stats(id, answer)) => {
+                    let _ = answer.send(shard.link_stats(id).unwrap());
+                }
                 Some(Order::Sources(answer)) => {
                     let _ = answer.send(peers.clone());
                 }

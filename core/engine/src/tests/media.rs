@@ -1,15 +1,15 @@
 //! The media link against the real relay, over loopback.
 
-mod relay;
-
 use std::time::{Duration, Instant};
 
-use jmrtc_audio::EncodedFrame;
+use jmrtc_audio::{EncodedFrame, RtpFrame};
 use jmrtc_call::MediaEvent;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use self::relay::Relay;
-use super::*;
+use super::relay::Relay;
+use crate::config::NetworkConfig;
+use crate::media::{Media, MediaOutput};
+use crate::stats::{Stats, Transport};
 
 /// Far more than anything here takes; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,13 +39,13 @@ async fn open(relay: &Relay, id: u64, slots: u8, network: NetworkConfig) -> Medi
     media
 }
 
-async fn connect(relay: &Relay, id: u64, slots: u8, network: NetworkConfig) -> Media {
+pub(super) async fn connect(relay: &Relay, id: u64, slots: u8, network: NetworkConfig) -> Media {
     let mut media = open(relay, id, slots, network).await;
     assert_eq!(event(&mut media).await, MediaEvent::Connected);
     media
 }
 
-fn frame(n: u32) -> EncodedFrame {
+pub(super) fn frame(n: u32) -> EncodedFrame {
     // Twenty bytes that name their sender's frame; the relay does not look into them.
     let mut payload = vec![0xfc];
     payload.extend(n.to_be_bytes());

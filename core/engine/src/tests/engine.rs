@@ -1,0 +1,252 @@
+//! A whole engine, from the outside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jmrtc_audio::{AudioConfig, Backend};
+use jmrtc_call::{Event, PlatformAction, PlatformEvent};
+use jmrtc_protocol::{Device, ErrorCode, Reply, Request, ServerEvent};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::media::{connect, frame};
+use super::relay::Relay;
+use super::server::{Conversation, PATIENCE, Server, channel, session};
+use crate::config::{EngineConfig, NetworkConfig, Platform};
+use crate::engine::Engine;
+use crate::media::MediaOutput;
+use crate::stats::Stats;
+
+fn config(server: &Server) -> EngineConfig {
+    EngineConfig {
+        server_url: Some(server.url()),
+        device: Device { id: "test".to_owned(), platform: jmrtc_protocol::Platform::Native },
+        seed: Some(1),
+        audio: AudioConfig { backend: Backend::Null, slots: 4 },
+        network: NetworkConfig::default(),
+        platform: Platform::Headless,
+        transcript: None,
+    }
+}
+
+/// An engine that is signed in as `name` and ready for calls.
+async fn ready(server: &Server, name: &str) -> (Arc<Engine>, Conversation) {
+    let engine = Arc::new(Engine::start(config(server)).unwrap());
+    let welcome = async {
+        let mut conversation = server.accept().await;
+        conversation.welcome(name).await;
+        conversation
+    };
+    let (login, conversation) = tokio::join!(engine.command("login", json!({ "token": "t" })), welcome);
+    assert_eq!(login.unwrap(), json!({ "username": name, "appKey": "app" }));
+    engine.command("initEngine", Value::Null).await.unwrap();
+    (engine, conversation)
+}
+
+async fn event(engine: &Engine) -> Event {
+    timeout(PATIENCE, engine.next_event()).await.expect("no event").expect("the engine has stopped")
+}
+
+/// Waits until the statistics show it.
+async fn seen(engine: &Engine, what: impl Fn(&Stats) -> bool) -> Stats {
+    let mut ticks = interval(Duration::from_millis(10));
+    let look = async {
+        loop {
+            ticks.tick().await;
+            let stats = engine.stats();
+            if what(&stats) {
+                return stats;
+            }
+        }
+    };
+    timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("never seen, but {:?}", engine.stats()))
+}
+
+#[tokio::test]
+async fn an_answer_comes_before_the_events_that_its_method_causes() {
+    let server = Server::start().await;
+    let (engine, mut conversation) = ready(&server, "alice").await;
+    let (seen, mut order) = mpsc::unbounded_channel();
+    // The consumer of events is waiting already when the method is called.
+    let consumer = tokio::spawn({
+        let (engine, seen) = (engine.clone(), seen.clone());
+        async move {
+            while let Some(event) = engine.next_event().await {
+                seen.send(format!("{event:?}")).unwrap();
+            }
+        }
+    });
+    tokio::task::yield_now().await;
+    for _ in 0..20 {
+        let start = async {
+            engine.command("startCallUsers", json!({ "usernames": ["bob"] })).await.unwrap();
+            seen.send("reply".to_owned()).unwrap();
+        };
+        let answer = async {
+            let (id, request) = conversation.request().await;
+            assert!(matches!(request, Request::Start { .. }), "{request:?}");
+            let reply = Reply::Start { session: session(&["bob"], &["alice"]), failed: vec![] };
+            conversation.reply(id, reply).await;
+            let (id, request) = conversation.request().await;
+            assert!(matches!(request, Request::Link { .. }), "{request:?}");
+            let error = jmrtc_protocol::Failure::new(ErrorCode::ServerError, "no link in this test");
+            conversation.send(jmrtc_protocol::ServerMessage::Failure { id, error }).await;
+        };
+        tokio::join!(start, answer);
+        assert_eq!(order.recv().await.unwrap(), "reply");
+        assert!(order.recv().await.unwrap().starts_with("CallOutgoing"));
+        let hangup = async {
+            engine.command("hangup", Value::Null).await.unwrap();
+            seen.send("reply".to_owned()).unwrap();
+        };
+        let answer = async {
+            let id = loop {
+                let (id, request) = conversation.request().await;
+                if matches!(request, Request::Leave { .. }) {
+                    break id;
+                }
+            };
+            conversation.reply(id, Reply::Leave).await;
+            let (session, reason) = (session(&[], &[]), jmrtc_protocol::Reason::Hangup);
+            conversation.event(ServerEvent::Ended { session, reason, detail: None }).await;
+        };
+        tokio::join!(hangup, answer);
+        assert_eq!(order.recv().await.unwrap(), "reply");
+        assert!(order.recv().await.unwrap().starts_with("CallDisconnect"));
+    }
+    consumer.abort();
+}
+
+/// The server here breaks the rules: it lets sound through to and from a phone that only rings.
+#[tokio::test]
+async fn without_consent_no_sound_leaves_or_is_played_whatever_the_server_does() {
+    let (server, relay) = (Server::start().await, Relay::start().await);
+    let (engine, mut conversation) = ready(&server, "bob").await;
+    conversation
+        .event(ServerEvent::Invited { session: session(&["bob"], &["alice"]), ring_ms: 60_000 })
+        .await;
+    assert!(matches!(event(&engine).await, Event::CallReceiveInvite(_)));
+    let (id, request) = conversation.request().await;
+    let Request::Link { offer, .. } = request else { panic!("{request:?}") };
+    conversation.reply(id, Reply::Link { answer: relay.open(1, offer).await }).await;
+    let mut alice = connect(&relay, 2, 1, NetworkConfig::default()).await;
+    relay.admit(1);
+    relay.admit(2);
+    // Alice talks all the time and counts what she hears.
+    let (heard, mut hears) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_millis(20));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for n in 0.. {
+            tokio::select! {
+                _ = ticks.tick() => alice.send(frame(n)),
+                () = alice.step() => {}
+            }
+            while let Some(output) = alice.poll_output() {
+                if matches!(output, MediaOutput::Sound(..)) && heard.send(()).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    let ringing = seen(&engine, |s| s.packets_refused >= 10).await;
+    assert_eq!(ringing.packets_sent, 0);
+    assert_eq!(ringing.level_out, 127);
+    assert_eq!(relay.stats(1).await.packets_in, 0);
+    assert!(hears.try_recv().is_err());
+
+    let accept = async {
+        let (id, request) = conversation.request().await;
+        assert_eq!(request, Request::Accept { channel_id: channel() });
+        // Nothing is sent on the mere wish to accept.
+        assert_eq!(relay.stats(1).await.packets_in, 0);
+        conversation.reply(id, Reply::Accept { session: session(&[], &["alice", "bob"]) }).await;
+    };
+    let (accepted, ()) = tokio::join!(engine.command("accept", Value::Null), accept);
+    accepted.unwrap();
+    timeout(PATIENCE, hears.recv()).await.expect("alice hears nothing").unwrap();
+    seen(&engine, |s| s.slots.iter().any(|slot| slot.received > s.packets_refused + 10)).await;
+
+    engine.command("setIsMuted", json!({ "muted": true })).await.unwrap();
+    // What was under way arrives; alice's own packets are the clock.
+    let received = engine.stats().packets_received;
+    seen(&engine, |s| s.packets_received >= received + 20).await;
+    let muted = relay.stats(1).await.packets_in;
+    seen(&engine, |s| s.packets_received >= received + 40).await;
+    assert_eq!(relay.stats(1).await.packets_in, muted, "sound while muted");
+
+    engine.command("setIsMuted", json!({ "muted": false })).await.unwrap();
+    while hears.try_recv().is_ok() {}
+    timeout(PATIENCE, hears.recv()).await.expect("alice hears nothing after the mute").unwrap();
+}
+
+#[tokio::test]
+async fn stopping_signs_out_and_answers_everybody() {
+    let server = Server::start().await;
+    let (engine, mut conversation) = ready(&server, "alice").await;
+    let serve = async {
+        let (id, request) = conversation.request().await;
+        assert_eq!(request, Request::Logout);
+        conversation.reply(id, Reply::Logout).await;
+        assert_eq!(conversation.next().await, None);
+    };
+    tokio::join!(engine.stop(), engine.stop(), serve);
+    assert_eq!(engine.next_event().await, None);
+    assert_eq!(engine.next_platform_action().await, None);
+    assert_eq!(engine.command("getState", Value::Null).await.unwrap_err().code, ErrorCode::InvalidState);
+    engine.platform_event(PlatformEvent::NetworkChanged);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_dead_server() {
+    let server = Server::start().await;
+    let (engine, _conversation) = ready(&server, "alice").await;
+    let waiting = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.command("startCallUsers", json!({ "usernames": ["bob"] })).await }
+    });
+    tokio::task::yield_now().await;
+    timeout(Duration::from_secs(5), engine.stop()).await.expect("waits too long");
+    assert!(waiting.await.unwrap().is_err());
+    assert_eq!(engine.next_event().await, None);
+}
+
+#[tokio::test]
+async fn a_bridge_is_asked_for_the_microphone() {
+    let server = Server::start().await;
+    let engine = Engine::start(EngineConfig { platform: Platform::Bridged, ..config(&server) }).unwrap();
+    let welcome = async {
+        let mut conversation = server.accept().await;
+        conversation.welcome("alice").await;
+        conversation
+    };
+    let (login, _conversation) = tokio::join!(engine.command("login", json!({ "token": "t" })), welcome);
+    login.unwrap();
+    let bridge = async {
+        let action = timeout(PATIENCE, engine.next_platform_action()).await.unwrap();
+        assert_eq!(action, Some(PlatformAction::RequestMicrophone));
+        engine.platform_event(PlatformEvent::Microphone { granted: false });
+    };
+    let (init, ()) = tokio::join!(engine.command("initEngine", Value::Null), bridge);
+    assert_eq!(init.unwrap_err().code, ErrorCode::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_run_is_written_down_and_plays_again() {
+    let path = std::env::temp_dir().join(format!("jmrtc-transcript-{}.jsonl", std::process::id()));
+    let server = Server::start().await;
+    let engine = Engine::start(EngineConfig { transcript: Some(path.clone()), ..config(&server) }).unwrap();
+    let (login, ()) = tokio::join!(engine.command("login", json!({ "token": "t" })), async {
+        let mut conversation = server.accept().await;
+        conversation.welcome("alice").await;
+    });
+    login.unwrap();
+    engine.command("nonsense", json!([1, 2])).await.unwrap_err();
+    engine.stop().await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let steps = jmrtc_call::transcript::replay(text.lines()).unwrap();
+    assert!(steps >= 4, "{steps} steps");
+}

@@ -1,0 +1,7 @@
+//! The engine against real sockets.
+
+mod engine;
+mod media;
+mod relay;
+mod server;
+mod signalling;
