@@ -25,6 +25,10 @@ pub(crate) struct Device {
     pub(crate) yes: BTreeSet<ChannelId>,
     /// Whether the sign-in of this life has told what there is.
     pub(crate) looked: bool,
+    /// The user has other devices.
+    pub(crate) has_siblings: bool,
+    /// Since when its call has been reconnecting.
+    pub(crate) reconnecting: Option<u64>,
     /// Until when no socket can be opened.
     pub(crate) offline_until: u64,
 }
@@ -43,6 +47,8 @@ impl Device {
             commands: BTreeMap::new(),
             yes: BTreeSet::new(),
             looked: false,
+            has_siblings: false,
+            reconnecting: None,
             offline_until: 0,
         }
     }
@@ -54,6 +60,7 @@ impl Device {
         self.commands.clear();
         self.looked = false;
         self.link = 0;
+        self.reconnecting = None;
         self.alive = true;
     }
 

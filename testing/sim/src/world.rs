@@ -7,8 +7,8 @@ use jmrtc_call::{
     PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
 };
 use jmrtc_protocol::{
-    ChannelId, ClientMessage, Profile, Relation, Request, ServerMessage, Session, Username, decode_client,
-    decode_server, encode,
+    ChannelId, ClientMessage, ErrorCode, Profile, Reason, Relation, Request, ServerMessage, Session,
+    Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use rand_chacha::ChaCha8Rng;
@@ -19,13 +19,10 @@ use crate::app;
 use crate::device::Device;
 use crate::network::{Agenda, Conn, Item};
 
-const RING_MS: u64 = 12_000;
-const GRACE_MS: u64 = 8_000;
-const PING_MS: u64 = 4_000;
 /// For how long people and misfortune are at work.
 const CHAOS_MS: u64 = 60_000;
-/// After that everything comes to rest by itself: rings, grace times and backoffs are over.
-const REST_MS: u64 = 90_000;
+/// Longer than any backoff and any answer that is waited for.
+const REST_MS: u64 = 40_000;
 
 /// What a run has seen, so that a test can tell that it has tried something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,11 +39,27 @@ pub struct Outcome {
     pub at_rest: u64,
 }
 
+/// How this run's server wants its clients, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    ring: u64,
+    grace: u64,
+    ping: u64,
+}
+
+impl Times {
+    /// After so long everything has come to rest by itself: rings, grace times, backoffs.
+    const fn rest(self) -> u64 {
+        self.ring + self.grace + 4 * self.ping + REST_MS
+    }
+}
+
 /// One run.
 #[derive(Debug)]
 pub struct World {
     now: u64,
     dice: ChaCha8Rng,
+    times: Times,
     users: Vec<Username>,
     devices: Vec<Device>,
     rooms: Rooms,
@@ -59,6 +72,10 @@ pub struct World {
     /// Links that the media relay has, and whether they are admitted.
     links: BTreeMap<LinkId, bool>,
     last_id: u64,
+    /// The machine at work does what it does because of the time alone.
+    by_itself: bool,
+    /// It answers to a method call in the same step.
+    at_once: bool,
     /// Of the server.
     steps: u64,
     outcome: Outcome,
@@ -77,13 +94,22 @@ impl World {
         let mut devices = Vec::new();
         for (who, count) in users.iter().zip([2, 1, 2, 1]) {
             for n in 0..count {
-                devices.push(Device::new(who.clone(), format!("{who}/{n}"), dice.next_u64()));
+                let mut device = Device::new(who.clone(), format!("{who}/{n}"), dice.next_u64());
+                device.has_siblings = count > 1;
+                devices.push(device);
             }
         }
-        let rooms = rooms(&mut dice);
+        let mut between = |least: u64, most: u64| least + dice.next_u64() % (most - least);
+        let times = Times {
+            ring: between(6_000, 30_000),
+            grace: between(5_000, 30_000),
+            ping: between(2_000, 8_000),
+        };
+        let rooms = rooms(times, &mut dice);
         let mut world = Self {
             now: 1_000,
             dice,
+            times,
             users,
             devices,
             rooms,
@@ -93,6 +119,8 @@ impl World {
             chaos: true,
             links: BTreeMap::new(),
             last_id: 0,
+            by_itself: false,
+            at_once: false,
             steps: 0,
             outcome: Outcome::default(),
             log: Vec::new(),
@@ -117,7 +145,7 @@ impl World {
         self.trace(|_| "---- rest".into());
         self.chaos = false;
         self.devices.iter_mut().for_each(|d| d.offline_until = 0);
-        self.run_until(self.now + REST_MS)?;
+        self.run_until(self.now + self.times.rest())?;
         self.all_agree()?;
         self.trace(|_| "---- good night".into());
         for device in 0..self.devices.len() {
@@ -126,7 +154,7 @@ impl World {
                 self.command(device, "logout", json!(null))?;
             }
         }
-        self.run_until(self.now + REST_MS)?;
+        self.run_until(self.now + self.times.rest())?;
         self.all_gone()?;
         Ok(self.outcome)
     }
@@ -179,10 +207,10 @@ impl World {
             Item::ClosedToServer(id) => self.closed_to_server(id),
             Item::Watch(id) => {
                 let Some(conn) = self.conns.get(&id).filter(|c| c.at_server) else { return Ok(()) };
-                if self.now - conn.heard >= 3 * PING_MS {
+                if self.now - conn.heard >= 3 * self.times.ping {
                     self.closed_to_server(id)
                 } else {
-                    self.agenda.plan(self.now + PING_MS, Item::Watch(id));
+                    self.agenda.plan(self.now + self.times.ping, Item::Watch(id));
                     Ok(())
                 }
             }
@@ -264,6 +292,8 @@ impl World {
 
     fn input(&mut self, device: usize, input: Input) -> Result<(), String> {
         self.trace(|w| format!("{} <- {}", w.devices[device].id, shorten(&input)));
+        self.by_itself = input == Input::Deadline;
+        self.at_once = matches!(input, Input::Command { .. });
         let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
         for output in outputs {
             self.trace(|w| format!("{} -> {}", w.devices[device].id, shorten(&output)));
@@ -286,7 +316,19 @@ impl World {
                 self.outcome.restored += 1;
             }
         }
-        self.devices[device].ear.compare(&state)
+        let (now, grace) = (self.now, self.times.grace);
+        let dev = &mut self.devices[device];
+        dev.reconnecting = match state.call {
+            CallState::Reconnecting => dev.reconnecting.or(Some(now)),
+            CallState::Idle
+            | CallState::Outgoing
+            | CallState::Incoming
+            | CallState::Connecting
+            | CallState::Connected => None,
+        };
+        let since = dev.reconnecting.unwrap_or(now);
+        check(now - since <= 2 * grace, || "clings to a call that is lost".into())?;
+        dev.ear.compare(&state)
     }
 
     fn output(&mut self, device: usize, output: Output) -> Result<(), String> {
@@ -298,11 +340,17 @@ impl World {
                     return Err("an answer to nothing".into());
                 };
                 check(!std::mem::replace(answered, true), || format!("`{method}` answered twice"))?;
-                if *method == "startCallUsers"
-                    && let Ok(value) = result
-                {
-                    let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
-                    dev.yes.insert(session.channel_id);
+                match result {
+                    Ok(value) if *method == "startCallUsers" => {
+                        let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
+                        dev.yes.insert(session.channel_id);
+                    }
+                    // A machine that sees no call has left all that the server may see.
+                    Err(f) if f.code == ErrorCode::AlreadyInCall && !dev.has_siblings => {
+                        let seen = self.at_once || dev.client.state().session.is_some();
+                        check(seen, || "the server sees a call where there is none".into())?;
+                    }
+                    Ok(_) | Err(_) => {}
                 }
             }
             Output::Event(event) => self.told(device, event)?,
@@ -347,6 +395,11 @@ impl World {
 
     fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
         self.devices[device].ear.hear(&event)?;
+        if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
+            // It may lose patience with a server that is gone, never with one that is there.
+            let cut_off = self.is_cut_off(device);
+            check(end.reason == Reason::NetworkError || cut_off, || "ended by itself".into())?;
+        }
         self.outcome.connected += u64::from(matches!(event, Event::CallConnected(_)));
         self.outcome.reconnected += u64::from(matches!(event, Event::CallReconnected(_)));
         if self.chaos
@@ -395,6 +448,14 @@ impl World {
         }
     }
 
+    /// Whether the device and the server do not reach each other, known to them or not.
+    fn is_cut_off(&self, device: usize) -> bool {
+        let conn = self.devices[device].conn.and_then(|id| self.conns.get(&id));
+        conn.is_none_or(|c| {
+            c.broken || !c.at_server || c.server != self.server || self.now - c.heard > self.times.ping
+        })
+    }
+
     // The network.
 
     fn open(&mut self, device: usize, generation: u32) {
@@ -438,7 +499,7 @@ impl World {
         conn.heard = self.now;
         conn.server = self.server;
         let (device, life, generation) = (conn.device, conn.life, conn.generation);
-        self.agenda.plan(self.now + PING_MS, Item::Watch(id));
+        self.agenda.plan(self.now + self.times.ping, Item::Watch(id));
         self.socket(device, life, generation, SocketEvent::Opened)
     }
 
@@ -450,9 +511,13 @@ impl World {
         conn.heard = now;
         let user = self.devices[conn.device].user.clone();
         let input = match message {
-            ClientMessage::Hello(hello) => {
+            ClientMessage::Hello(mut hello) => {
                 conn.greeted = true;
                 let known = vec![self.record(&user)];
+                // As if it had missed more events than are kept for it.
+                if self.chaos && self.roll(6) == 0 {
+                    hello.resume = None;
+                }
                 jmrtc_rooms::Input::Hello {
                     conn: id,
                     user,
@@ -591,7 +656,7 @@ impl World {
                 Ok(())
             }
             75..=78 => {
-                self.devices[device].offline_until = self.now + self.roll(2 * GRACE_MS);
+                self.devices[device].offline_until = self.now + self.roll(2 * self.times.grace);
                 self.break_socket(device);
                 Ok(())
             }
@@ -663,7 +728,7 @@ impl World {
         dev.alive = false;
         dev.life += 1;
         if self.roll(4) > 0 {
-            let at = self.now + self.roll(2 * GRACE_MS);
+            let at = self.now + self.roll(2 * self.times.grace);
             self.agenda.plan(at, Item::Revive { device });
         }
     }
@@ -679,7 +744,7 @@ impl World {
         }
         self.links.clear();
         self.server += 1;
-        self.rooms = rooms(&mut self.dice);
+        self.rooms = rooms(self.times, &mut self.dice);
         let ids: Vec<_> = self.conns.iter().filter(|(_, c)| c.at_client).map(|(id, _)| *id).collect();
         for id in ids {
             let at = self.now + self.latency();
@@ -769,16 +834,16 @@ impl World {
     }
 }
 
-fn rooms(dice: &mut ChaCha8Rng) -> Rooms {
+fn rooms(times: Times, dice: &mut ChaCha8Rng) -> Rooms {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&dice.next_u64().to_le_bytes());
     let echo = Username::new("echo").unwrap_or_else(|e| unreachable!("{e}"));
     let config = jmrtc_rooms::Config {
         app_key: "app".into(),
         epoch_ms: 1_700_000_000_000,
-        ring_ms: RING_MS,
-        grace_ms: GRACE_MS,
-        ping_ms: PING_MS,
+        ring_ms: times.ring,
+        grace_ms: times.grace,
+        ping_ms: times.ping,
         max_members: 4,
         slots: 4,
         ice_servers: vec![],

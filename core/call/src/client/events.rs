@@ -1,7 +1,7 @@
 //! What the server tells of calls. Each event is checked against the call and against what we are in it:
 //! nothing that a server says can answer a call.
 
-use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session};
+use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session, User};
 
 use super::Client;
 use super::calls::RING_MARGIN_MS;
@@ -26,7 +26,7 @@ impl Client {
                 }
             }
             ServerEvent::Left { session, user, reason, detail } => {
-                if self.member_event(&session, out) {
+                if self.member_event(&self.before_leave(&session, &user), out) {
                     self.left(session, LeavePayload { user, reason, detail }, out);
                 }
             }
@@ -90,6 +90,18 @@ impl Client {
         if ring_ms > 0 && !self.outbox.leaves(&session.channel_id) {
             self.ring(session, ring, out);
         }
+    }
+
+    /// The session as it was before `user` left.
+    fn before_leave(&self, session: &Session, user: &User) -> Session {
+        let mut before = session.clone();
+        match &self.call {
+            Some(call) if call.is(&session.channel_id) && call.session.is_joined(&user.username) => {
+                before.joined_members.insert(0, user.clone());
+            }
+            Some(_) | None => before.inviting_members.push(user.clone()),
+        }
+        before
     }
 
     /// Whether an event that only members get is for us to handle: we are one in that call.

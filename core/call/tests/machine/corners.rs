@@ -554,6 +554,26 @@ fn answers_lost_with_the_connection() {
     assert_eq!(rig.heard(), [""; 0], "the answer is older than the event");
     assert_eq!(rig.client.state().session, Some(session("", "alice bob carol")));
 
+    // It may even be over by then.
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    assert_eq!(
+        rig.heard(),
+        [
+            "accept -> {}",
+            "CallConnecting S(i: -; j: alice, bob)",
+            "CallMemberJoin alice",
+            "CallMemberLeave alice hangup",
+            "CallDisconnect hangup S(i: -; j: bob)",
+        ]
+    );
+
     // The same for a start.
     let mut rig = dialling();
     rig.closed();
