@@ -102,10 +102,10 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     if app.hub.send(hello).await.is_err() {
         return;
     }
+    let present = Present { conn, hub: app.hub.clone() };
     let mut connection = Connection { socket, app, conn, user, limiter: Limiter::new(Instant::now()) };
     connection.run(outgoing, &cut).await;
-    // The rooms must learn of the end before anything else is done with this connection.
-    let _ = connection.app.hub.send(ToHub::Gone { conn }).await;
+    drop(present);
     close(connection.socket).await;
 }
 
@@ -212,6 +212,9 @@ impl Connection {
             Ok(Message::Text(text)) => self.take(&text).await,
             Ok(Message::Binary(_)) => {
                 self.app.metrics.messages_in.add(1);
+                if !self.limiter.admit(Instant::now()) {
+                    return self.limited(None).await;
+                }
                 self.app.metrics.messages_bad.add(1);
                 self.answer(ServerMessage::Fault { error: binary() }).await
             }
@@ -232,19 +235,17 @@ impl Connection {
         let within_limit = self.limiter.admit(Instant::now());
         let message = match decode_client(text) {
             Ok(message) => message,
+            Err(e) if !within_limit => return self.limited(e.id).await,
             Err(e) => {
                 self.app.metrics.messages_bad.add(1);
                 return self.answer(refused(e.id, e.failure)).await;
             }
         };
         if !within_limit {
-            self.app.metrics.messages_limited.add(1);
-            let id = match &message {
-                ClientMessage::Request { id, .. } => Some(*id),
-                ClientMessage::Hello(_) | ClientMessage::Ping { .. } => None,
+            return match &message {
+                ClientMessage::Request { id, .. } => self.limited(Some(*id)).await,
+                ClientMessage::Hello(_) | ClientMessage::Ping { .. } => self.limited(None).await,
             };
-            let error = Failure::new(ErrorCode::LimitExceeded, "too many messages; slow down");
-            return self.answer(refused(id, error)).await;
         }
         let conn = self.conn;
         match message {
@@ -261,6 +262,13 @@ impl Connection {
                 Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
             },
         }
+    }
+
+    /// Answers a message that is over the rate limit.
+    async fn limited(&mut self, id: Option<RequestId>) -> bool {
+        self.app.metrics.messages_limited.add(1);
+        let error = Failure::new(ErrorCode::LimitExceeded, "too many messages; slow down");
+        self.answer(refused(id, error)).await
     }
 
     async fn answer(&mut self, message: ServerMessage) -> bool {
@@ -339,6 +347,22 @@ fn is_too_long(error: &axum::Error) -> bool {
 fn store_failed(error: &anyhow::Error) -> Failure {
     tracing::error!("store: {error:#}");
     Failure::new(ErrorCode::ServerError, "the server's store failed")
+}
+
+/// Tells the hub of the end of a connection, however it ends.
+struct Present {
+    conn: ConnId,
+    hub: mpsc::Sender<ToHub>,
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        let gone = ToHub::Gone { conn: self.conn };
+        if let Err(mpsc::error::TrySendError::Full(gone)) = self.hub.try_send(gone) {
+            let hub = self.hub.clone();
+            tokio::spawn(async move { hub.send(gone).await });
+        }
+    }
 }
 
 /// Counts a connection for as long as it lives, however it ends.
