@@ -54,7 +54,7 @@ export async function until(probe, what, ms = PATIENCE) {
   for (;;) {
     const value = await probe()
     if (value) return value
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`)
     await pass(20)
   }
 }

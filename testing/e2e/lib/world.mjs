@@ -12,16 +12,19 @@ export function cleanUp(current) {
   after(async () => {
     await closeBrowsers()
     const server = current()
+    const problems = []
     try {
       if (server) {
         await server.expectEmpty()
         const { code } = await server.stop()
-        assert.equal(code, 0, 'the server ends with 0 after Ctrl-C')
+        if (code !== 0) problems.push(`the server ended with ${code} after Ctrl-C`)
       }
-    } finally {
-      const left = killAll()
-      assert.deepEqual(left, [], 'processes were left')
+    } catch (error) {
+      problems.push(error.message)
     }
+    const left = killAll()
+    if (left.length > 0) problems.push(`processes were left: ${left.join(', ')}`)
+    assert.deepEqual(problems, [])
   })
 }
 
