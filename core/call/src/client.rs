@@ -17,10 +17,12 @@ mod audio;
 mod calls;
 mod deadlines;
 mod events;
+mod line;
 mod media;
 mod methods;
 mod requests;
-mod signalling;
+mod sign_in;
+mod welcome;
 
 /// The machine. Pure: the same config and inputs give the same outputs, and the whole of it serialises.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,0 +1,222 @@
+//! The signalling connection: made, kept alive, lost and made again.
+
+use jmrtc_protocol::{ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerMessage};
+
+use super::Client;
+use crate::account::{Line, silence};
+use crate::out::Out;
+use crate::{Generation, SocketAction, SocketEvent};
+
+/// From opening a socket to `welcome`.
+const CONNECT_MS: u64 = 10_000;
+const BACKOFF_FIRST_MS: u64 = 500;
+const BACKOFF_CAP_MS: u64 = 15_000;
+
+impl Client {
+    /// Makes a new connection; it replaces the one there is.
+    pub(super) fn open_socket(&mut self, out: &mut Out) {
+        self.interrupted(out);
+        let Some(account) = &mut self.account else { return };
+        self.sockets = self.sockets.wrapping_add(1);
+        account.line = Line::Opening { generation: self.sockets, until: self.now.plus(CONNECT_MS) };
+        out.socket(SocketAction::Open { generation: self.sockets, url: account.url.clone() });
+    }
+
+    pub(super) fn close_socket(&self, out: &mut Out) {
+        if let Some(generation) = self.account.as_ref().and_then(|a| a.line.generation()) {
+            out.socket(SocketAction::Close { generation });
+        }
+    }
+
+    pub(super) fn socket_event(&mut self, generation: Generation, event: SocketEvent, out: &mut Out) {
+        let current = self.account.as_ref().and_then(|a| a.line.generation());
+        if current != Some(generation) {
+            self.stale = self.stale.saturating_add(1);
+            return;
+        }
+        match event {
+            SocketEvent::Opened => self.opened(out),
+            SocketEvent::Message { message } => self.message(message, out),
+            SocketEvent::Closed { why } => self.line_lost(&why, out),
+        }
+    }
+
+    fn opened(&mut self, out: &mut Out) {
+        let device = self.config.device.clone();
+        let Some(account) = &mut self.account else { return };
+        if let Line::Opening { generation, until } = account.line {
+            account.line = Line::Greeting { generation, until };
+            let (token, resume) = (account.token.clone(), account.resume());
+            let hello = Hello { protocol: PROTOCOL_VERSION, token, device, resume };
+            out.socket(SocketAction::Send { generation, message: ClientMessage::Hello(hello) });
+        }
+    }
+
+    fn message(&mut self, message: ServerMessage, out: &mut Out) {
+        let Some(account) = &mut self.account else { return };
+        match &mut account.line {
+            Line::Greeting { .. } => self.greeted(message, out),
+            Line::Up { heard, .. } => {
+                *heard = self.now;
+                self.told(message, out);
+            }
+            Line::Leaving { .. } => match message {
+                ServerMessage::Reply { id, reply } => self.replied(id, reply, out),
+                ServerMessage::Failure { id, error } => self.request_failed(id, error, out),
+                ServerMessage::Closing { .. } => self.finish_logout(out),
+                ServerMessage::Welcome(_)
+                | ServerMessage::Event { .. }
+                | ServerMessage::Fault { .. }
+                | ServerMessage::Pong => {}
+            },
+            Line::Down { .. } | Line::Barred | Line::Opening { .. } => {}
+        }
+    }
+
+    /// Before `welcome`.
+    fn greeted(&mut self, message: ServerMessage, out: &mut Out) {
+        match message {
+            ServerMessage::Welcome(welcome) => self.welcomed(*welcome, out),
+            ServerMessage::Fault { error } => self.turned_away(error, out),
+            ServerMessage::Closing { reason } => self.closing(reason, out),
+            ServerMessage::Reply { .. }
+            | ServerMessage::Failure { .. }
+            | ServerMessage::Event { .. }
+            | ServerMessage::Pong => {}
+        }
+    }
+
+    /// After `welcome`.
+    fn told(&mut self, message: ServerMessage, out: &mut Out) {
+        match message {
+            ServerMessage::Reply { id, reply } => self.replied(id, reply, out),
+            ServerMessage::Failure { id, error } => self.request_failed(id, error, out),
+            ServerMessage::Event { seq, event } => {
+                let sign_in = self.account.as_mut().and_then(|a| a.sign_in.as_mut());
+                let Some(sign_in) = sign_in.filter(|s| seq > s.seq) else { return };
+                sign_in.seq = seq;
+                self.server_event(event, out);
+            }
+            ServerMessage::Closing { reason } => self.closing(reason, out),
+            ServerMessage::Welcome(_) | ServerMessage::Fault { .. } | ServerMessage::Pong => {}
+        }
+    }
+
+    pub(super) fn turned_away(&mut self, error: Failure, out: &mut Out) {
+        let Some(account) = &mut self.account else { return };
+        if account.sign_in.is_none() {
+            let waiting = std::mem::take(&mut account.waiting);
+            self.close_socket(out);
+            self.account = None;
+            waiting.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        } else if error.code == ErrorCode::LoginRejected {
+            self.bar(error, out);
+        } else {
+            self.close_socket(out);
+            self.line_lost(&error.description, out);
+        }
+    }
+
+    /// The token is no longer good: the app is asked for a new one.
+    fn bar(&mut self, error: Failure, out: &mut Out) {
+        self.close_socket(out);
+        self.interrupted(out);
+        let Some(account) = &mut self.account else { return };
+        account.line = Line::Barred;
+        let waiting = std::mem::take(&mut account.waiting);
+        if waiting.is_empty() {
+            out.error(error, self.call.as_ref().map(|c| c.session.clone()));
+        } else {
+            waiting.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        }
+    }
+
+    fn closing(&mut self, reason: Closing, out: &mut Out) {
+        match reason {
+            Closing::Replaced => {
+                let why = "this device signed in once more elsewhere";
+                self.put_out(Failure::new(ErrorCode::LoginRejected, why), out);
+            }
+            Closing::TokenExpired => self.turned_away(
+                Failure::new(ErrorCode::LoginRejected, "the token has expired: `updateToken` goes on"),
+                out,
+            ),
+            Closing::ServerShutdown | Closing::Overload | Closing::Unknown => {
+                self.close_socket(out);
+                self.line_lost("the server closed the connection", out);
+            }
+        }
+    }
+
+    /// The connection is gone, or could not be made.
+    fn line_lost(&mut self, why: &str, out: &mut Out) {
+        if self.account.as_ref().is_some_and(|a| a.line.is_leaving()) {
+            return self.finish_logout(out);
+        }
+        self.interrupted(out);
+        let Some(account) = &mut self.account else { return };
+        let waiting = std::mem::take(&mut account.waiting);
+        if account.sign_in.is_none() {
+            self.account = None;
+        } else {
+            let wait = self.dice.backoff(account.failures, BACKOFF_FIRST_MS, BACKOFF_CAP_MS);
+            account.failures = account.failures.saturating_add(1);
+            account.line = Line::Down { at: self.now.plus(wait) };
+        }
+        for waiting in waiting {
+            out.fail(waiting.id(), ErrorCode::Network, why);
+        }
+    }
+
+    /// What has to happen when a connection that was up ends, whatever comes next.
+    fn interrupted(&mut self, out: &mut Out) {
+        let Some(account) = self.account.as_mut().filter(|a| a.line.is_up()) else { return };
+        account.lost = Some(self.now);
+        self.outbox.lost();
+        self.end_left(out);
+    }
+
+    pub(super) fn network_changed(&mut self, out: &mut Out) {
+        if let Some(account) = &mut self.account {
+            match account.line {
+                Line::Down { .. } | Line::Opening { .. } | Line::Greeting { .. } | Line::Up { .. } => {
+                    account.failures = 0;
+                    self.open_socket(out);
+                }
+                Line::Leaving { .. } => self.finish_logout(out),
+                Line::Barred => {}
+            }
+        }
+        self.renew_link(out);
+    }
+
+    pub(super) fn expire_line(&mut self, out: &mut Out) {
+        let now = self.now;
+        let Some(account) = &mut self.account else { return };
+        let ping_ms = self.settings.ping_ms;
+        let silence = silence(ping_ms);
+        let ack = account.sign_in.as_ref().map_or(0, |s| s.seq);
+        match &mut account.line {
+            Line::Down { at } if *at <= now => self.open_socket(out),
+            Line::Opening { until, .. } | Line::Greeting { until, .. } if *until <= now => {
+                self.close_socket(out);
+                self.line_lost("the server did not answer in time", out);
+            }
+            Line::Leaving { until, .. } if *until <= now => self.finish_logout(out),
+            Line::Up { heard, .. } if heard.plus(silence) <= now => self.open_socket(out),
+            Line::Up { generation, ping, .. } if *ping <= now => {
+                *ping = now.plus(ping_ms);
+                out.socket(SocketAction::Send {
+                    generation: *generation,
+                    message: ClientMessage::Ping { ack },
+                });
+            }
+            Line::Down { .. }
+            | Line::Barred
+            | Line::Opening { .. }
+            | Line::Greeting { .. }
+            | Line::Up { .. }
+            | Line::Leaving { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Login, logout and tokens: who is signed in.
+
+use jmrtc_protocol::{ErrorCode, Failure, Reason, Request};
+use serde_json::{Value, json};
+
+use super::Client;
+use crate::account::{Account, Line, NextLogin, Waiting};
+use crate::call::{Accept, Leaving};
+use crate::out::Out;
+use crate::outbox::Owner;
+use crate::{CommandId, LoginState, address, command};
+
+/// From `logout` to its reply.
+const LOGOUT_MS: u64 = 3_000;
+
+impl Client {
+    pub(super) fn login(&mut self, id: CommandId, token: String, server: Option<&str>, out: &mut Out) {
+        let url = match server.or(self.config.server_url.as_deref()).map(address::socket_url) {
+            Some(Ok(url)) => url,
+            Some(Err(why)) => return out.failure(id, command::invalid(why)),
+            None => {
+                return out.failure(id, command::invalid("`serverUrl` is missing and none is configured"));
+            }
+        };
+        if self.account.as_ref().is_some_and(|a| a.line.is_leaving()) {
+            self.finish_logout(out);
+        }
+        let Some(account) = &mut self.account else {
+            return self.sign_in(NextLogin { command: id, url, token }, out);
+        };
+        let same = account.url == url && account.is_same_user(&token);
+        match account.state() {
+            LoginState::LoggedIn if same => {
+                let expires = self.answer_deadline();
+                self.outbox.push(Request::UpdateToken { token }, Owner::Login(id), Some(expires));
+            }
+            LoginState::LoggingIn | LoginState::Reconnecting if same => {
+                account.token = token;
+                account.waiting.push(Waiting::Login(id));
+                self.open_socket(out);
+            }
+            LoginState::LoggingIn
+            | LoginState::Reconnecting
+            | LoginState::LoggedIn
+            | LoginState::LoggedOut => {
+                let next = NextLogin { command: id, url, token };
+                self.sign_out(Vec::new(), Some(next), "somebody else signed in", out);
+            }
+        }
+    }
+
+    pub(super) fn sign_in(&mut self, login: NextLogin, out: &mut Out) {
+        let mut account = Account::new(login.url, login.token);
+        account.waiting.push(Waiting::Login(login.command));
+        self.account = Some(account);
+        self.open_socket(out);
+    }
+
+    pub(super) fn logout(&mut self, id: CommandId, out: &mut Out) {
+        match &mut self.account {
+            None => out.done(id),
+            Some(Account { line: Line::Leaving { commands, .. }, .. }) => commands.push(id),
+            Some(_) => self.sign_out(vec![id], None, "signed out meanwhile", out),
+        }
+    }
+
+    /// Silence falls and whatever was under way is answered at once; the rest when the server knows, or now
+    /// where it can't be told.
+    fn sign_out(&mut self, commands: Vec<CommandId>, next: Option<NextLogin>, why: &str, out: &mut Out) {
+        self.answer_all(why, out);
+        let until = self.now.plus(LOGOUT_MS);
+        if let Some(call) = &mut self.call {
+            let (refuses, hangups) = (Vec::new(), Vec::new());
+            call.accept = Accept::Leaving(Leaving { reason: Reason::Hangup, refuses, hangups, until });
+        }
+        self.settle_posture(out);
+        let Some(account) = &mut self.account else { return };
+        if let Line::Up { generation, .. } = account.line {
+            account.line = Line::Leaving { generation, until, commands, next };
+            self.outbox.push(Request::Logout, Owner::Nobody, None);
+        } else {
+            self.signed_out(commands, next, out);
+        }
+    }
+
+    /// Answers every method call that waits for the server; nothing of them is asked any more.
+    pub(super) fn answer_all(&mut self, why: &str, out: &mut Out) {
+        self.held.clear();
+        self.missed = false;
+        let mut unanswered: Vec<_> =
+            self.outbox.clear().into_iter().filter_map(|e| e.owner.command()).collect();
+        if let Some(account) = &mut self.account {
+            unanswered.extend(std::mem::take(&mut account.waiting).into_iter().map(Waiting::id));
+        }
+        let mut done = Vec::new();
+        match self.call.as_mut().map(|c| &mut c.accept) {
+            Some(Accept::Accepting(accepting)) => unanswered.append(&mut accepting.commands),
+            Some(Accept::Leaving(leaving)) => {
+                done.append(&mut leaving.refuses);
+                done.append(&mut leaving.hangups);
+            }
+            None | Some(Accept::Ringing(_) | Accept::Dialled { .. } | Accept::Joined) => {}
+        }
+        out.fail_all(unanswered, ErrorCode::NotLoggedIn, why);
+        done.into_iter().for_each(|id| out.done(id));
+    }
+
+    /// The server knows that we are gone, or can't be told.
+    pub(super) fn finish_logout(&mut self, out: &mut Out) {
+        let Some(Account { line: Line::Leaving { commands, next, .. }, .. }) = &mut self.account else {
+            return;
+        };
+        let (commands, next) = (std::mem::take(commands), next.take());
+        self.signed_out(commands, next, out);
+    }
+
+    fn signed_out(&mut self, commands: Vec<CommandId>, next: Option<NextLogin>, out: &mut Out) {
+        self.close_socket(out);
+        commands.into_iter().for_each(|id| out.done(id));
+        self.end_here(Reason::Hangup, None, out);
+        self.account = None;
+        let _unanswerable = self.outbox.clear();
+        if let Some(login) = next {
+            self.sign_in(login, out);
+        }
+    }
+
+    /// The server has put us out, or did not let us in.
+    pub(super) fn put_out(&mut self, failure: Failure, out: &mut Out) {
+        self.close_socket(out);
+        self.answer_all(&failure.description, out);
+        out.error(failure, self.call.as_ref().map(|c| c.session.clone()));
+        self.end_here(Reason::NetworkError, None, out);
+        self.account = None;
+    }
+
+    pub(super) fn update_token(&mut self, id: CommandId, token: String, out: &mut Out) {
+        let expires = self.answer_deadline();
+        let signed_in = self.account.as_mut().filter(|a| a.sign_in.is_some());
+        match signed_in.map(|a| (a.state(), a)) {
+            None | Some((LoginState::LoggedOut, _)) => {
+                out.fail(id, ErrorCode::NotLoggedIn, "needs `login` to have succeeded");
+            }
+            Some((LoginState::LoggedIn, _)) => {
+                self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
+            }
+            Some((LoginState::LoggingIn | LoginState::Reconnecting, account)) => {
+                account.token = token;
+                account.waiting.push(Waiting::UpdateToken(id));
+                self.open_socket(out);
+            }
+        }
+    }
+
+    pub(super) fn token_renewed(&mut self, token: String, owner: Owner, out: &mut Out) {
+        let Some(account) = &mut self.account else { return };
+        account.token = token;
+        match owner {
+            Owner::Nobody => {}
+            Owner::Login(id) => out.ok(id, who(account)),
+            Owner::Command(id) | Owner::Naming { command: id, .. } => out.done(id),
+        }
+    }
+}
+
+/// What `login` answers.
+pub(super) fn who(account: &Account) -> Value {
+    account
+        .sign_in
+        .as_ref()
+        .map_or(Value::Null, |s| json!({ "username": s.user.username, "appKey": s.user.app_key }))
+}

@@ -1,0 +1,110 @@
+//! What a `welcome` means for the call: it goes on, comes back, or is over.
+
+use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, User, Welcome};
+
+use super::Client;
+use super::sign_in::who;
+use crate::account::{Line, SignIn, Waiting, sane};
+use crate::call::Accept;
+use crate::out::Out;
+use crate::outbox::Owner;
+use crate::{Event, LeavePayload};
+
+/// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
+const DOUBT_MS: u64 = 3_000;
+
+impl Client {
+    pub(super) fn welcomed(&mut self, welcome: Welcome, out: &mut Out) {
+        let Welcome { user, secret, resumed, call, settings, protocol: _ } = welcome;
+        let now = self.now;
+        let first = std::mem::take(&mut self.newborn);
+        let Some(account) = &mut self.account else { return };
+        let Some(generation) = account.line.generation() else { return };
+        let before = account.sign_in.take();
+        let resumed = resumed && before.as_ref().is_some_and(|b| b.user.username == user.username);
+        let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
+        self.settings = sane(settings);
+        account.sign_in = Some(SignIn { user, secret, seq });
+        account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
+        account.failures = 0;
+        account.lost = None;
+        for waiting in std::mem::take(&mut account.waiting) {
+            match waiting {
+                Waiting::Login(id) => out.ok(id, who(account)),
+                Waiting::UpdateToken(id) => out.done(id),
+            }
+        }
+        if !resumed {
+            self.outbox.renumber();
+            self.held.clear();
+            self.signed_in_anew(call, first, out);
+        }
+    }
+
+    /// The sign-in before is gone with all its events: what has become of the call says `theirs`, the call in
+    /// which the server has this device.
+    pub(super) fn signed_in_anew(&mut self, theirs: Option<Session>, first: bool, out: &mut Out) {
+        let now = self.now;
+        let me = self.me().cloned();
+        let theirs = theirs.filter(|s| me.as_ref().is_some_and(|me| s.is_joined(me)));
+        // A start that nobody waits for need not be made again; what came of it is in `theirs`.
+        let _abandoned = self.outbox.take(|e| e.is_start() && e.owner == Owner::Nobody);
+        let Some(call) = &mut self.call else {
+            match theirs {
+                Some(session) if first => self.restore(session),
+                // A start that is sent again leaves it by itself.
+                Some(session) if !self.outbox.starting() => {
+                    self.leave_unwanted(session.channel_id, LeaveReason::NetworkError);
+                }
+                Some(_) | None => {}
+            }
+            return;
+        };
+        let (same, other) = match theirs {
+            Some(session) if call.is(&session.channel_id) => (Some(session), None),
+            other => (None, other),
+        };
+        if let Some(session) = other.filter(|_| !self.outbox.starting()) {
+            self.leave_unwanted(session.channel_id, LeaveReason::NetworkError);
+        }
+        let Some(call) = &mut self.call else { return };
+        match (&mut call.accept, same) {
+            // Rung anew, or over.
+            (Accept::Ringing(ring), None) => {
+                ring.until = ring.until.min(now.plus(DOUBT_MS));
+                ring.in_doubt = true;
+                self.close_link(out);
+            }
+            // Nobody here said yes to it.
+            (Accept::Ringing(_), Some(_)) => {
+                self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
+            }
+            // The accept is sent again.
+            (Accept::Accepting(_), None) => self.close_link(out),
+            (Accept::Accepting(_), Some(session)) => {
+                self.close_link(out);
+                self.accepted(session, out);
+            }
+            (Accept::Dialled { .. } | Accept::Joined, None) => {
+                self.end_here(Reason::NetworkError, Some(Detail::CallLost), out);
+            }
+            (Accept::Dialled { .. } | Accept::Joined, Some(session)) => {
+                self.close_link(out);
+                self.catch_up(session, out);
+            }
+            (Accept::Leaving(_), _) => self.end_left(out),
+        }
+    }
+
+    /// Tells what has changed in the call while nobody could tell us.
+    fn catch_up(&mut self, session: Session, out: &mut Out) {
+        let Some(call) = &self.call else { return };
+        let gone = |user: &&User| !session.is_joined(&user.username) && !session.is_inviting(&user.username);
+        let payload = |user: &User, reason| LeavePayload { user: user.clone(), reason, detail: None };
+        let joined = call.session.joined_members.iter().filter(gone).map(|u| payload(u, Reason::Hangup));
+        let inviting = call.session.inviting_members.iter().filter(gone).map(|u| payload(u, Reason::Cancel));
+        let leaves: Vec<_> = joined.chain(inviting).collect();
+        self.update(session, out);
+        leaves.into_iter().for_each(|payload| out.event(Event::CallMemberLeave(payload)));
+    }
+}
