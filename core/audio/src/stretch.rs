@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(lengthen(&mut sound, LONGEST, CAREFUL), 0);
         assert_eq!(sound, before);
         assert!(
-            shorten(&mut before.clone(), LONGEST, Care { quiet: 5, ..CAREFUL }) > 0,
+            shorten(&mut sound.clone(), LONGEST, Care { quiet: 5, ..CAREFUL }) > 0,
             "unless nobody hears it"
         );
         assert!(shorten(&mut sound, LONGEST, Care { likeness: -1.0, ..CAREFUL }) > 0, "or it must be");

@@ -286,3 +286,77 @@ fn adapt(resampler: &mut Option<Resampler>, from: u32, to: u32) -> &mut Resample
     }
     resampler.get_or_insert_with(|| Resampler::new(from, to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{level, ring};
+
+    #[test]
+    fn a_loudspeaker_of_any_rate_and_appetite_is_kept_fed_and_not_overfed() {
+        let (mut half, end, _watch) = ring::playback(thread::current(), thread::current());
+        let mut pipeline = Pipeline::new(1).unwrap();
+        pipeline.set(Posture { play: true, ..Posture::default() });
+        let mut playback = Playback::new(end);
+        let mut stats = AudioStats::default();
+        playback.refill(&mut pipeline, &mut stats);
+        assert_eq!(playback.end.waiting(), 0, "no rate, no sound");
+        for rate in [48_000, 44_100, 16_000, 96_000, 48_000] {
+            half.set_rate(rate);
+            playback.refill(&mut pipeline, &mut stats);
+            for (round, size) in [96, 441, 1_024, 7, 480, 0, 333].into_iter().cycle().take(70).enumerate() {
+                let before = playback.end.waiting();
+                half.read(&mut vec![0i16; size], 1);
+                // It takes one long callback to know that they may be so long.
+                assert!(before >= size || round < 3, "{rate}: {before} for {size}");
+                playback.refill(&mut pipeline, &mut stats);
+            }
+            let most = (1_024 + 10 * rate as usize / 1_000).max(1_024 + 441);
+            assert!(playback.end.waiting() <= most, "{rate}: {}", playback.end.waiting());
+        }
+    }
+
+    #[test]
+    fn a_late_worker_keeps_a_little_more_and_gives_it_back() {
+        let (mut half, end, _watch) = ring::playback(thread::current(), thread::current());
+        half.set_rate(48_000);
+        let mut playback = Playback::new(end);
+        let mut stats = AudioStats::default();
+        let long_ago = |t: Duration| Instant::now().checked_sub(t).unwrap();
+        half.read(&mut [0i16; 480], 1);
+        assert_eq!(
+            playback.level(48_000, &mut stats),
+            528,
+            "what is missing at the very beginning doesn't count"
+        );
+        playback.since = long_ago(Duration::from_secs(1));
+        half.read(&mut [0i16; 480], 1);
+        assert_eq!(playback.level(48_000, &mut stats), 528 + 96);
+        assert_eq!(stats.playback_underruns, 480);
+        for _ in 0..100 {
+            half.read(&mut [0i16; 480], 1);
+            playback.level(48_000, &mut stats);
+        }
+        assert_eq!(playback.level(48_000, &mut stats), 528 + 1_920, "bounded");
+        playback.last_glitch = long_ago(Duration::from_secs(4));
+        assert_eq!(playback.level(48_000, &mut stats), 528 + 1_872);
+    }
+
+    #[test]
+    fn a_microphone_may_change_its_rate_in_a_call() {
+        let (mut half, end, _watch) = ring::capture(thread::current(), thread::current());
+        let mut capture = Capture { end, resampler: None, raw: Vec::new() };
+        let mut heard = Vec::new();
+        for rate in [48_000u32, 44_100, 16_000, 48_000] {
+            half.set_rate(rate);
+            heard.clear();
+            let tone: Vec<f32> = (0..rate).map(|i| 0.5 * (i as f32 * 6_283.2 / rate as f32).sin()).collect();
+            for piece in tone.chunks(rate as usize / 100) {
+                half.write(piece, 1);
+                capture.drain(&mut heard);
+            }
+            assert!(heard.len().abs_diff(48_000) < 100, "{rate}: {}", heard.len());
+            assert_eq!(level::level(&heard[480..]), 9, "{rate}");
+        }
+    }
+}
