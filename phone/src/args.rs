@@ -74,7 +74,8 @@ pub(crate) struct Options {
     pub(crate) no_udp: bool,
 
     /// One JSON object a line instead of text: {"event": "CallConnected", "payload": …}, {"event": "reply",
-    /// "method": …, "result" or "error": …}, {"event": "stats", …}, {"event": "exit", "code": …, "why": …}.
+    /// "method": …, "result" or "error": …}, {"event": "stats", …}, {"event": "exit", "code": …, "why": …},
+    /// each with "at", Unix milliseconds.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -83,7 +84,7 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     pub(crate) control: bool,
 
-    /// Write all that the call machine is told and says to this file, for `cargo xtask replay`. It holds the token.
+    /// Write all that the call machine is told and says to this file, for `cargo xtask replay`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) transcript: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! What the phone says on standard output: JSON lines, plain lines, or one refreshed line on a terminal.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jmrtc_engine::Stats;
 use jmrtc_engine::call::Event;
@@ -44,7 +45,14 @@ impl Display {
         }
     }
 
-    pub(crate) fn reply(&mut self, id: Option<&Value>, method: &str, result: &Result<Value, Failure>) {
+    /// `asked` is set where standard input asked, which wants to see the answer.
+    pub(crate) fn reply(
+        &mut self,
+        id: Option<&Value>,
+        method: &str,
+        result: &Result<Value, Failure>,
+        asked: bool,
+    ) {
         match self.form {
             Form::Json => {
                 let mut line = json!({ "event": "reply", "method": method });
@@ -57,19 +65,11 @@ impl Display {
                 }
                 self.json(line);
             }
-            Form::Plain | Form::Terminal => match result {
-                Ok(Value::Null) => {}
-                Ok(Value::Object(o)) if o.is_empty() => {}
-                // Only who asks on standard input wants to see answers.
-                Ok(result) if id.is_some() => self.line(&format!("{method}: {result}")),
-                Ok(_) => {}
-                Err(e) => self.line(&format!(
-                    "{method} failed: {} ({}): {}",
-                    e.name,
-                    e.code.number(),
-                    e.description
-                )),
-            },
+            Form::Plain | Form::Terminal if asked => self.line(&match result {
+                Ok(result) => format!("{method}: {result}"),
+                Err(e) => format!("{method} failed: {} ({}): {}", e.name, e.code.number(), e.description),
+            }),
+            Form::Plain | Form::Terminal => {}
         }
     }
 
@@ -112,7 +112,9 @@ impl Display {
         }
     }
 
-    fn json(&self, line: Value) {
+    fn json(&self, mut line: Value) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        line["at"] = json!(now.as_secs_f64() * 1000.0);
         println_safe(&line.to_string());
     }
 

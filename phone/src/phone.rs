@@ -190,7 +190,7 @@ impl<'a> Phone<'a> {
     }
 
     fn answer(&mut self, answer: Answer) {
-        self.display.reply(answer.id.as_ref(), &answer.method, &answer.result);
+        self.display.reply(answer.id.as_ref(), &answer.method, &answer.result, !answer.own);
         if !answer.own {
             return;
         }

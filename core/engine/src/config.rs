@@ -19,7 +19,8 @@ pub struct EngineConfig {
     pub network: NetworkConfig,
     /// Who carries out what only an operating system's bridge can do.
     pub platform: Platform,
-    /// Every input and output of the machine is written here as JSON lines, to be replayed. Holds tokens and names.
+    /// Every input and output of the machine is written here as JSON lines, to be replayed. It names
+    /// people; secrets are left out.
     pub transcript: Option<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jmrtc_audio::{Audio, AudioConfig, Posture};
 use jmrtc_call::{
@@ -444,6 +444,8 @@ impl EventLoop {
             let audio = audio.stats();
             stats.level_in = audio.level_in;
             stats.level_out = audio.level_out;
+            stats.play_began_ms = audio.play_began.and_then(unix_ms);
+            stats.record_began_ms = audio.record_began.and_then(unix_ms);
             for slot in &mut stats.slots {
                 if let Some(heard) = audio.slots.get(slot.slot) {
                     slot.buffer_ms = f64::from(heard.buffered_ms);
@@ -473,4 +475,8 @@ impl EventLoop {
             let _ = done.send(());
         }
     }
+}
+
+fn unix_ms(time: SystemTime) -> Option<f64> {
+    time.duration_since(UNIX_EPOCH).ok().map(|t| t.as_secs_f64() * 1000.0)
 }

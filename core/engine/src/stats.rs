@@ -32,6 +32,10 @@ pub struct Stats {
     pub level_in: u8,
     /// What is played, in -dBov.
     pub level_out: u8,
+    /// When the first sample of the file that the WAV backend plays was heard, Unix milliseconds.
+    pub play_began_ms: Option<f64>,
+    /// When the first sample that it records was played, Unix milliseconds.
+    pub record_began_ms: Option<f64>,
     /// The receive slots in use.
     pub slots: Vec<SlotStats>,
 }
