@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("odd file name {}", name.display()))?;
+        let name =
+            entry.file_name().into_string().map_err(|name| format!("odd file name {}", name.display()))?;
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &format!("{prefix}{name}/"), files)?;
         } else {

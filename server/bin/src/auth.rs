@@ -27,17 +27,23 @@ pub(crate) struct Identity {
     pub(crate) expires: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What a token of ours says.
+#[derive(Serialize)]
+struct Minted<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    nbf: u64,
+    exp: u64,
+}
+
+/// What we read of a token; the crate checks `iss` and `nbf`.
+#[derive(Deserialize)]
 struct Claims {
-    #[serde(default)]
-    iss: Option<String>,
     #[serde(default)]
     sub: Option<String>,
     /// RFC 7519 allows fractions.
     #[serde(default)]
     exp: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<f64>,
 }
 
 impl Auth {
@@ -66,11 +72,11 @@ impl Auth {
 
     /// A token from now for `lifetime_s` seconds.
     pub(crate) fn mint(&self, user: &Username, now_s: u64, lifetime_s: u64) -> anyhow::Result<String> {
-        let claims = Claims {
-            iss: Some(self.app_key.clone()),
-            sub: Some(user.as_str().to_owned()),
-            exp: Some(now_s.saturating_add(lifetime_s) as f64),
-            nbf: Some(now_s as f64),
+        let claims = Minted {
+            iss: &self.app_key,
+            sub: user.as_str(),
+            nbf: now_s,
+            exp: now_s.saturating_add(lifetime_s),
         };
         Ok(encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?)
     }
@@ -147,7 +153,10 @@ mod tests {
         let other = signed(Algorithm::HS256, b"another secret of thirty-two bytes!", &claims);
         assert_eq!(auth().check(&other).unwrap_err(), "the token is signed with another secret");
         let hs512 = signed(Algorithm::HS512, SECRET, &claims);
-        assert_eq!(auth().check(&hs512).unwrap_err(), "the token is signed with HS512; only HS256 is accepted");
+        assert_eq!(
+            auth().check(&hs512).unwrap_err(),
+            "the token is signed with HS512; only HS256 is accepted"
+        );
         for garbage in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.", &"x".repeat(9000)] {
             assert!(auth().check(garbage).is_err(), "{garbage}");
         }

@@ -86,7 +86,10 @@ impl MediaConfig {
         ] {
             let told = advertised.unwrap_or(bound);
             if told.ip().is_unspecified() {
-                bail!("clients can't be told to send media to {}: say with {flag} where they reach it", told.ip());
+                bail!(
+                    "clients can't be told to send media to {}: say with {flag} where they reach it",
+                    told.ip()
+                );
             }
             if advertised.is_some_and(|address| address.port() == 0) {
                 bail!("{flag} needs a port");
@@ -119,7 +122,9 @@ mod tests {
     #[test]
     fn an_address_that_nobody_can_reach_is_not_told() {
         assert!(media("s --listen 0.0.0.0:80").unwrap_err().contains("--advertise-udp"));
-        assert!(media("s --listen 0.0.0.0:80 --advertise-udp 1.2.3.4:5").unwrap_err().contains("--advertise-tcp"));
+        assert!(
+            media("s --listen 0.0.0.0:80 --advertise-udp 1.2.3.4:5").unwrap_err().contains("--advertise-tcp")
+        );
         assert!(media("s --listen 0.0.0.0:80 --advertise-udp 1.2.3.4:5 --advertise-tcp 1.2.3.4:6").is_ok());
         assert!(media("s --advertise-udp 1.2.3.4:0").unwrap_err().contains("port"));
     }

@@ -29,13 +29,15 @@ pub(crate) async fn page(method: Method, uri: Uri) -> Response {
     let path = if path.is_empty() { "index.html" } else { path };
     match FILES.binary_search_by(|file| file.path.cmp(path)) {
         Ok(found) => {
-            let headers = [(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, caching(path))];
+            let headers =
+                [(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, caching(path))];
             (headers, FILES[found].content).into_response()
         }
-        Err(_) if path == "index.html" => {
-            ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], MISSING)
-                .into_response()
-        }
+        Err(_) if path == "index.html" => (
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+            MISSING,
+        )
+            .into_response(),
         Err(_) => (StatusCode::NOT_FOUND, "not found\n").into_response(),
     }
 }

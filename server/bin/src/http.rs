@@ -131,7 +131,11 @@ async fn users(
 }
 
 /// `GET /v1/users/{name}`: one user as the caller sees it; `me` is the caller.
-async fn user(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answer<Json<User>> {
+async fn user(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Json<User>> {
     let viewer = viewer(&app, &headers).await?;
     let name = named(&name, &viewer)?;
     let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
@@ -209,7 +213,8 @@ async fn wrong_method() -> Refusal {
 async fn viewer(app: &App, headers: &HeaderMap) -> Answer<UserRecord> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    let token = token.ok_or_else(|| Refusal::new(ErrorCode::NotLoggedIn, "needs `Authorization: Bearer TOKEN`"))?;
+    let token =
+        token.ok_or_else(|| Refusal::new(ErrorCode::NotLoggedIn, "needs `Authorization: Bearer TOKEN`"))?;
     let identity = app.config.auth.check(token).map_err(|why| Refusal::new(ErrorCode::LoginRejected, why))?;
     Ok(app.store.sign_in(&identity.user, crate::clock::unix_ms()).await?)
 }
@@ -241,7 +246,10 @@ fn seen_by(app: &App, viewer: &UserRecord, name: Username, profile: Profile) -> 
 
 fn check_texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Answer<()> {
     if texts.into_iter().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
-        return Err(Refusal::new(ErrorCode::LimitExceeded, format!("a text has at most {MAX_TEXT_CHARS} characters")));
+        return Err(Refusal::new(
+            ErrorCode::LimitExceeded,
+            format!("a text has at most {MAX_TEXT_CHARS} characters"),
+        ));
     }
     Ok(())
 }
@@ -251,7 +259,8 @@ struct Body(Bytes);
 
 impl Body {
     fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
-        serde_json::from_slice(&self.0).map_err(|e| Refusal::new(ErrorCode::InvalidParameter, format!("body: {e}")))
+        serde_json::from_slice(&self.0)
+            .map_err(|e| Refusal::new(ErrorCode::InvalidParameter, format!("body: {e}")))
     }
 }
 
@@ -260,9 +269,10 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Answer<Self> {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self(bytes)),
-            Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Refusal::new(ErrorCode::LimitExceeded, format!("a body has at most {MAX_BODY_BYTES} bytes")))
-            }
+            Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::new(
+                ErrorCode::LimitExceeded,
+                format!("a body has at most {MAX_BODY_BYTES} bytes"),
+            )),
             Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
         }
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
 use jmrtc_protocol::{Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode};
-use jmrtc_rooms::{CallRecord, ConnId, Input, LinkId, MediaCommand, Output, Rooms, Ticket, Timestamp, UserRecord};
+use jmrtc_rooms::{
+    CallRecord, ConnId, Input, LinkId, MediaCommand, Output, Rooms, Ticket, Timestamp, UserRecord,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -136,7 +138,8 @@ impl Hub {
     ) -> anyhow::Result<()> {
         loop {
             self.measure();
-            let due = self.rooms.next_deadline().into_iter().chain(self.expiries.first().map(|(at, _)| *at)).min();
+            let due =
+                self.rooms.next_deadline().into_iter().chain(self.expiries.first().map(|(at, _)| *at)).min();
             let due = due.map(|at| self.clock.instant(at));
             tokio::select! {
                 message = inbox.recv() => match message {
@@ -278,5 +281,75 @@ impl Hub {
         self.metrics.sign_ins.set(counts.sign_ins as u64);
         self.metrics.calls.set(counts.calls as u64);
         self.metrics.calls_connected.set(counts.connected_calls as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jmrtc_protocol::Platform;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::clock::unix_s;
+
+    fn hub() -> (Hub, mpsc::Receiver<MediaCommand>, mpsc::Receiver<CallRecord>) {
+        let clock = Clock::start();
+        let config = jmrtc_rooms::Config {
+            app_key: "app".into(),
+            epoch_ms: clock.epoch_ms(),
+            ring_ms: 60_000,
+            grace_ms: 30_000,
+            ping_ms: 10_000,
+            max_members: 8,
+            slots: 4,
+            ice_servers: Vec::new(),
+            robots: BTreeSet::new(),
+        };
+        let (to_media, media) = mpsc::channel(100);
+        let (to_writer, records) = mpsc::channel(100);
+        (Hub::new(Rooms::new(config, [1; 32]), clock, Arc::default(), to_media, to_writer), media, records)
+    }
+
+    async fn sign_in(hub: &mut Hub, conn: ConnId, name: &str) -> (mpsc::Receiver<Utf8Bytes>, Arc<Cut>) {
+        let (queue, messages) = mpsc::channel(OUTBOX_MESSAGES);
+        let cut = Arc::new(Cut::default());
+        let user = Username::new(name).unwrap();
+        hub.take(ToHub::Hello {
+            conn,
+            user: user.clone(),
+            device: Device { id: name.into(), platform: Platform::Native },
+            resume: None,
+            record: UserRecord::named(user),
+            expires: unix_s() + 60,
+            outbox: Outbox { queue, cut: cut.clone() },
+        })
+        .await
+        .unwrap();
+        (messages, cut)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_is_cut_off() {
+        let (mut hub, _media, _records) = hub();
+        let (conn, other) = (ConnId(1), ConnId(2));
+        let (mut messages, cut) = sign_in(&mut hub, conn, "alice").await;
+        let (_, other_cut) = sign_in(&mut hub, other, "bob").await;
+        assert_eq!(hub.rooms.counts().connected, 2);
+        for _ in 0..OUTBOX_MESSAGES + 1 {
+            hub.take(ToHub::Ping { conn, ack: 0 }).await.unwrap();
+        }
+        assert_eq!(timeout(Duration::from_secs(1), cut.wait()).await, Ok(Closing::Overload));
+        assert_eq!((hub.rooms.counts().connected, hub.conns.len(), hub.expiries.len()), (1, 1, 1));
+        assert_eq!(hub.metrics.overloads.get(), 1);
+        let mut waiting = 0;
+        while messages.recv().await.is_some() {
+            waiting += 1;
+        }
+        assert_eq!(waiting, OUTBOX_MESSAGES, "no more than that was ever kept, and the queue has an end");
+        assert!(timeout(Duration::from_millis(1), other_cut.wait()).await.is_err());
+        hub.take(ToHub::Ping { conn, ack: 0 }).await.unwrap();
+        hub.take(ToHub::Gone { conn }).await.unwrap();
     }
 }

@@ -39,6 +39,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Media {
     shard: Shard,
     udp: UdpSocket,
+    udp_is_v6: bool,
     tcp: TcpListener,
     drop_udp: bool,
     streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
@@ -70,7 +71,15 @@ impl Media {
             max_offer_bytes: MAX_OFFER_BYTES,
             max_slots: MAX_SLOTS,
         })?;
-        Ok(Self { shard, udp, tcp, drop_udp: config.drop_udp, streams: HashMap::new(), metrics })
+        Ok(Self {
+            shard,
+            udp_is_v6: udp.local_addr()?.is_ipv6(),
+            udp,
+            tcp,
+            drop_udp: config.drop_udp,
+            streams: HashMap::new(),
+            metrics,
+        })
     }
 
     /// Where UDP and TCP are bound.
@@ -98,7 +107,7 @@ impl Media {
                 }
                 accepted = self.tcp.accept() => {
                     if let (Ok((stream, peer)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) {
-                        let to_us = to_us.clone();
+                        let (to_us, peer) = (to_us.clone(), canonical(peer));
                         tokio::spawn(async move {
                             carry(stream, peer, &to_us).await;
                             // The receiver ends before the streams when the server stops.
@@ -132,7 +141,7 @@ impl Media {
         for _ in 0..BATCH {
             match self.udp.try_recv_from(buffer) {
                 Ok((length, from)) if !self.drop_udp => {
-                    self.shard.receive(Instant::now(), Transport::Udp, from, &buffer[..length]);
+                    self.shard.receive(Instant::now(), Transport::Udp, canonical(from), &buffer[..length]);
                 }
                 Ok(_) => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
@@ -142,7 +151,11 @@ impl Media {
         }
     }
 
-    fn command(&mut self, command: MediaCommand, hub: &mpsc::UnboundedSender<FromMedia>) -> anyhow::Result<()> {
+    fn command(
+        &mut self,
+        command: MediaCommand,
+        hub: &mpsc::UnboundedSender<FromMedia>,
+    ) -> anyhow::Result<()> {
         let now = Instant::now();
         let gone = || anyhow::anyhow!("the hub is gone");
         match command {
@@ -158,7 +171,7 @@ impl Media {
             MediaCommand::Close { link } => self.shard.close(now, LinkId(link.0)),
             MediaCommand::Echo { call, on } => self.shard.echo(now, CallKey(call.0), on),
         }
-        self.measure();
+        self.metrics.links.set(self.shard.links() as u64);
         Ok(())
     }
 
@@ -184,11 +197,19 @@ impl Media {
 
     fn transmit(&self, transport: Transport, to: SocketAddr, bytes: Vec<u8>) {
         let sent = match transport {
-            Transport::Udp => self.drop_udp || self.udp.try_send_to(&bytes, to).is_ok(),
+            Transport::Udp => self.drop_udp || self.udp.try_send_to(&bytes, self.reachable(to)).is_ok(),
             Transport::Tcp => self.streams.get(&to).is_some_and(|stream| stream.try_send(bytes).is_ok()),
         };
         if !sent {
             self.metrics.media_unsent.add(1);
+        }
+    }
+
+    /// An IPv4 address as the socket takes it, which may be one of IPv6 that serves both.
+    fn reachable(&self, to: SocketAddr) -> SocketAddr {
+        match to {
+            SocketAddr::V4(v4) if self.udp_is_v6 => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+            SocketAddr::V4(_) | SocketAddr::V6(_) => to,
         }
     }
 
@@ -203,6 +224,11 @@ impl Media {
         self.metrics.media_out.set(stats.packets_out);
         self.metrics.media_strays.set(self.shard.strays());
     }
+}
+
+/// An IPv4 client's address as the client knows it, also where an IPv6 socket serves both.
+fn canonical(from: SocketAddr) -> SocketAddr {
+    SocketAddr::new(from.ip().to_canonical(), from.port())
 }
 
 fn advertised(given: Option<SocketAddr>, bound: SocketAddr) -> SocketAddr {
@@ -223,7 +249,10 @@ async fn bind_tcp(config: &MediaConfig, udp: SocketAddr) -> anyhow::Result<(TcpL
             return Ok((tcp, advertise));
         }
         if config.advertise_tcp.is_some() || config.tcp.port() != 0 {
-            anyhow::bail!("media over UDP and over TCP must have different port numbers, not both {}", udp.port());
+            anyhow::bail!(
+                "media over UDP and over TCP must have different port numbers, not both {}",
+                udp.port()
+            );
         }
         refused.push(tcp);
     }

@@ -15,7 +15,8 @@ pub(crate) fn given(args: &IdentityArgs) -> anyhow::Result<Option<Vec<u8>>> {
         return Ok(Some(secret.clone().into_bytes()));
     }
     let Some(file) = &args.secret_file else { return Ok(None) };
-    let text = std::fs::read(file).with_context(|| format!("can't read the secret file {}", file.display()))?;
+    let text =
+        std::fs::read(file).with_context(|| format!("can't read the secret file {}", file.display()))?;
     Ok(Some(text.trim_ascii_end().to_vec()))
 }
 

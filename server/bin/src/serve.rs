@@ -161,7 +161,9 @@ impl Server {
         self.http.abort();
         let _ = tokio::time::timeout_at(deadline, self.media).await;
         tracing::debug!("media closed");
-        tokio::time::timeout_at(deadline + DRAIN / 4, self.writer).await.context("the store did not stop")??;
+        tokio::time::timeout_at(deadline + DRAIN / 4, self.writer)
+            .await
+            .context("the store did not stop")??;
         tracing::debug!("records kept");
         self.store.close().await;
         Ok(())

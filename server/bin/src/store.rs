@@ -10,7 +10,9 @@ use jmrtc_rooms::{CallRecord, UserRecord};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Row, SqlSafeStr};
 
 /// Everything a new file gets, in order; never changed once released.
@@ -32,7 +34,9 @@ impl Store {
 
     #[cfg(test)]
     pub(crate) async fn in_memory() -> Self {
-        Self::connect(SqliteConnectOptions::new().filename(":memory:"), 1).await.expect("a database in memory")
+        Self::connect(SqliteConnectOptions::new().filename(":memory:"), 1)
+            .await
+            .expect("a database in memory")
     }
 
     async fn connect(options: SqliteConnectOptions, connections: u32) -> anyhow::Result<Self> {
@@ -60,12 +64,14 @@ impl Store {
         if let Some(record) = self.user(username).await? {
             return Ok(record);
         }
-        sqlx::query("INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(username.as_str())
-            .bind(to_json(&Profile::default())?)
-            .bind(now_ms)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(username.as_str())
+        .bind(to_json(&Profile::default())?)
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
         self.user(username).await?.context("a user just stored is not there")
     }
 
@@ -107,11 +113,12 @@ impl Store {
         after: Option<&Username>,
         limit: u32,
     ) -> anyhow::Result<Vec<(Username, Profile)>> {
-        let rows = sqlx::query("SELECT username, profile FROM users WHERE username > ? ORDER BY username LIMIT ?")
-            .bind(after.map_or("", Username::as_str))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT username, profile FROM users WHERE username > ? ORDER BY username LIMIT ?")
+                .bind(after.map_or("", Username::as_str))
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
         let user = |row: sqlx::sqlite::SqliteRow| -> anyhow::Result<(Username, Profile)> {
             let name: String = row.try_get("username")?;
             Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))

@@ -40,7 +40,8 @@ pub(crate) async fn upgrade(
 ) -> Response {
     let Ok(upgrade) = upgrade else {
         let why = "this address speaks WebSocket only";
-        return Refusal(StatusCode::UPGRADE_REQUIRED, Failure::new(ErrorCode::InvalidParameter, why)).into_response();
+        return Refusal(StatusCode::UPGRADE_REQUIRED, Failure::new(ErrorCode::InvalidParameter, why))
+            .into_response();
     };
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     if let Some(origin) = origin

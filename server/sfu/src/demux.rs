@@ -65,7 +65,8 @@ impl Demux {
     fn make_room(&mut self, link: LinkId) {
         let of_link = || self.addresses.iter().filter(|(_, holder)| holder.link == link);
         if of_link().count() >= MAX_ADDRESSES
-            && let Some(oldest) = of_link().min_by_key(|(_, holder)| holder.heard).map(|(address, _)| *address)
+            && let Some(oldest) =
+                of_link().min_by_key(|(_, holder)| holder.heard).map(|(address, _)| *address)
         {
             self.addresses.remove(&oldest);
         }

@@ -130,12 +130,22 @@ impl Link {
     }
 
     /// Takes a packet or the time; voice that came with it is pushed to `voices`, what is to be sent to `outputs`.
-    pub(crate) fn handle(&mut self, input: Input<'_>, voices: &mut Vec<Voice>, outputs: &mut VecDeque<Output>) {
+    pub(crate) fn handle(
+        &mut self,
+        input: Input<'_>,
+        voices: &mut Vec<Voice>,
+        outputs: &mut VecDeque<Output>,
+    ) {
         let now = match &input {
             Input::Timeout(now) | Input::Receive(now, _) => *now,
         };
-        if let Err(e) = self.rtc.handle_input(input) {
-            self.die(&e, outputs);
+        let from_network = matches!(input, Input::Receive(..));
+        match self.rtc.handle_input(input) {
+            Ok(()) => {}
+            // Anybody can send a packet that makes no sense from the client's (forged) address: it must not
+            // end the link.
+            Err(e) if from_network => log::debug!("link {}: packet refused: {e}", self.id.0),
+            Err(e) => self.die(&e, outputs),
         }
         self.drain(now, voices, outputs);
     }
@@ -171,9 +181,9 @@ impl Link {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.become_state(LinkState::Lost, outputs);
             }
-            Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
-                if self.state == LinkState::Lost =>
-            {
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) if self.state == LinkState::Lost => {
                 self.become_state(LinkState::Connected, outputs);
             }
             Event::Closed => self.become_state(LinkState::Dead("closed by the client".to_owned()), outputs),
@@ -243,7 +253,9 @@ impl Link {
             }
             let Some((payload_type, payload)) = voice.payload_for(opus, red) else { continue };
             let stream = &mut self.streams[slot];
-            let Some(place) = stream.place(now, voice.ssrc, voice.sequence, voice.timestamp) else { continue };
+            let Some(place) = stream.place(now, voice.ssrc, voice.sequence, voice.timestamp) else {
+                continue;
+            };
             let mid = self.lines.slots[slot];
             let mut api = self.rtc.direct_api();
             let Some(stream) = api.stream_tx_by_mid(mid, None) else { continue };
@@ -333,4 +345,3 @@ impl std::fmt::Debug for Link {
         f.debug_struct("Link").field("id", &self.id).field("state", &self.state).finish_non_exhaustive()
     }
 }
-

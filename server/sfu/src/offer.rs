@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn one_voice_and_the_slots_in_order() {
-        let lines = read(&[("audio", "0", "sendonly"), ("audio", "b", "recvonly"), ("audio", "a", "recvonly")]);
+        let lines =
+            read(&[("audio", "0", "sendonly"), ("audio", "b", "recvonly"), ("audio", "a", "recvonly")]);
         assert_eq!(lines, Ok(Lines { voice: "0".into(), slots: vec!["b".into(), "a".into()] }));
     }
 
@@ -149,7 +150,10 @@ mod tests {
             Err(OfferError::NotAudio("video".into()))
         );
         assert_eq!(read(&[("application", "0", "x")]), Err(OfferError::NotAudio("application".into())));
-        assert_eq!(read(&[("audio", "0", "sendonly"), ("audio", "1", "sendrecv")]), Err(OfferError::TwoSenders));
+        assert_eq!(
+            read(&[("audio", "0", "sendonly"), ("audio", "1", "sendrecv")]),
+            Err(OfferError::TwoSenders)
+        );
         assert_eq!(
             read(&[("audio", "0", "sendonly"), ("audio", "0", "recvonly")]),
             Err(OfferError::RepeatedMid("0".into()))

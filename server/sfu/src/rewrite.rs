@@ -132,7 +132,8 @@ mod tests {
         let place = slot.place(start, 7, 70_000, 5).unwrap();
         assert_eq!(place, Place { sequence: 1, timestamp: FIRST_TIMESTAMP, first: true });
         // Lost: one packet. Then two swapped.
-        let later = |slot: &mut Rewriter, n: u64| slot.place(start + ms(20 * n), 7, 70_000 + n, 5 + 960 * n as u32);
+        let later =
+            |slot: &mut Rewriter, n: u64| slot.place(start + ms(20 * n), 7, 70_000 + n, 5 + 960 * n as u32);
         assert_eq!(later(&mut slot, 2).unwrap().sequence, 3);
         assert_eq!(later(&mut slot, 4).unwrap().sequence, 5);
         let late = later(&mut slot, 3).unwrap();

@@ -174,7 +174,8 @@ impl Shard {
     /// Does what is due. May be called at any time.
     pub fn handle_timeout(&mut self, now: Instant) {
         // Each link once, even if it wants to be woken at once again.
-        let due: Vec<LinkId> = self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        let due: Vec<LinkId> =
+            self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         for id in due {
             self.wake(now, id);
         }

@@ -1,0 +1,241 @@
+//! Whatever clients send: a clear error, the connection or at least the server unharmed, no state left.
+
+use crate::support::{SECRET, Server, token, token_of, unix_s};
+use futures_util::SinkExt;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test]
+async fn a_bad_token_is_refused_with_its_reason() {
+    let server = Server::start();
+    let good = json!({"iss": "app", "sub": "alice", "exp": unix_s() + 60});
+    let with = |key: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[key] = value;
+        token(&claims)
+    };
+    let cases = [
+        ("expired", with("exp", json!(unix_s() - 60))),
+        ("not valid yet", with("nbf", json!(unix_s() + 600))),
+        ("app key", with("iss", json!("other"))),
+        ("no username", with("sub", json!(""))),
+        ("no `exp`", token(&json!({"iss": "app", "sub": "alice"}))),
+        ("no `sub`", token(&json!({"iss": "app", "exp": unix_s() + 60}))),
+        ("HS384", token_of(Algorithm::HS384, SECRET, &good)),
+        ("another secret", token_of(Algorithm::HS256, &SECRET.replace('a', "b"), &good)),
+        ("no JWT", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSIsImlzcyI6ImFwcCJ9.".to_owned()),
+        ("no JWT", String::new()),
+        ("at most", "x".repeat(9000)),
+    ];
+    for (why, token) in cases {
+        let mut client = server.connect().await;
+        let answer = client.hello(&token, "d", None).await;
+        assert_eq!((&answer["type"], &answer["error"]["code"]), (&json!("fault"), &json!(871_005)), "{why}");
+        let said = answer["error"]["description"].as_str().unwrap();
+        assert!(said.contains(why), "{why}: {said}");
+        client.is_closed().await;
+        let (status, error) = server.http("GET", "/v1/users", Some(&token), "").await;
+        let name = if token.is_empty() { "NOT_LOGGED_IN" } else { "LOGIN_REJECTED" };
+        assert_eq!((status, &error["name"]), (401, &json!(name)), "{why}");
+    }
+    assert_eq!(server.metric("jmrtc_logins_refused_total").await, 11);
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn the_first_message_must_be_a_good_hello() {
+    let server = Server::start();
+    let hello = |change: &dyn Fn(&mut Value)| {
+        let mut hello = json!({
+            "type": "hello", "protocol": 1, "token": server.token("alice"),
+            "device": {"id": "d", "platform": "native"},
+        });
+        change(&mut hello);
+        hello.to_string()
+    };
+    let cases = [
+        ("NOT_LOGGED_IN", json!({"type": "ping", "ack": 0}).to_string()),
+        ("NOT_LOGGED_IN", json!({"type": "request", "id": 1, "request": {"method": "logout"}}).to_string()),
+        ("INVALID_PARAMETER", "{".to_owned()),
+        ("INVALID_PARAMETER", "null".to_owned()),
+        ("INVALID_PARAMETER", hello(&|h| h["protocol"] = json!(2))),
+        ("INVALID_PARAMETER", hello(&|h| h["device"]["id"] = json!(""))),
+        ("INVALID_PARAMETER", hello(&|h| h["device"]["id"] = json!("x".repeat(129)))),
+        ("INVALID_PARAMETER", hello(&|h| h["device"] = json!(null))),
+        ("LIMIT_EXCEEDED", hello(&|h| h["pad"] = json!("x".repeat(70_000)))),
+        ("LIMIT_EXCEEDED", hello(&|h| h["pad"] = json!("x".repeat(400_000)))),
+    ];
+    for (error, text) in cases {
+        let mut client = server.connect().await;
+        // The server may close before it has read all of what is too long.
+        let _ = client.socket.send(Message::text(text.clone())).await;
+        assert_eq!(client.fault().await, error, "{}", &text[..text.len().min(200)]);
+        client.is_closed().await;
+    }
+    let mut client = server.connect().await;
+    client.socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    assert_eq!(client.fault().await, "INVALID_PARAMETER");
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_not_waited_for() {
+    let server = Server::start();
+    let mut client = server.connect().await;
+    assert_eq!(client.fault().await, "NOT_LOGGED_IN");
+    client.is_closed().await;
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_bad_message_harms_neither_the_connection_nor_the_call() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
+    bob.event("invited").await;
+
+    let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
+    let faults = [
+        ("INVALID_PARAMETER", "not json".to_owned()),
+        ("INVALID_PARAMETER", String::new()),
+        ("INVALID_PARAMETER", r#"{"type":"ping","ack":0,"ack":1}"#.to_owned()),
+        ("INVALID_PARAMETER", r#"{"type":"ping","ack":0} {}"#.to_owned()),
+        ("INVALID_PARAMETER", r#"{"type":"ping","ack":-1}"#.to_owned()),
+        ("INVALID_PARAMETER", r#"{"type":"dance"}"#.to_owned()),
+        ("INVALID_PARAMETER", r#"["ping"]"#.to_owned()),
+        ("INVALID_PARAMETER", deep),
+        ("INVALID_PARAMETER", "\u{0}\u{1}\u{202e}".to_owned()),
+        ("LIMIT_EXCEEDED", format!(r#"{{"type":"ping","ack":0,"pad":"{}"}}"#, "x".repeat(66_000))),
+        (
+            "INVALID_STATE",
+            json!({"type": "hello", "protocol": 1, "token": server.token("alice"),
+                                 "device": {"id": "d", "platform": "native"}})
+            .to_string(),
+        ),
+    ];
+    for (error, text) in &faults {
+        alice.say_text(text).await;
+        assert_eq!(alice.fault().await, *error, "{}", &text[..text.len().min(100)]);
+        alice.ping().await;
+    }
+    let requests = [
+        json!({"method": "dance"}),
+        json!({"method": "start"}),
+        json!({"method": "start", "usernames": "bob"}),
+        json!({"method": "start", "usernames": [" bob"]}),
+        json!({"method": "accept", "channelId": 7}),
+        json!({"method": "leave", "channelId": "c", "reason": "boredom"}),
+        json!("logout"),
+    ];
+    for request in &requests {
+        assert_eq!(alice.failure(request.clone()).await, "INVALID_PARAMETER", "{request}");
+    }
+    alice.socket.send(Message::binary(vec![0; 10])).await.unwrap();
+    assert_eq!(alice.fault().await, "INVALID_PARAMETER");
+    alice.ping().await;
+    bob.ping().await;
+    assert_eq!(server.metric("jmrtc_calls").await, 1, "the call rings on");
+    drop((alice, bob));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_message_without_end_costs_its_connection_only() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    // The server may close before it has read all of it.
+    let _ = alice.socket.send(Message::text("x".repeat(1_000_000))).await;
+    assert_eq!(alice.fault().await, "LIMIT_EXCEEDED");
+    alice.is_closed().await;
+    bob.ping().await;
+    drop((alice, bob));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_burst_is_answered_message_by_message() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    for id in 1..=1000 {
+        let request = json!({"method": "leave", "channelId": "none", "reason": "hangup"});
+        alice
+            .socket
+            .feed(Message::text(json!({"type": "request", "id": id, "request": request}).to_string()))
+            .await
+            .unwrap();
+    }
+    alice.socket.flush().await.unwrap();
+    bob.ping().await;
+    let (mut answered, mut limited) = (std::collections::BTreeSet::new(), 0);
+    while answered.len() < 1000 {
+        let answer = alice.hear().await.expect("every message is answered");
+        assert!(answered.insert(answer["id"].as_u64().unwrap()), "once: {answer}");
+        if answer["type"] == "failure" {
+            assert_eq!(answer["error"]["name"], "LIMIT_EXCEEDED");
+            limited += 1;
+        }
+    }
+    assert!((500..=800).contains(&limited), "{limited}");
+    assert_eq!(server.metric("jmrtc_messages_limited_total").await, limited);
+    // The bucket fills again; until then a ping is refused too.
+    loop {
+        alice.say(&json!({"type": "ping", "ack": 0})).await;
+        match alice.hear().await.unwrap()["type"].as_str().unwrap() {
+            "pong" => break,
+            other => assert_eq!(other, "fault"),
+        }
+    }
+    drop((alice, bob));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn the_wrong_role_call_or_state_is_told() {
+    let server = Server::start();
+    let mut alice = server.sign_in("alice").await;
+    let (mut bob, mut eve) = (server.sign_in("bob").await, server.sign_in("eve").await);
+
+    assert_eq!(alice.failure(json!({"method": "start", "usernames": ["nobody"]})).await, "USER_UNAVAILABLE");
+    assert_eq!(alice.failure(json!({"method": "start", "usernames": ["alice"]})).await, "INVALID_PARAMETER");
+    assert_eq!(alice.failure(json!({"method": "start", "usernames": []})).await, "INVALID_PARAMETER");
+    let many: Vec<String> = (0..100).map(|n| format!("user{n}")).collect();
+    assert_eq!(alice.failure(json!({"method": "start", "usernames": many})).await, "LIMIT_EXCEEDED");
+    assert_eq!(alice.failure(json!({"method": "accept", "channelId": "none"})).await, "CALL_ENDED");
+    assert_eq!(alice.failure(json!({"method": "refuse", "channelId": "none"})).await, "CALL_ENDED");
+
+    let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
+    let channel = start["reply"]["session"]["channelId"].clone();
+    bob.event("invited").await;
+    assert_eq!(alice.failure(json!({"method": "start", "usernames": ["eve"]})).await, "ALREADY_IN_CALL");
+    for (who, client) in [("caller", &mut alice), ("stranger", &mut eve)] {
+        let answer = client.request(json!({"method": "refuse", "channelId": channel})).await;
+        assert_eq!(answer["type"], "failure", "{who}: {answer}");
+    }
+    for request in [
+        json!({"method": "accept", "channelId": channel}),
+        json!({"method": "invite", "channelId": channel, "usernames": ["eve"]}),
+        json!({"method": "link", "channelId": channel, "generation": 1, "offer": "v=0"}),
+    ] {
+        assert_eq!(eve.failure(request.clone()).await, "CALL_ENDED", "a stranger learns nothing: {request}");
+    }
+    assert_eq!(
+        bob.failure(json!({"method": "invite", "channelId": channel, "usernames": ["eve"]})).await,
+        "INVALID_STATE"
+    );
+    for offer in ["", "v=0", "m=video 9 x 1\r\na=mid:0\r\n", "m=audio 9 x 1\r\na=mid:0\r\na=recvonly\r\n"] {
+        let link = json!({"method": "link", "channelId": channel, "generation": 1, "offer": offer});
+        assert_eq!(bob.failure(link).await, "INVALID_PARAMETER", "{offer}");
+    }
+    let link = json!({"method": "link", "channelId": channel, "generation": 1, "offer": "x".repeat(50_000)});
+    let error = bob.failure(link).await;
+    assert!(["INVALID_PARAMETER", "LIMIT_EXCEEDED"].contains(&error.as_str()), "{error}");
+    eve.ping().await;
+    bob.request(json!({"method": "refuse", "channelId": channel})).await;
+    assert_eq!(bob.event("ended").await["event"]["reason"], "refuse");
+    alice.event("left").await;
+    assert_eq!(alice.event("ended").await["event"]["reason"], "refuse");
+    assert_eq!(server.metric("jmrtc_calls").await, 0);
+    drop((alice, bob, eve));
+    server.is_unharmed().await;
+}

@@ -1,0 +1,120 @@
+//! REST, the demo page and what stands around them.
+
+use crate::support::Server;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_profile_is_everybodys_to_see_and_its_users_to_change() {
+    let server = Server::start();
+    let (alice, bob) = (server.token("alice"), server.token("bob"));
+    let profile = json!({"nickname": "Älice", "gender": "female", "extras": {"team": "red"}});
+    let (status, user) = server.http("PUT", "/v1/users/alice", Some(&alice), &profile.to_string()).await;
+    assert_eq!((status, &user["nickname"], &user["extras"]["team"]), (200, &json!("Älice"), &json!("red")));
+    let (_, seen) = server.http("GET", "/v1/users/alice", Some(&bob), "").await;
+    assert_eq!(seen, user);
+    let (_, me) = server.http("GET", "/v1/users/me", Some(&alice), "").await;
+    assert_eq!(me, user);
+    let welcome = server.connect().await.hello(&alice, "d", None).await;
+    assert_eq!(welcome["user"], user);
+
+    let (status, error) = server.http("PUT", "/v1/users/alice", Some(&bob), "{}").await;
+    assert_eq!((status, &error["name"]), (403, &json!("PERMISSION_DENIED")));
+    for (body, status, name) in [
+        ("{", 400, "INVALID_PARAMETER"),
+        (r#"{"gender":"robot"}"#, 400, "INVALID_PARAMETER"),
+        (&json!({"nickname": "x".repeat(2000)}).to_string(), 413, "LIMIT_EXCEEDED"),
+        (&json!({"nickname": "x".repeat(20_000)}).to_string(), 413, "LIMIT_EXCEEDED"),
+    ] {
+        let answer = server.http("PUT", "/v1/users/me", Some(&alice), body).await;
+        assert_eq!(
+            (answer.0, answer.1["name"].as_str()),
+            (status, Some(name)),
+            "{}",
+            &body[..body.len().min(60)]
+        );
+    }
+    let (_, unchanged) = server.http("GET", "/v1/users/alice", Some(&bob), "").await;
+    assert_eq!(unchanged, user);
+}
+
+#[tokio::test]
+async fn a_relation_is_the_viewers_own_and_counts_in_calls() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    let (to_alice, to_bob) = (server.token("alice"), server.token("bob"));
+    let relation = json!({"noteName": "Al", "isNoDisturb": true});
+    let (status, seen) =
+        server.http("PUT", "/v1/users/me/relations/alice", Some(&to_bob), &relation.to_string()).await;
+    assert_eq!((status, &seen["noteName"], &seen["isNoDisturb"]), (200, &json!("Al"), &json!(true)));
+    let (_, other) = server.http("GET", "/v1/users/alice", Some(&to_alice), "").await;
+    assert_eq!(other["noteName"], "");
+
+    alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
+    let invited = bob.event("invited").await;
+    assert_eq!(invited["event"]["session"]["silent"], true);
+    assert_eq!(invited["event"]["session"]["inviter"]["noteName"], "Al");
+
+    for (name, status) in [("nobody", 404), ("bob", 400), ("%20x", 400)] {
+        let path = format!("/v1/users/me/relations/{name}");
+        assert_eq!(server.http("PUT", &path, Some(&to_bob), "{}").await.0, status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_failures_as_json() {
+    let server = Server::start();
+    let token = server.token("alice");
+    for (method, path, token, body, status, name) in [
+        ("GET", "/v1/users", None, "", 401, "NOT_LOGGED_IN"),
+        ("GET", "/v1/users/nobody", Some(&token), "", 404, "USER_UNAVAILABLE"),
+        ("GET", "/v1/users?after=%20", Some(&token), "", 400, "INVALID_PARAMETER"),
+        ("DELETE", "/v1/users", Some(&token), "", 405, "INVALID_PARAMETER"),
+        ("GET", "/v1/nothing", Some(&token), "", 404, "INVALID_PARAMETER"),
+        ("GET", "/v1/ws", None, "", 426, "INVALID_PARAMETER"),
+        ("POST", "/v1/dev/token", None, r#"{"user":""}"#, 400, "INVALID_PARAMETER"),
+        ("POST", "/v1/dev/token", None, "", 400, "INVALID_PARAMETER"),
+    ] {
+        let (got, error) = server.http(method, path, token.map(String::as_str), body).await;
+        assert_eq!((got, error["name"].as_str()), (status, Some(name)), "{method} {path}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn users_are_listed_by_pages() {
+    let server = Server::start();
+    for name in ["b", "a"] {
+        server.sign_in(name).await;
+    }
+    let token = server.token("a");
+    let names = async |path: &str| -> Vec<Value> {
+        let (_, users) = server.http("GET", path, Some(&token), "").await;
+        users.as_array().unwrap().iter().map(|user| user["user"]["username"].clone()).collect()
+    };
+    assert_eq!(names("/v1/users").await, ["a", "b", "echo"]);
+    assert_eq!(names("/v1/users?after=a").await, ["b", "echo"]);
+    assert_eq!(names("/v1/users?after=z").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn pages_come_fresh_and_typed_and_health_and_numbers_are_there() {
+    let server = Server::start_with(&["--origin", "https://app.example"]);
+    let (status, head, body) = server.http_with("GET", "/", "", "").await;
+    assert_eq!(status, 200);
+    for line in ["content-type: text/html", "cache-control: no-store", "x-content-type-options: nosniff"] {
+        assert!(head.contains(line), "{head}");
+    }
+    assert!(body.to_lowercase().starts_with("<!doctype html>"));
+    assert_eq!(server.http("GET", "/healthz", None, "").await.0, 200);
+    assert!(server.http_with("GET", "/metrics", "", "").await.1.contains("text/plain; version=0.0.4"));
+    assert_eq!(server.http("GET", "/../../etc/passwd", None, "").await.0, 404);
+
+    let preflight = "access-control-request-method: PUT\r\norigin: ";
+    let (status, head, _) =
+        server.http_with("OPTIONS", "/v1/users/me", &format!("{preflight}https://app.example\r\n"), "").await;
+    assert_eq!(status, 204);
+    assert!(head.contains("access-control-allow-origin: https://app.example"), "{head}");
+    let (_, head, _) = server
+        .http_with("OPTIONS", "/v1/users/me", &format!("{preflight}https://evil.example\r\n"), "")
+        .await;
+    assert!(!head.contains("access-control"), "{head}");
+}
