@@ -325,7 +325,8 @@ fn a_sender_that_starts_over_is_heard_again() {
 
 #[test]
 fn nothing_the_network_does_breaks_it() {
-    let seeds = 0..12u64;
+    // More by hand: JMRTC_SEEDS=1000 cargo test -p jmrtc-audio nothing_the_network
+    let seeds = 0..std::env::var("JMRTC_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
     let sound = speech(6.0);
     let good = send(&sound, 0.1);
     for seed in seeds {
@@ -357,7 +358,8 @@ fn nothing_the_network_does_breaks_it() {
         let mut listener = Listener::new();
         listener.listen(&packets, 7_000.0);
         assert_eq!(listener.heard.len(), 7_000 * 48, "seed {seed}: sound never stops");
-        assert!(listener.heard.iter().all(|s| s.is_finite() && s.abs() < 4.0), "seed {seed}");
+        // What is no speech may decode to anything; the limiter is for that.
+        assert!(listener.heard.iter().all(|s| s.is_finite() && (wild || s.abs() < 2.0)), "seed {seed}");
         let bound = if wild { 100 * 5_760 } else { 100 * 960 };
         assert!(listener.most_buffered <= bound + 7_000, "seed {seed}: {}", listener.most_buffered);
         assert!(wild || listener.heard[48_000..4 * 48_000].iter().any(|s| s.abs() > 0.01), "seed {seed}");

@@ -133,8 +133,12 @@ fn speech_goes_round_in_real_time() {
     let stats = wait_for(&audio, "statistics", |s| s.sent >= frames.len() as u64);
     drop(audio);
 
-    assert!(frames[0].marker && frames[1..].iter().all(|f| !f.marker));
-    assert!(frames.windows(2).all(|w| w[1].timestamp - w[0].timestamp == FRAME as u32));
+    assert!(frames[0].marker);
+    for pair in frames.windows(2) {
+        let step = (pair[1].timestamp - pair[0].timestamp) as usize;
+        // On a machine that stood still for a while there is a gap, and it is marked.
+        assert!(if pair[1].marker { step > FRAME && step % FRAME == 0 } else { step == FRAME }, "{step}");
+    }
     let loud = frames.iter().filter(|f| f.voice && f.level < 40).count();
     assert!((60..120).contains(&loud), "voice in {loud} of {} frames", frames.len());
 

@@ -42,8 +42,8 @@ struct Lines<W> {
     playback: Option<PlaybackHalf>,
 }
 
-/// A thread that could not run for so long goes on from now instead of making up for it.
-const HOPELESS: Duration = Duration::from_millis(500);
+/// A thread that could not run for so long goes on from now, like a sound card whose buffer ran over.
+const HOPELESS: Duration = Duration::from_millis(60);
 
 impl<W: World> Paced<W> {
     /// Ticks every `period` samples.
