@@ -21,6 +21,8 @@ pub(crate) struct Device {
     /// Method calls of this life and whether they are answered.
     pub(crate) commands: BTreeMap<CommandId, (&'static str, bool)>,
     pub(crate) ear: Ear,
+    /// Answers and events, in words.
+    pub(crate) heard: Vec<String>,
     /// Calls that the person accepted or dialled, in any life.
     pub(crate) yes: BTreeSet<ChannelId>,
     /// Whether the sign-in of this life has told what there is.
@@ -38,6 +40,7 @@ impl Device {
         Self {
             client: client(&id, seed),
             ear: Ear::new(user.clone()),
+            heard: Vec::new(),
             user,
             id,
             life: 0,
@@ -58,6 +61,7 @@ impl Device {
         self.client = client(&self.id, seed);
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
+        self.heard.clear();
         self.looked = false;
         self.link = 0;
         self.reconnecting = None;

@@ -6,6 +6,7 @@
 
 mod app;
 mod device;
+mod heard;
 mod judge;
 mod network;
 mod world;

@@ -7,8 +7,12 @@ use crate::account::{Line, silence};
 use crate::out::Out;
 use crate::{Generation, SocketAction, SocketEvent};
 
-/// From opening a socket to `welcome`.
+/// From opening a socket to `welcome` at the first `login`.
 const CONNECT_MS: u64 = 10_000;
+/// The same on the way back, where a network that is back shall not wait long for an attempt made without it:
+/// longer with each failure, for slow networks, up to the cap.
+const RECONNECT_FIRST_MS: u64 = 4_000;
+const RECONNECT_CAP_MS: u64 = 8_000;
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_CAP_MS: u64 = 15_000;
 
@@ -18,7 +22,11 @@ impl Client {
         self.interrupted(out);
         let Some(account) = &mut self.account else { return };
         self.sockets = self.sockets.wrapping_add(1);
-        account.line = Line::Opening { generation: self.sockets, until: self.now.plus(CONNECT_MS) };
+        let patience = match account.sign_in {
+            None => CONNECT_MS,
+            Some(_) => RECONNECT_FIRST_MS.saturating_mul(1 << account.failures.min(8)).min(RECONNECT_CAP_MS),
+        };
+        account.line = Line::Opening { generation: self.sockets, until: self.now.plus(patience) };
         out.socket(SocketAction::Open { generation: self.sockets, url: account.url.clone() });
     }
 

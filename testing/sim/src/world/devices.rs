@@ -1,0 +1,207 @@
+//! What the machines are given and what comes of it.
+
+use super::*;
+use crate::heard;
+
+impl World {
+    pub(super) fn start_app(&mut self, device: usize) {
+        let life = self.devices[device].life;
+        let args = json!({ "token": app::token(&self.devices[device].user) });
+        let at = self.now + self.roll(500);
+        self.agenda.plan(at, Item::Command { device, life, method: "login", args });
+        if !self.chaos || self.roll(5) > 0 {
+            let at = at + if self.chaos { 500 + self.roll(1_000) } else { 4_000 };
+            self.agenda.plan(at, Item::Command { device, life, method: "initEngine", args: json!(null) });
+        }
+    }
+
+    pub(super) fn command(&mut self, device: usize, method: &'static str, args: Value) -> Result<(), String> {
+        let dev = &mut self.devices[device];
+        let id = dev.commands.len() as u64 + 1;
+        dev.commands.insert(id, (method, false));
+        let state = dev.client.state();
+        if let ("accept", CallState::Incoming, Some(session)) = (method, state.call, state.session) {
+            dev.yes.insert(session.channel_id);
+        }
+        self.input(device, Input::Command { id, method: method.to_owned(), args })
+    }
+
+    pub(super) fn in_life(&mut self, device: usize, life: u32, input: Input) -> Result<(), String> {
+        if self.devices[device].life == life && self.devices[device].alive {
+            self.input(device, input)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn socket(
+        &mut self,
+        device: usize,
+        life: u32,
+        generation: u32,
+        event: SocketEvent,
+    ) -> Result<(), String> {
+        self.in_life(device, life, Input::Socket { generation, event })
+    }
+
+    pub(super) fn input(&mut self, device: usize, input: Input) -> Result<(), String> {
+        self.trace(|w| format!("{} <- {}", w.devices[device].id, shorten(&input)));
+        self.by_itself = input == Input::Deadline;
+        self.at_once = matches!(input, Input::Command { .. });
+        let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
+        for output in outputs {
+            if let Some(line) = heard::line(&output, &self.devices[device].commands) {
+                self.devices[device].heard.push(line);
+            }
+            self.trace(|w| format!("{} -> {}", w.devices[device].id, shorten(&output)));
+            self.output(device, output).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
+        }
+        self.look(device).map_err(|what| format!("{}: {what}", self.devices[device].id))
+    }
+
+    /// What a reloaded page would see must be what was told.
+    pub(super) fn look(&mut self, device: usize) -> Result<(), String> {
+        let dev = &mut self.devices[device];
+        let state = dev.client.state();
+        if !dev.looked && state.login == LoginState::LoggedIn {
+            dev.looked = true;
+            if let Some(session) = &state.session {
+                let known = dev.yes.contains(&session.channel_id) || session.inviter.username == dev.user;
+                check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
+                dev.yes.insert(session.channel_id.clone());
+                dev.ear.adopt(session);
+                self.outcome.restored += 1;
+            }
+        }
+        let (now, grace) = (self.now, self.times.grace);
+        let dev = &mut self.devices[device];
+        dev.reconnecting = match state.call {
+            CallState::Reconnecting => dev.reconnecting.or(Some(now)),
+            CallState::Idle
+            | CallState::Outgoing
+            | CallState::Incoming
+            | CallState::Connecting
+            | CallState::Connected => None,
+        };
+        let since = dev.reconnecting.unwrap_or(now);
+        check(now - since <= 2 * grace, || "clings to a call that is lost".into())?;
+        dev.ear.compare(&state)
+    }
+
+    pub(super) fn output(&mut self, device: usize, output: Output) -> Result<(), String> {
+        let life = self.devices[device].life;
+        match output {
+            Output::Reply { id, result } => {
+                let dev = &mut self.devices[device];
+                let Some((method, answered)) = dev.commands.get_mut(&id) else {
+                    return Err("an answer to nothing".into());
+                };
+                check(!std::mem::replace(answered, true), || format!("`{method}` answered twice"))?;
+                match result {
+                    Ok(value) if *method == "startCallUsers" => {
+                        let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
+                        dev.yes.insert(session.channel_id);
+                    }
+                    // A machine that sees no call has left all that the server may see.
+                    Err(f) if f.code == ErrorCode::AlreadyInCall && !dev.has_siblings => {
+                        let seen = self.at_once || dev.client.state().session.is_some();
+                        check(seen, || "the server sees a call where there is none".into())?;
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            Output::Event(event) => self.told(device, event)?,
+            Output::Socket(SocketAction::Open { generation, .. }) => self.open(device, generation),
+            Output::Socket(SocketAction::Close { .. }) => self.hang(device),
+            Output::Socket(SocketAction::Send { message, .. }) => {
+                if self.thorough {
+                    let sent = decode_client(&encode(&message)).map_err(|e| e.to_string())?;
+                    check(sent == message, || "a message that JSON changes".into())?;
+                }
+                let at = self.now + self.latency();
+                if let Some((id, conn)) =
+                    self.devices[device].conn.and_then(|id| Some((id, self.conns.get_mut(&id)?)))
+                {
+                    let at = conn.up(at);
+                    self.agenda.plan(at, Item::ToServer(id, message));
+                }
+            }
+            Output::Media(action) => self.media(device, life, &action),
+            Output::Audio(AudioAction::Prepare) => {
+                let event = if self.chaos && self.roll(20) == 0 {
+                    AudioEvent::Failed { why: "busy".into() }
+                } else {
+                    AudioEvent::Ready
+                };
+                let at = self.now + self.roll(300);
+                self.agenda.plan(at, Item::Audio { device, life, event });
+            }
+            Output::Audio(AudioAction::Set { capture, send, play }) => {
+                self.consent(device, capture, send, play)?;
+            }
+            Output::Platform(PlatformAction::RequestMicrophone) => {
+                let granted = !self.chaos || self.roll(20) > 0;
+                let at = self.now + self.roll(500);
+                let event = PlatformEvent::Microphone { granted };
+                self.agenda.plan(at, Item::Platform { device, life, event });
+            }
+            Output::Audio(AudioAction::Release) | Output::Platform(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
+        self.devices[device].ear.hear(&event)?;
+        if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
+            // It may lose patience with a server that is gone, never with one that is there.
+            let cut_off = self.is_cut_off(device);
+            check(end.reason == Reason::NetworkError || cut_off, || "ended by itself".into())?;
+        }
+        self.outcome.connected += u64::from(matches!(event, Event::CallConnected(_)));
+        self.outcome.reconnected += u64::from(matches!(event, Event::CallReconnected(_)));
+        if self.chaos
+            && let Some(method) = app::reflex(&event, |n| self.dice.next_u64() % n)
+        {
+            let life = self.devices[device].life;
+            let at = self.now + self.roll(4_000);
+            self.agenda.plan(at, Item::Command { device, life, method, args: json!(null) });
+        }
+        Ok(())
+    }
+
+    /// No sound but in a call to which the person has said yes, and none to or from somebody alone.
+    pub(super) fn consent(&self, device: usize, capture: bool, send: bool, play: bool) -> Result<(), String> {
+        let dev = &self.devices[device];
+        let state = dev.client.state();
+        if !(capture || send || play) {
+            return Ok(());
+        }
+        let Some(session) = state.session else { return Err("sound in no call".into()) };
+        check(dev.yes.contains(&session.channel_id), || "sound without a yes".into())?;
+        let talking = session.joined_members.len() >= 2 && session.is_joined(&dev.user);
+        check(talking || !(send || play), || "sound to or from nobody".into())?;
+        check(!(send && state.muted), || "sent while muted".into())
+    }
+
+    pub(super) fn media(&mut self, device: usize, life: u32, action: &MediaAction) {
+        let (generation, event) = match action {
+            MediaAction::Open { generation, .. } | MediaAction::Restart { generation } => {
+                self.devices[device].link = *generation;
+                (*generation, MediaEvent::Offer { sdp: "offer".into() })
+            }
+            MediaAction::Answer { generation, .. } => (*generation, MediaEvent::Connected),
+            MediaAction::Close { .. } => return,
+        };
+        let luck = if self.chaos { self.roll(12) } else { 1 };
+        let at = self.now + self.roll(400);
+        match luck {
+            // Nothing comes of it.
+            0 => {}
+            2 => {
+                let event = MediaEvent::Failed { why: "ice".into() };
+                self.agenda.plan(at, Item::Media { device, life, generation, event });
+            }
+            _ => self.agenda.plan(at, Item::Media { device, life, generation, event }),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The rooms and the media relay.
+
+use super::*;
+
+impl World {
+    /// Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
+    pub(super) fn record(&self, user: &Username) -> UserRecord {
+        let mut record =
+            UserRecord { username: user.clone(), profile: Profile::default(), relations: BTreeMap::new() };
+        match user.as_str() {
+            "dave" => {
+                let relation = Relation { is_in_black_list: true, ..Relation::default() };
+                record.relations.insert(self.users[0].clone(), relation);
+            }
+            "carol" => {
+                let relation = Relation { is_no_disturb: true, ..Relation::default() };
+                record.relations.insert(self.users[1].clone(), relation);
+            }
+            _ => {}
+        }
+        record
+    }
+
+    pub(super) fn server(&mut self, input: jmrtc_rooms::Input) -> Result<(), String> {
+        let outputs = self.rooms.handle(jmrtc_rooms::Timestamp(self.now), input);
+        self.steps += 1;
+        if self.thorough || self.steps.is_multiple_of(32) {
+            self.rooms.audit()?;
+        }
+        for output in outputs {
+            match output {
+                jmrtc_rooms::Output::Send { conn, message } => self.send(conn, message)?,
+                jmrtc_rooms::Output::Close { conn: id } => {
+                    let at = self.now + self.latency();
+                    if let Some(conn) = self.conns.get_mut(&id) {
+                        conn.at_server = false;
+                        let at = conn.down(at);
+                        if !conn.broken {
+                            self.agenda.plan(at, Item::ClosedToClient(id));
+                        }
+                    }
+                }
+                jmrtc_rooms::Output::Media(command) => self.relay(command)?,
+                jmrtc_rooms::Output::Push { .. } | jmrtc_rooms::Output::Record(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, id: ConnId, message: ServerMessage) -> Result<(), String> {
+        if self.thorough {
+            let sent = decode_server(&encode(&message)).map_err(|e| e.to_string())?;
+            check(sent == message, || "a message that JSON changes".into())?;
+        }
+        let at = self.now + self.latency();
+        if let Some(conn) = self.conns.get_mut(&id).filter(|c| !c.broken) {
+            let at = conn.down(at);
+            self.agenda.plan(at, Item::ToClient(id, message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn relay(&mut self, command: MediaCommand) -> Result<(), String> {
+        let (link, ticket, opens) = match command {
+            MediaCommand::Open { link, ticket, .. } => {
+                check(self.links.insert(link, false).is_none(), || "a link opened twice".into())?;
+                (link, ticket, true)
+            }
+            MediaCommand::Renew { link, ticket, .. } => (link, ticket, false),
+            MediaCommand::Admit { link, .. } => {
+                let Some(admitted) = self.links.get_mut(&link) else { return Err("no such link".into()) };
+                return check(!std::mem::replace(admitted, true), || "admitted twice".into());
+            }
+            MediaCommand::Close { link } => {
+                return check(self.links.remove(&link).is_some(), || "a link closed twice".into());
+            }
+            MediaCommand::Echo { .. } => return Ok(()),
+        };
+        check(self.links.contains_key(&link), || "no such link".into())?;
+        let refused = self.chaos && self.roll(25) == 0;
+        let result = if refused { Err("sdp".to_owned()) } else { Ok("answer".to_owned()) };
+        let at = self.now + self.roll(30);
+        let unmade = (refused && opens).then_some(link);
+        self.agenda.plan(at, Item::LinkAnswer { ticket, result, unmade, server: self.server });
+        Ok(())
+    }
+}

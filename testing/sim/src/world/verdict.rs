@@ -1,0 +1,52 @@
+//! What must hold when all is quiet.
+
+use super::*;
+
+impl World {
+    pub(super) fn all_agree(&mut self) -> Result<(), String> {
+        let mut seats: BTreeMap<ChannelId, BTreeSet<Username>> = BTreeMap::new();
+        let mut sessions = Vec::new();
+        for dev in self.devices.iter().filter(|d| d.alive) {
+            let unanswered = dev.unanswered();
+            check(unanswered.is_empty(), || format!("{}: unanswered {unanswered:?}", dev.id))?;
+            let state = dev.client.state();
+            check(state.session.is_some() == dev.ear.call.is_some(), || {
+                format!("{}: an end untold", dev.id)
+            })?;
+            let Some(session) = state.session else { continue };
+            let at_rest = state.call == CallState::Connected;
+            check(at_rest, || format!("{}: {:?} for ever", dev.id, state.call))?;
+            let seated = seats.entry(session.channel_id.clone()).or_default().insert(dev.user.clone());
+            check(seated, || format!("{} is in {} twice", dev.user, session.channel_id))?;
+            sessions.push((dev.id.clone(), session));
+        }
+        for (id, session) in &sessions {
+            check(session.inviting_members.is_empty(), || format!("{id}: rings for ever"))?;
+            let people = session.joined_members.iter().map(|u| u.username.clone());
+            let people: BTreeSet<_> = people.filter(|u| u.as_str() != "echo").collect();
+            let there = &seats[&session.channel_id];
+            check(&people == there, || format!("{id}: sees {people:?}, there are {there:?}"))?;
+        }
+        let counts = self.rooms.counts();
+        check(counts.calls == seats.len(), || {
+            format!("the server has {} calls, the devices {}", counts.calls, seats.len())
+        })?;
+        let admitted = self.links.values().filter(|admitted| **admitted).count();
+        check(admitted == sessions.len() && counts.links == sessions.len(), || {
+            format!("{} devices in calls, {} links, {admitted} admitted", sessions.len(), counts.links)
+        })?;
+        self.outcome.at_rest = seats.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn all_gone(&self) -> Result<(), String> {
+        for dev in self.devices.iter().filter(|d| d.alive) {
+            let unanswered = dev.unanswered();
+            check(unanswered.is_empty(), || format!("{}: unanswered {unanswered:?}", dev.id))?;
+            check(dev.ear.call.is_none(), || format!("{}: a call without an end", dev.id))?;
+            check(dev.client.next_deadline().is_none(), || format!("{}: still waits", dev.id))?;
+        }
+        check(self.rooms.is_idle(), || format!("the server remembers: {:?}", self.rooms.counts()))?;
+        check(self.links.is_empty(), || "links are left".into())
+    }
+}
