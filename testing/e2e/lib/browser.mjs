@@ -111,9 +111,9 @@ const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConn
 /** An app in a browser tab: everything it does goes through window.JMRTC. */
 export class Page extends Diary {
   /** Opens `url` in `browser` and listens to every event. */
-  static async open({ browser, url, user, prepare }) {
+  static async open({ browser, url, user, memory = {} }) {
     const page = new Page()
-    page.options = { browser, url, user, prepare }
+    page.options = { browser, url, user }
     page.user = user
     page.tab = await browser.newPage()
     page.problems = []
@@ -122,7 +122,7 @@ export class Page extends Diary {
       if (process.env.JMRTC_E2E_VERBOSE) console.error(`[page ${user}] ${message.text()}`)
     })
     await page.tab.addInitScript(eavesdrop)
-    if (prepare) await prepare(page.tab)
+    await page.tab.addInitScript((memory) => Object.assign(sessionStorage, memory), memory)
     await page.tab.exposeFunction('__tell', (name, payload) => page.event(name, payload))
     await page.tab.exposeFunction('__answer', (method, answer) => page.reply(method, answer))
     await page.tab.goto(url)
@@ -138,7 +138,7 @@ export class Page extends Diary {
     const page = await Page.open(options)
     await page.call('login', { token: options.token ?? options.mint(options.user), serverUrl: options.server })
     await page.call('initEngine')
-    page.clear()
+    page.forget('login', 'initEngine')
     page.options = options
     return page
   }
@@ -173,6 +173,7 @@ export class Page extends Diary {
 
   /** The tab is gone without a word, as when the system kills an app. */
   async kill() {
+    this.options.memory = await this.tab.evaluate(() => ({ ...sessionStorage }))
     const session = await this.tab.context().newCDPSession(this.tab)
     const gone = new Promise((resolve) => this.tab.once('crash', resolve))
     session.send('Page.crash').catch(() => {})
@@ -180,6 +181,7 @@ export class Page extends Diary {
     await this.tab.close()
   }
 
+  /** The tab as a person reloads it after it crashed: the same tab to the page, with what it kept for itself. */
   again() {
     return Page.ready(this.options)
   }

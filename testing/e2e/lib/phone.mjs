@@ -37,7 +37,7 @@ export class Phone extends Diary {
   static async ready(options) {
     const phone = Phone.start({ ...options, verb: ['run'] })
     await phone.log.find(({ line }) => line === 'initEngine ok', `phone ${options.user} to be ready`)
-    phone.clear()
+    phone.forget('login', 'initEngine')
     return phone
   }
 

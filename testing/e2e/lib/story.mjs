@@ -69,6 +69,11 @@ export class Diary {
     return this.log.items.map(({ line }) => line)
   }
 
+  /** The answers to these methods are no part of the story. */
+  forget(...methods) {
+    this.log.items = this.log.items.filter(({ method }) => !methods.includes(method))
+  }
+
   clear() {
     this.log.items.length = 0
   }
