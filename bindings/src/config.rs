@@ -11,12 +11,11 @@ pub struct EngineConfig {
     /// Names this installation of the app, 1 to 128 bytes: make it once, at random, and keep it. The same
     /// id signing in again replaces the sign-in before.
     pub device_id: String,
+    /// Where sound comes from and goes to.
+    pub audio: AudioBackend,
     /// Where `login` goes when it names no server: the server's `https:` or `wss:` address.
     #[uniffi(default = None)]
     pub server_url: Option<String>,
-    /// Where sound comes from and goes to.
-    #[uniffi(default)]
-    pub audio: AudioBackend,
     /// Try UDP first for media. Without it TCP is used at once.
     #[uniffi(default = true)]
     pub udp: bool,
@@ -27,11 +26,10 @@ pub struct EngineConfig {
 }
 
 /// Where sound comes from and goes to.
-#[derive(Debug, Clone, Default, uniffi::Enum)]
+#[derive(Debug, Clone, uniffi::Enum)]
 pub enum AudioBackend {
     /// The system's microphone and loudspeaker. `initEngine` fails with `ENGINE_FAILED` where this
     /// library was built without a way to them.
-    #[default]
     Device,
     /// Records silence, plays to nobody; in real time. For tests.
     Silent,

@@ -130,10 +130,10 @@ class MethodsTest {
     fun `a bad config is refused`() {
         val long = "x".repeat(129)
         for (id in listOf("", long)) {
-            assertFailsWith<StartException.Config> { Engine.start(EngineConfig(deviceId = id)) }
+            assertFailsWith<StartException.Config> { Engine.start(EngineConfig(deviceId = id, audio = AudioBackend.Silent)) }
         }
         assertFailsWith<StartException.System> {
-            Engine.start(EngineConfig(deviceId = "x", transcriptPath = "/does/not/exist/transcript")).close()
+            Engine.start(EngineConfig(deviceId = "x", audio = AudioBackend.Silent, transcriptPath = "/does/not/exist/transcript")).close()
         }
         assertTrue(Regex("""\d+\.\d+\.\d+""").matches(version()))
     }
