@@ -46,12 +46,11 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
-            .min_connections(1)
             .max_connections(connections)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
-            .await?;
+            .connect_lazy_with(options);
+        // On this first connection alone: two that turn a new file to WAL at once lock each other out.
         let migrations = MIGRATIONS.map(|(version, name, sql)| {
             Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
         });

@@ -71,7 +71,10 @@ impl Server {
     }
 
     pub(crate) fn start_with(more: &[&str]) -> Self {
-        let mut args = vec!["--dev", "--secret", SECRET, "--app-key", "app", "--grace-time", "500ms"];
+        let mut args = vec!["--dev", "--secret", SECRET, "--app-key", "app"];
+        if !more.contains(&"--grace-time") {
+            args.extend(["--grace-time", "500ms"]);
+        }
         args.extend(more);
         Self::start_in(Folder::new(), &args)
     }
