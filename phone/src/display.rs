@@ -170,7 +170,8 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn summary(stats: &Stats) -> String {
-    let seconds = stats.connected_ms.unwrap_or(0) / 1000;
+    let Some(connected) = stats.connected_ms else { return "ringing".to_owned() };
+    let seconds = connected / 1000;
     let rtt = stats.rtt_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
     format!(
         "{:>2}:{:02}  mic {}  ear {}  loss {:.1}/{:.1} %  rtt {rtt}  {}",

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jmrtc_engine::Engine;
 use jmrtc_engine::call::Event;
-use jmrtc_protocol::Failure;
+use jmrtc_protocol::{ErrorCode, Failure};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -127,11 +127,9 @@ impl<'a> Phone<'a> {
                 Ok(()) = ends.changed(), if self.connected && self.is_announcing() => {
                     self.alarm = Some((Instant::now() + LAST_WORDS, Alarm::HangUp));
                 }
-                _ = refresh.tick() => {
+                _ = refresh.tick(), if self.in_call => {
                     ticks = ticks.wrapping_add(1);
-                    if self.in_call {
-                        self.display.stats(&engine.stats(), ticks.is_multiple_of(5));
-                    }
+                    self.display.stats(&engine.stats(), ticks.is_multiple_of(5));
                 }
                 () = until(alarm) => self.ring(alarm),
             }
@@ -241,6 +239,10 @@ impl<'a> Phone<'a> {
                 if self.leaving.is_none() && matches!(self.role, Role::Call { .. } | Role::Answer) {
                     self.leaving = Some(Outcome::of_call(&end));
                 }
+            }
+            // No more calls will come. Whoever is at standard input may know a new token.
+            Event::CallError(e) if e.code == ErrorCode::LoginRejected && self.role != Role::Run => {
+                self.leave(Outcome::of_failure(&Failure::new(e.code, e.description)));
             }
             Event::CallConnecting(_)
             | Event::CallMemberJoin(_)

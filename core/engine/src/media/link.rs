@@ -11,7 +11,7 @@ use log::debug;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::ice::network_type::NetworkType;
 use rtc::ice::tcp_type::TcpType;
-use rtc::interceptor::Registry;
+use rtc::interceptor::{Registry, Slot as ChainSlot};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEngine};
@@ -33,15 +33,18 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtc::statistics::StatsSelector;
-use rtc::statistics::report::RTCStatsReportEntry;
 
 use super::reception::Reception;
+use super::reports::Reports;
 use super::sockets::Path;
 use crate::stats::Transport;
 
 const OPUS_PAYLOAD_TYPE: u8 = 111;
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
+/// Nearer the wire than anything that could take reports out of the chain.
+const REPORT_READER: ChainSlot = ChainSlot::Custom(500);
 
 /// Between two rounds of connectivity checks. The default of 200 ms costs twice that at each call's start.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -77,6 +80,7 @@ pub(crate) struct Link {
     pc: RTCPeerConnection,
     sending: Sending,
     slots: Vec<Slot>,
+    reports: Reports,
     ice_up: bool,
     /// An ICE restart's offer, applied with its answer: until then the old path goes on.
     restart: Option<RTCSessionDescription>,
@@ -142,10 +146,12 @@ impl Link {
         // that the first packets can't straddle a wrap (RFC 3711 section 3.3.1).
         let ssrc = u32::from_be_bytes([a & 0x7f, b, c, d]).max(1);
         let sequence = u16::from_be_bytes([e & 0x7f, f]);
+        let reports = Reports::default();
+        let interceptors = configure_rtcp_reports(Registry::new()).with(REPORT_READER, reports.reader(ssrc));
         let mut pc = RTCPeerConnectionBuilder::new()
             .with_media_engine(media_engine()?)
             .with_setting_engine(settings())
-            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .with_interceptor_registry(interceptors)
             .build(now)?;
         let encoding = RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
@@ -170,6 +176,7 @@ impl Link {
             pc,
             sending: Sending { id, ssrc, sequence, resting: true, packets: 0, bytes: 0 },
             slots,
+            reports,
             ice_up: false,
             restart: None,
             transport: None,
@@ -330,14 +337,9 @@ impl Link {
 
     /// From RTCP and the ICE checks; costs about as much as a few packets.
     pub(crate) fn feedback(&mut self, now: Instant) -> Feedback {
-        let mut feedback = Feedback::default();
-        for entry in self.pc.get_stats(now, StatsSelector::None).iter() {
-            if let RTCStatsReportEntry::RemoteInboundRtp(stream) = entry {
-                feedback.loss = stream.fraction_lost;
-            } else if let RTCStatsReportEntry::IceCandidatePair(pair) = entry
-                && pair.nominated
-                && pair.current_round_trip_time > 0.0
-            {
+        let mut feedback = Feedback { loss: self.reports.loss(), rtt: None };
+        for pair in self.pc.get_stats(now, StatsSelector::None).candidate_pairs() {
+            if pair.nominated && pair.current_round_trip_time > 0.0 {
                 feedback.rtt = Some(Duration::from_secs_f64(pair.current_round_trip_time));
             }
         }

@@ -2,6 +2,7 @@
 
 mod link;
 mod reception;
+mod reports;
 mod sdp;
 mod sockets;
 

@@ -192,6 +192,28 @@ async fn an_ice_restart_goes_on_from_a_new_socket() {
 }
 
 #[tokio::test]
+async fn losses_show_on_both_ends() {
+    let relay = Relay::start().await;
+    let mut a = connect(&relay, 1, 1, NetworkConfig::default()).await;
+    let mut b = connect(&relay, 2, 1, NetworkConfig::default()).await;
+    relay.admit(1);
+    relay.admit(2);
+    relay.lose(10);
+    let begin = Instant::now();
+    let mut stats = Stats::default();
+    while stats.loss_up == 0.0 || stats.loss_down == 0.0 || stats.rtt_ms.is_none() {
+        assert!(begin.elapsed() < PATIENCE, "{stats:?}");
+        talk([&mut a, &mut b], 10).await;
+        stats = Stats::default();
+        a.stats(&mut stats);
+    }
+    println!("losses of 10 % show after {:.1} s: {stats:?}", begin.elapsed().as_secs_f64());
+    assert!((0.02..0.5).contains(&stats.loss_up), "{stats:?}");
+    assert!((0.02..0.5).contains(&stats.loss_down), "{stats:?}");
+    assert!(stats.slots[0].lost > 0, "{stats:?}");
+}
+
+#[tokio::test]
 async fn a_silent_server_is_noticed() {
     let relay = Relay::start().await;
     let mut a = connect(&relay, 1, 1, NetworkConfig::default()).await;

@@ -18,6 +18,8 @@ enum Order {
     Close(LinkId),
     /// A firewall that eats UDP, or not.
     DropUdp(bool),
+    /// Of the sound coming in and going out over UDP every so manieth packet is lost; 0 for none.
+    Lose(u64),
     Stats(LinkId, oneshot::Sender<LinkStats>),
     /// Addresses that packets went to.
     Sources(oneshot::Sender<Vec<SocketAddr>>),
@@ -77,6 +79,10 @@ impl Relay {
         self.order(Order::DropUdp(on));
     }
 
+    pub(super) fn lose(&self, every: u64) {
+        self.order(Order::Lose(every));
+    }
+
     pub(super) async fn stats(&self, id: u64) -> LinkStats {
         let (sender, stats) = oneshot::channel();
         self.order(Order::Stats(LinkId(id), sender));
@@ -95,6 +101,12 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
     let (tcp_sender, mut tcp_receiver) = mpsc::unbounded_channel();
     let mut streams = BTreeMap::<SocketAddr, mpsc::UnboundedSender<Vec<u8>>>::new();
     let mut dropping = false;
+    let (mut losing, mut packets) = (0, 0u64);
+    let mut lost = |every: u64, packet: &[u8]| {
+        // RFC 7983: RTP and RTCP. RTCP is no more than a few.
+        packets += u64::from(packet[0] >= 128);
+        every > 0 && packet[0] >= 128 && packets.is_multiple_of(every)
+    };
     let mut peers = Vec::<SocketAddr>::new();
     let mut buffer = [0; 2048];
     loop {
@@ -104,7 +116,7 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                     if !peers.contains(&to) {
                         peers.push(to);
                     }
-                    if !dropping {
+                    if !dropping && !lost(losing, &bytes) {
                         let _ = udp.try_send_to(&bytes, to);
                     }
                 }
@@ -129,6 +141,7 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                 Some(Order::Admit(id, call)) => shard.admit(Instant::now(), id, call),
                 Some(Order::Close(id)) => shard.close(Instant::now(), id),
                 Some(Order::DropUdp(on)) => dropping = on,
+                Some(Order::Lose(every)) => losing = every,
                 Some(Order::Stats(id, answer)) => {
                     let _ = answer.send(shard.link_stats(id).unwrap());
                 }
@@ -138,7 +151,10 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                 None => return,
             },
             received = udp.recv_from(&mut buffer) => {
-                if let Ok((n, from)) = received && !dropping {
+                if let Ok((n, from)) = received
+                    && !dropping
+                    && !lost(losing, &buffer[..n])
+                {
                     shard.receive(Instant::now(), Transport::Udp, from, &buffer[..n]);
                     shard.flush(Instant::now());
                 }
