@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
@@ -17,6 +17,9 @@ use crate::offer::Lines;
 use crate::rewrite::Rewriter;
 use crate::talk::{Holder, Loudness};
 use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConfig, Transport, red};
+
+/// How often a client is told what of its voice was lost.
+const REPORTS: Duration = Duration::from_secs(1);
 
 /// Packets that a link may send per second; Opus frames of 10 ms make 100. The rest is dropped, so that
 /// one member can't make the relay flood the others.
@@ -68,6 +71,8 @@ impl Link {
             .set_dtls_cert(cert.clone())
             .clear_codecs()
             .enable_opus(true, true)
+            // Senders protect their voice by what these reports say is lost; the default of 5 s is too late.
+            .set_rtcp_report_interval_audio(REPORTS)
             .build(now);
         let unusable = |e: &dyn std::fmt::Display| OfferError::Unusable(e.to_string());
         rtc.add_local_candidate(Candidate::host(config.udp, "udp").map_err(|e| unusable(&e))?);
