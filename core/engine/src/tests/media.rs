@@ -198,18 +198,19 @@ async fn losses_show_on_both_ends() {
     let mut b = connect(&relay, 2, 1, NetworkConfig::default()).await;
     relay.admit(1);
     relay.admit(2);
-    relay.lose(10);
+    relay.lose(7);
     let begin = Instant::now();
     let mut stats = Stats::default();
-    while stats.loss_up == 0.0 || stats.loss_down == 0.0 || stats.rtt_ms.is_none() {
+    while stats.loss_up < 0.05 || stats.loss_down < 0.05 || stats.rtt_ms.is_none() {
         assert!(begin.elapsed() < PATIENCE, "{stats:?}");
         talk([&mut a, &mut b], 10).await;
         stats = Stats::default();
         a.stats(&mut stats);
     }
-    println!("losses of 10 % show after {:.1} s: {stats:?}", begin.elapsed().as_secs_f64());
-    assert!((0.02..0.5).contains(&stats.loss_up), "{stats:?}");
-    assert!((0.02..0.5).contains(&stats.loss_down), "{stats:?}");
+    println!("losses of one in seven show after {:.1} s: {stats:?}", begin.elapsed().as_secs_f64());
+    assert!(stats.loss_up < 0.5, "{stats:?}");
+    // Twice: what alice hears was lost on bob's way in as well.
+    assert!(stats.loss_down < 0.6, "{stats:?}");
     assert!(stats.slots[0].lost > 0, "{stats:?}");
 }
 

@@ -18,7 +18,7 @@ enum Order {
     Close(LinkId),
     /// A firewall that eats UDP, or not.
     DropUdp(bool),
-    /// Of the sound coming in and going out over UDP every so manieth packet is lost; 0 for none.
+    /// Of the sound coming in and going out over UDP one packet in so many is lost; 0 for none.
     Lose(u64),
     Stats(LinkId, oneshot::Sender<LinkStats>),
     /// Addresses that packets went to.
@@ -79,8 +79,8 @@ impl Relay {
         self.order(Order::DropUdp(on));
     }
 
-    pub(super) fn lose(&self, every: u64) {
-        self.order(Order::Lose(every));
+    pub(super) fn lose(&self, one_in: u64) {
+        self.order(Order::Lose(one_in));
     }
 
     pub(super) async fn stats(&self, id: u64) -> LinkStats {
@@ -101,11 +101,15 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
     let (tcp_sender, mut tcp_receiver) = mpsc::unbounded_channel();
     let mut streams = BTreeMap::<SocketAddr, mpsc::UnboundedSender<Vec<u8>>>::new();
     let mut dropping = false;
-    let (mut losing, mut packets) = (0, 0u64);
-    let mut lost = |every: u64, packet: &[u8]| {
-        // RFC 7983: RTP and RTCP. RTCP is no more than a few.
-        packets += u64::from(packet[0] >= 128);
-        every > 0 && packet[0] >= 128 && packets.is_multiple_of(every)
+    let (mut losing, mut dice) = (0, 1u64);
+    let mut lost = |one_in: u64, packet: &[u8]| {
+        // RFC 7983: RTP and RTCP, which is rare.
+        if one_in == 0 || packet[0] < 128 {
+            return false;
+        }
+        // Knuth's generator: the same losses in each run, and none in step with the packets.
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33).is_multiple_of(one_in)
     };
     let mut peers = Vec::<SocketAddr>::new();
     let mut buffer = [0; 2048];
@@ -141,7 +145,7 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                 Some(Order::Admit(id, call)) => shard.admit(Instant::now(), id, call),
                 Some(Order::Close(id)) => shard.close(Instant::now(), id),
                 Some(Order::DropUdp(on)) => dropping = on,
-                Some(Order::Lose(every)) => losing = every,
+                Some(Order::Lose(one_in)) => losing = one_in,
                 Some(Order::Stats(id, answer)) => {
                     let _ = answer.send(shard.link_stats(id).unwrap());
                 }
