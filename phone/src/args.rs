@@ -80,7 +80,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 
     /// Read methods of window.JMRTC from standard input, one JSON object a line: {"method": "setIsMuted",
-    /// "args": {"muted": true}}. An "id" comes back in the reply.
+    /// "args": {"muted": true}}. An "id" comes back in the reply. {"event": "networkChanged"} tells what an
+    /// operating system would.
     #[arg(long, global = true)]
     pub(crate) control: bool,
 

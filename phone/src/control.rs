@@ -1,8 +1,10 @@
-//! Methods from standard input, one JSON object a line.
+//! What standard input says, one JSON object a line.
 
 use std::io;
+use std::str::FromStr;
 use std::thread;
 
+use jmrtc_engine::call::PlatformEvent;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -15,14 +17,36 @@ pub(crate) struct Control {
     lines: mpsc::Receiver<String>,
 }
 
-/// One method call.
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Line {
+    /// A method call.
+    Method(Method),
+    /// Something that an operating system would tell.
+    Platform(PlatformEvent),
+}
+
+/// A method call.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(crate) struct Line {
+pub(crate) struct Method {
     /// Comes back in the reply.
     pub(crate) id: Option<Value>,
     pub(crate) method: String,
     #[serde(default)]
     pub(crate) args: Value,
+}
+
+impl FromStr for Line {
+    type Err = serde_json::Error;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        let value: Value = serde_json::from_str(line)?;
+        if value.get("event").is_some() {
+            serde_json::from_value(value).map(Self::Platform)
+        } else {
+            serde_json::from_value(value).map(Self::Method)
+        }
+    }
 }
 
 impl Control {
@@ -42,12 +66,12 @@ impl Control {
     /// The next line that is not blank; `None` at the end. May be dropped and called again without loss.
     ///
     /// # Errors
-    /// What is wrong with a line that is no method call.
+    /// What is wrong with a line that is neither.
     pub(crate) async fn next(&mut self) -> Option<Result<Line, String>> {
         loop {
             let line = self.lines.recv().await?;
             if !line.trim().is_empty() {
-                return Some(serde_json::from_str(&line).map_err(|e| e.to_string()));
+                return Some(line.parse().map_err(|e: serde_json::Error| e.to_string()));
             }
         }
     }
@@ -61,11 +85,32 @@ mod tests {
 
     #[test]
     fn id_and_args_may_be_left_out() {
-        let line: Line = serde_json::from_str(r#"{"method": "getState"}"#).unwrap();
-        assert_eq!(line, Line { id: None, method: "getState".to_owned(), args: Value::Null });
-        let line: Line =
-            serde_json::from_str(r#"{"id": 7, "method": "setIsMuted", "args": {"muted": true}}"#).unwrap();
-        assert_eq!((line.id, line.args), (Some(json!(7)), json!({ "muted": true })));
-        assert!(serde_json::from_str::<Line>(r#"{"args": {}}"#).is_err());
+        let line: Line = r#"{"method": "getState"}"#.parse().unwrap();
+        assert_eq!(line, Line::Method(Method { id: None, method: "getState".to_owned(), args: Value::Null }));
+        let line: Line = r#"{"id": 7, "method": "setIsMuted", "args": {"muted": true}}"#.parse().unwrap();
+        let Line::Method(method) = line else { panic!("{line:?}") };
+        assert_eq!((method.id, method.args), (Some(json!(7)), json!({ "muted": true })));
+    }
+
+    #[test]
+    fn what_the_system_tells_is_told_too() {
+        let line: Line = r#"{"event": "networkChanged"}"#.parse().unwrap();
+        assert_eq!(line, Line::Platform(PlatformEvent::NetworkChanged));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "",
+            "nonsense",
+            "{}",
+            "[]",
+            "7",
+            r#"{"args": {}}"#,
+            r#"{"event": "tomorrow"}"#,
+            r#"{"method": 7}"#,
+        ] {
+            assert!(line.parse::<Line>().is_err(), "{line}");
+        }
     }
 }

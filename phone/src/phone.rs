@@ -156,7 +156,10 @@ impl<'a> Phone<'a> {
     }
 
     fn line(&self, line: Line) {
-        self.command(line.id, line.method, line.args, false);
+        match line {
+            Line::Method(method) => self.command(method.id, method.method, method.args, false),
+            Line::Platform(event) => self.engine.platform_event(event),
+        }
     }
 
     /// Hangs up if there is a call, then ends.
