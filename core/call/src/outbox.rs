@@ -151,6 +151,8 @@ impl Outbox {
             entry.sent = false;
             entry.after = None;
         }
+        // In the order in which they were sent first: a refusal must not come after the call that followed it.
+        self.entries.sort_by_key(|e| e.id.unwrap_or(RequestId::MAX));
     }
 
     /// The sign-in is new: ids start again.

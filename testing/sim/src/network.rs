@@ -72,6 +72,7 @@ pub(crate) struct Conn {
     /// `hello` has been handed to the rooms.
     pub(crate) greeted: bool,
     pub(crate) heard: u64,
+    pub(crate) opened: u64,
     last_up: u64,
     last_down: u64,
 }
@@ -88,6 +89,7 @@ impl Conn {
             at_client: true,
             greeted: false,
             heard: 0,
+            opened: 0,
             last_up: 0,
             last_down: 0,
         }

@@ -20,9 +20,12 @@ const RETRY_MS: u64 = 1_000;
 impl Client {
     pub(super) fn replied(&mut self, id: RequestId, reply: Reply, out: &mut Out) {
         let Some(entry) = self.outbox.answered(id) else {
-            // The answer to a start that was given up long ago.
-            if let Reply::Start { session, .. } = reply {
-                self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
+            // The answer to a start or an accept that was given up: nobody here is in that call.
+            if let Reply::Start { session, .. } | Reply::Accept { session } = reply {
+                let channel = session.channel_id;
+                if !self.call.as_ref().is_some_and(|c| c.is(&channel) && c.is_consented()) {
+                    self.leave_unwanted(channel, LeaveReason::Hangup);
+                }
             }
             return;
         };
@@ -81,6 +84,11 @@ impl Client {
             Request::Accept { channel_id } => {
                 if self.is_accepting(&channel_id) {
                     self.accept_failed(&error, out);
+                } else if error.code == ErrorCode::CallEnded
+                    && self.call.as_ref().is_some_and(|c| c.is(&channel_id))
+                {
+                    // Hung up meanwhile, and no `ended` will come of that.
+                    self.end_left(out);
                 }
             }
             Request::Refuse { ref channel_id } | Request::Leave { ref channel_id, .. } => {
@@ -89,6 +97,8 @@ impl Client {
                 // Had it been dropped, the server would keep us in the call.
                 if matches!(code, ErrorCode::LimitExceeded | ErrorCode::ServerError) {
                     self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
+                } else if code != ErrorCode::CallEnded {
+                    self.leave_unwanted(channel_id, LeaveReason::Hangup);
                 }
             }
             Request::Link { .. } => self.link_refused(&error, out),

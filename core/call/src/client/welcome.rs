@@ -99,9 +99,11 @@ impl Client {
     /// Tells what has changed in the call while nobody could tell us.
     fn catch_up(&mut self, session: Session, out: &mut Out) {
         let Some(call) = &self.call else { return };
-        let gone = |user: &&User| !session.is_joined(&user.username) && !session.is_inviting(&user.username);
         let payload = |user: &User, reason| LeavePayload { user: user.clone(), reason, detail: None };
-        let joined = call.session.joined_members.iter().filter(gone).map(|u| payload(u, Reason::Hangup));
+        // Who is only rung now has left and was invited once more.
+        let left = |user: &&User| !session.is_joined(&user.username);
+        let gone = |user: &&User| left(user) && !session.is_inviting(&user.username);
+        let joined = call.session.joined_members.iter().filter(left).map(|u| payload(u, Reason::Hangup));
         let inviting = call.session.inviting_members.iter().filter(gone).map(|u| payload(u, Reason::Cancel));
         let leaves: Vec<_> = joined.chain(inviting).collect();
         self.update(session, out);

@@ -172,6 +172,51 @@ fn two_devices_accept_at_once() {
     }
 }
 
+/// Cut off while accepting, and meanwhile rung for long enough and invited once more into the same call: the
+/// accept that is sent again answers the second invitation at the server, which the person has not even seen.
+#[test]
+fn an_accept_is_not_for_the_next_invitation() {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig.event(ended(session("", "alice carol"), Reason::Cancel, Some(Detail::NoAnswer)));
+    rig.event(invited(session("bob", "alice carol")));
+    assert_eq!(
+        rig.heard(),
+        [
+            "accept -> CALL_ENDED",
+            "CallDisconnect cancel/noAnswer S(i: -; j: alice, carol)",
+            "CallReceiveInvite S(i: bob; j: alice, carol)",
+        ]
+    );
+    rig.reply(Reply::Accept { session: session("", "alice carol bob") });
+    assert_eq!(rig.take(), ["> leave c1"]);
+    rig.reply(Reply::Leave);
+    rig.event(ended(session("", "alice carol"), Reason::Hangup, None));
+    assert_eq!(rig.heard(), ["CallDisconnect hangup S(i: -; j: alice, carol)"]);
+}
+
+/// What is sent again goes in the order in which it was sent first.
+#[test]
+fn a_refusal_does_not_come_after_the_call_that_followed_it() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.command("refuse", json!(null));
+    rig.wait_in_silence(3_000);
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    rig.command("hangup", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["> refuse c1", "> start alice"]);
+    rig.failure(ErrorCode::InvalidState);
+    assert_eq!(rig.take(), ["> leave c1"], "no refusal, then a goodbye");
+}
+
 #[test]
 fn an_accept_that_fails_for_now_rings_on() {
     let mut rig = ringing();
@@ -258,6 +303,20 @@ fn hangup_meets_accept() {
     rig.reply(Reply::Leave);
     rig.event(ended(session("", "alice"), Reason::Hangup, None));
     assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+}
+
+#[test]
+fn hangup_meets_an_accept_that_came_too_late() {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.command("hangup", json!(null));
+    rig.failure(ErrorCode::CallEnded);
+    assert_eq!(
+        rig.heard(),
+        ["accept -> CALL_ENDED", "hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]
+    );
+    rig.reply(Reply::Leave);
+    assert_eq!(rig.heard(), [""; 0]);
 }
 
 #[test]

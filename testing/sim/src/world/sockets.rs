@@ -3,11 +3,12 @@
 use super::*;
 
 impl World {
-    /// Whether the device and the server do not reach each other, known to them or not.
+    /// Whether the device and the server do not reach each other, known to them or not, or only just do.
     pub(super) fn is_cut_off(&self, device: usize) -> bool {
+        let lately = |at: u64| self.now - at < self.times.ping + 1_000;
         let conn = self.devices[device].conn.and_then(|id| self.conns.get(&id));
         conn.is_none_or(|c| {
-            c.broken || !c.at_server || c.server != self.server || self.now - c.heard > self.times.ping
+            c.broken || !c.at_server || c.server != self.server || !lately(c.heard) || lately(c.opened)
         })
     }
 
@@ -50,6 +51,7 @@ impl World {
     pub(super) fn opened(&mut self, id: ConnId) -> Result<(), String> {
         let Some(conn) = self.conns.get_mut(&id).filter(|c| c.at_client && !c.broken) else { return Ok(()) };
         conn.heard = self.now;
+        conn.opened = self.now;
         conn.server = self.server;
         let (device, life, generation) = (conn.device, conn.life, conn.generation);
         self.agenda.plan(self.now + self.times.ping, Item::Watch(id));
