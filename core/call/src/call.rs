@@ -32,6 +32,15 @@ pub(crate) struct Call {
 }
 
 /// The accept axis: did the person say yes? It knows nothing of whether media flows.
+///
+/// ```text
+///  invited ─► Ringing ──accept──► Accepting ──reply──► Joined ◄──first to join── Dialled ◄─ start's reply
+///               │  ▲                │  │                 │                          │
+///               │  └─failed for now─┘  │                 │                          │
+///            refuse                 hangup            hangup                     hangup
+///               └──────────────► Leaving ◄───────────────┴──────────────────────────┘
+/// ```
+/// `ended` of the server ends each of them, as do their deadlines.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Accept {
     /// We are rung and the person has not decided.

@@ -3,6 +3,12 @@ use serde::{Deserialize, Serialize};
 use crate::{Generation, Timestamp};
 
 /// The link axis: does media flow? It knows nothing of whether the person accepted.
+///
+/// ```text
+///  Off ──wanted──► Making ──connected──► Up ──disconnected──► Repairing ──connected──► Up
+///   ▲                │ failed             │ failed                 │ failed
+///   └──time comes── Waiting ◄─────────────┴────────────────────────┘
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Link {
     /// There is none and none is being made.
