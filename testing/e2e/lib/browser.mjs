@@ -70,28 +70,38 @@ export function eavesdrop() {
   }
   /** Microphone tracks that are open right now. */
   e2e.live = () => e2e.tracks.filter((t) => t.readyState === 'live').length
-  /** Records everything that arrives on every receiver of the newest connection, mixed. */
+  /** Records everything that arrives on every receiver of the newest connection, mixed. No worklet: a page's policy may forbid its script. */
   e2e.record = async () => {
     const context = new AudioContext({ sampleRate: 48_000 })
     await context.resume()
-    const code = `registerProcessor('tap', class extends AudioWorkletProcessor {
-      process(inputs) { const c = inputs[0][0]; this.port.postMessage(c ? c.slice() : new Float32Array(128)); return true } })`
-    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })))
-    const tap = new AudioWorkletNode(context, 'tap', { channelCount: 1, channelCountMode: 'explicit' })
-    const chunks = []
-    tap.port.onmessage = ({ data }) => chunks.push(data)
-    tap.connect(context.destination)
+    const mix = new MediaStreamAudioDestinationNode(context, { channelCount: 1 })
     for (const { receiver } of e2e.peers.at(-1).getTransceivers()) {
-      if (receiver.track.kind === 'audio') context.createMediaStreamSource(new MediaStream([receiver.track])).connect(tap)
+      if (receiver.track.kind === 'audio') context.createMediaStreamSource(new MediaStream([receiver.track])).connect(mix)
     }
-    e2e.recording = { context, chunks }
+    const [track] = mix.stream.getAudioTracks()
+    const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 500 }).readable.getReader()
+    const chunks = []
+    const done = (async () => {
+      for (;;) {
+        const { value, done } = await reader.read()
+        if (done) return
+        const chunk = new Float32Array(value.numberOfFrames)
+        value.copyTo(chunk, { planeIndex: 0, format: 'f32-planar' })
+        value.close()
+        chunks.push(chunk)
+      }
+    })()
+    e2e.recording = { context, track, chunks, done }
   }
   /** Ends the recording; 16-bit samples in base64. */
   e2e.finish = async () => {
-    const { context, chunks } = e2e.recording
+    const { context, track, chunks, done } = e2e.recording
+    track.stop()
+    await done
     await context.close()
-    const samples = new Int16Array(chunks.length * 128)
-    chunks.forEach((chunk, k) => chunk.forEach((s, i) => (samples[128 * k + i] = Math.max(-1, Math.min(1, s)) * 32767)))
+    const samples = new Int16Array(chunks.reduce((n, c) => n + c.length, 0))
+    let at = 0
+    for (const chunk of chunks) for (const s of chunk) samples[at++] = Math.max(-1, Math.min(1, s)) * 32767
     let text = ''
     const bytes = new Uint8Array(samples.buffer)
     for (let i = 0; i < bytes.length; i += 32_768) text += String.fromCharCode(...bytes.subarray(i, i + 32_768))
@@ -136,7 +146,7 @@ export class Page extends Diary {
   /** Opens one, signed in and with its engine ready. */
   static async ready(options) {
     const page = await Page.open(options)
-    await page.call('login', { token: options.token ?? options.mint(options.user), serverUrl: options.server })
+    await page.call('login', { token: options.token ?? options.mint(options.user), ...(options.server ? { serverUrl: options.server } : {}) })
     await page.call('initEngine')
     page.forget('login', 'initEngine')
     page.options = options

@@ -42,7 +42,7 @@ export class World {
     const common = { user, mint: token, device: `${user}-device`, ...options }
     const endpoint = kind === 'phone'
       ? await Phone.ready({ ...common, url: network.url })
-      : await Page.ready({ ...common, server: network.url, url: this.pages.url, browser: this.pages.browsers[user] })
+      : await Page.ready({ server: network.url, ...common, url: this.pages.url, browser: this.pages.browsers[user] })
     endpoint.network = network
     return endpoint
   }
