@@ -8,6 +8,7 @@ one result for each:
   pesq      ITU-T P.862.2 wide band, 1.0..4.64; 0 where it can't be had (silence)
   gainDb    level of the sentence as heard minus as said
   levelDb   RMS of the whole of `heard`, dB of full scale
+  delays    the delay of each window that is recognised, ms
   missing   the part of the sentence's energy whose windows are not recognised (correlation under 0.5), 0..1
 
 `heard` may be longer than `said` and may hold other things before and after.
@@ -26,7 +27,7 @@ RATE = 16_000
 STEP = RATE // 100
 WINDOW = int(0.4 * RATE)
 SEARCH = int(0.08 * RATE)
-NOTHING = {"delayMs": 0.0, "envelope": 0.0, "waveform": 0.0, "pesq": 0.0, "gainDb": -120.0, "missing": 1.0}
+NOTHING = {"delayMs": 0.0, "envelope": 0.0, "waveform": 0.0, "pesq": 0.0, "gainDb": -120.0, "missing": 1.0, "delays": []}
 
 
 def db(samples: np.ndarray) -> float:
@@ -85,6 +86,7 @@ def compare(said: np.ndarray, heard: np.ndarray) -> dict:
     good = np.array(offsets)[scores >= 0.5]
     start = int(np.median(good)) if len(good) else coarse
     result["delayMs"] = (start - pad - begin) * 1000 / RATE
+    result["delays"] = [round((float(o) - pad - begin) * 1000 / RATE, 2) for o in good]
 
     got = room[start : start + len(sentence)]
     result["gainDb"] = db(got) - db(sentence)
@@ -103,7 +105,7 @@ def compare(said: np.ndarray, heard: np.ndarray) -> dict:
 def main() -> None:
     pairs = json.load(sys.stdin)
     results = [compare(wav.read_at(p["said"], RATE), wav.read_at(p["heard"], RATE)) for p in pairs]
-    json.dump([{k: round(v, 3) for k, v in r.items()} for r in results], sys.stdout)
+    json.dump([{k: v if isinstance(v, list) else round(v, 3) for k, v in r.items()} for r in results], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ const open = new Set()
 /** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
 export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
-  const context = await chromium.launchPersistentContext(temporary('chromium'), {
+  const profile = temporary('chromium')
+  const context = await chromium.launchPersistentContext(profile, {
     executablePath: wrapped(),
     headless: true,
     args: [
@@ -35,6 +36,8 @@ export async function startBrowser({ microphone, once = false, args = [], permis
       ...args,
     ],
   })
+  /** Its folder, by which its processes are known. */
+  context.profile = profile
   open.add(context)
   context.on('close', () => open.delete(context))
   return context
@@ -56,6 +59,13 @@ export function eavesdrop() {
     constructor(...args) {
       super(...args)
       e2e.peers.push(this)
+      this.addEventListener('connectionstatechange', () => {
+        if (this.connectionState === 'connected') this.connectedAt ??= performance.now()
+      })
+    }
+    setRemoteDescription(description) {
+      this.answeredAt ??= performance.now()
+      return super.setRemoteDescription(description)
     }
   }
   const devices = navigator.mediaDevices
@@ -81,6 +91,7 @@ export function eavesdrop() {
     const [track] = mix.stream.getAudioTracks()
     const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 500 }).readable.getReader()
     const chunks = []
+    e2e.soundAt = undefined
     const done = (async () => {
       for (;;) {
         const { value, done } = await reader.read()
@@ -89,6 +100,8 @@ export function eavesdrop() {
         value.copyTo(chunk, { planeIndex: 0, format: 'f32-planar' })
         value.close()
         chunks.push(chunk)
+        // Unix milliseconds.
+        if (e2e.soundAt === undefined && chunk.some((s) => Math.abs(s) > 0.01)) e2e.soundAt = performance.timeOrigin + performance.now()
       }
     })()
     e2e.recording = { context, track, chunks, done }

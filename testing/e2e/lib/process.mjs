@@ -1,5 +1,6 @@
 // Child processes that never outlive the test.
 import { spawn } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Log, within } from './wait.mjs'
@@ -73,10 +74,38 @@ export class Child {
     }
   }
 
-  /** User and system time of the process so far, in seconds. */
-  async cpuSeconds() {
-    const { readFile } = await import('node:fs/promises')
-    const fields = (await readFile(`/proc/${this.pid}/stat`, 'utf8')).split(') ')[1].split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
+  /** CPU time of all its threads so far, seconds. */
+  cpuSeconds() {
+    return cpuSeconds(this.pid)
   }
+}
+
+/** CPU time of a process, all its threads so far, in seconds; exact to the nanosecond, without its children. */
+export function cpuSeconds(pid) {
+  let nanoseconds = 0
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+    } catch {
+      // The thread ended meanwhile.
+    }
+  }
+  return nanoseconds / 1e9
+}
+
+/** A process and all that descend from it. */
+export function family(pid) {
+  const children = new Map()
+  for (const entry of readdirSync('/proc')) {
+    if (!/^[0-9]+$/.test(entry)) continue
+    try {
+      const parent = Number(readFileSync(`/proc/${entry}/stat`, 'utf8').split(') ')[1].split(' ')[1])
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)])
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const all = [pid]
+  for (const one of all) all.push(...(children.get(one) ?? []))
+  return all
 }

@@ -105,9 +105,12 @@ export class WrtcClient {
     })
     await this.pc.setLocalDescription(await this.pc.createOffer())
     const { answer } = await this.#ask({ method: 'link', channelId, generation: 1, offer: this.pc.localDescription.sdp })
+    const answered = performance.now()
     await this.pc.setRemoteDescription({ type: 'answer', sdp: answer })
     this.listeners = this.pc.getTransceivers().slice(1).map((t) => new Listener(t.receiver.track))
     await within(connected, "libwebrtc's link to connect")
+    /** Milliseconds from the answer until the link was up. */
+    this.linkMs = performance.now() - answered
   }
 
   /** Calls `to` and waits until they have joined. */
