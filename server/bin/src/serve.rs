@@ -166,6 +166,7 @@ impl Server {
             .context("the store did not stop")??;
         tracing::debug!("records kept");
         self.store.close().await;
+        tracing::debug!("store closed");
         Ok(())
     }
 }

@@ -248,7 +248,7 @@ impl Link {
         let Some((opus, red)) = self.opus() else { return false };
         let mut written = false;
         for slot in 0..self.holders.len() {
-            if !self.holders[slot].is_some_and(|holder| holder.source == source) {
+            if self.holders[slot].is_none_or(|holder| holder.source != source) {
                 continue;
             }
             // Before the link is up nothing can be sent, and the slot's clock must not start.

@@ -380,7 +380,8 @@ impl World {
             let at = self.dice(lines.len());
             let other = self.dice(lines.len());
             match self.dice(6) {
-                0 => drop(lines.remove(at)),
+                0 if lines.len() > 1 => drop(lines.remove(at)),
+                0 => {}
                 1 => lines.swap(at, other),
                 2 => lines.insert(at, lines[other].clone()),
                 3 => lines.truncate(at.max(1)),
