@@ -135,6 +135,19 @@ test('refuse, cancel, sign out, sign in again', { timeout: 60_000 }, async () =>
   await leave(alice, bob)
 })
 
+test('Bob reloads the page in the call and is back in it', { timeout: 60_000 }, async () => {
+  const [alice, bob] = await Promise.all([visit('alice', { query: '?user=alice' }), visit('bob', { query: '?user=bob' })])
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.getByRole('button', { name: 'Accept' }).click()
+  await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true)])
+  await bob.reload()
+  await state(bob, 'Connected')
+  await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true)])
+  await bob.getByRole('button', { name: 'Hang up' }).click()
+  await Promise.all([alice, bob].map((tab) => tab.locator('#call.ended').waitFor()))
+  await leave(alice, bob)
+})
+
 /** Presses Tab until the focused element has this accessible name. */
 async function tabTo(tab, name) {
   for (let i = 0; i < 30; i++) {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 const folder = join(root, 'testing/e2e')
-const ORDER = ['audio', 'instruments', 'bad-input', 'phone-to-phone', 'wrtc', 'stories-phone', 'browser', 'stories-browser', 'consent', 'tcp', 'demo-page', 'cordova']
+const ORDER = ['audio', 'instruments', 'bad-input', 'command-line', 'phone-to-phone', 'wrtc', 'stories-phone', 'group', 'browser', 'stories-browser', 'consent', 'media-loss', 'tcp', 'demo-page', 'cordova']
 const rank = (file) => (ORDER.indexOf(file.split('.')[0]) + 1 || 99)
 const wanted = process.argv.slice(2)
 const files = readdirSync(folder)

@@ -8,7 +8,7 @@ import { World, cleanUp } from './lib/world.mjs'
 
 let world
 before(async () => {
-  world = await World.start()
+  world = await World.start({ args: ['--ping-time', '1s'] })
   // Two browsers: the tabs of one share a process, and a story ends with the death of one of them.
   const [alice, bob] = await Promise.all([startBrowser({ microphone: tone(440) }), startBrowser({ microphone: tone(1000) })])
   world.pages = { url: await apiPage(), browsers: { alice, bob } }

@@ -5,7 +5,7 @@ import { World, cleanUp } from './lib/world.mjs'
 
 let world
 before(async () => {
-  world = await World.start()
+  world = await World.start({ args: ['--ping-time', '1s'] })
 })
 runStories(() => world, ['phone', 'phone'])
 cleanUp(() => world?.server)

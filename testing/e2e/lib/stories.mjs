@@ -197,6 +197,16 @@ export const stories = {
     told: plus(calls, { bob: [`CallReconnecting ${BOTH}`, `CallReconnected ${BOTH}`] }, alice_hangs_up),
   },
 
+  "Bob's network goes silent without a word": {
+    async play({ a, b }) {
+      await talk(a, b)
+      b.network.freeze()
+      await b.until('CallReconnected')
+      await over(a, b)
+    },
+    told: plus(calls, { bob: [`CallReconnecting ${BOTH}`, `CallReconnected ${BOTH}`] }, alice_hangs_up),
+  },
+
   "Bob's signalling is lost, and Alice hangs up meanwhile": {
     async play({ a, b }) {
       await talk(a, b)

@@ -77,13 +77,13 @@ function share(samples, rate, hz) {
   return (s1 * s1 + s2 * s2 - c * s1 * s2) / ((samples.length / 2) * power)
 }
 
-/** Seconds, in windows of 0.1 s, in which `hz` is what is heard (more than 70 % of a power above -50 dB). */
-export function toneSeconds({ samples, rate }, hz) {
+/** Seconds, in windows of 0.1 s, in which `hz` has more than this `part` of the power, and that is above -50 dB. */
+export function toneSeconds({ samples, rate }, hz, part = 0.7) {
   const n = rate / 10
   let windows = 0
   for (let at = 0; at + n <= samples.length; at += n) {
     const window = samples.subarray(at, at + n)
-    if (level(window) > -50 && share(window, rate, hz) > 0.7) windows++
+    if (level(window) > -50 && share(window, rate, hz) > part) windows++
   }
   return windows / 10
 }
