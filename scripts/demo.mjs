@@ -6,7 +6,7 @@ import { must, root } from './run.mjs'
 
 await install('demo')
 await must('npm', ['run', '--silent', 'build'])
-await must('cargo', ['build', '--quiet', '-p', 'jmrtc-server', '-p', 'jmrtc-phone'])
+await must('cargo', ['build', '--quiet', '--bin', 'jmrtc-server', '--bin', 'jmrtc-phone'])
 
 console.log(`
 Open the page below, sign in and call "echo" to hear yourself; open it in a second tab to talk to yourself.

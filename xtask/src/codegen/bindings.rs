@@ -37,7 +37,8 @@ fn build(root: &Path) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args(["build", "--package", "jmrtc-bindings", "--message-format", "json-render-diagnostics"])
+        // The whole workspace's: with --package the dependencies' features would differ, and all be built again.
+        .args(["build", "--quiet", "--workspace", "--lib", "--message-format", "json-render-diagnostics"])
         .stderr(std::process::Stdio::inherit())
         .output()
         .context("running cargo build")?;
