@@ -71,7 +71,8 @@ fn is_own(origin: &str, headers: &HeaderMap) -> bool {
 async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let _counted = Counted::new(&app);
     let hello = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
-        Ok(Some(text)) => sign_in(&app, &text).await,
+        // Boxed, as is `prepare`: the store's futures are large, and an idle connection keeps what it once needed.
+        Ok(Some(text)) => Box::pin(sign_in(&app, &text)).await,
         Ok(None) => return,
         Err(_) => Err(Failure::new(ErrorCode::NotLoggedIn, "no `hello` within five seconds")),
     };
@@ -255,13 +256,15 @@ impl Connection {
                 self.answer(ServerMessage::Fault { error }).await
             }
             ClientMessage::Ping { ack } => self.app.hub.send(ToHub::Ping { conn, ack }).await.is_ok(),
-            ClientMessage::Request { id, request } => match prepare(&self.app, &self.user, &request).await {
-                Ok((known, expires)) => {
-                    let request = ToHub::Request { conn, id, request, known, expires };
-                    self.app.hub.send(request).await.is_ok()
+            ClientMessage::Request { id, request } => {
+                match Box::pin(prepare(&self.app, &self.user, &request)).await {
+                    Ok((known, expires)) => {
+                        let request = ToHub::Request { conn, id, request, known, expires };
+                        self.app.hub.send(request).await.is_ok()
+                    }
+                    Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
                 }
-                Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
-            },
+            }
         }
     }
 

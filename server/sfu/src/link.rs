@@ -11,7 +11,7 @@ use str0m::format::Codec;
 use str0m::media::Pt;
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcError};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc};
 
 use crate::offer::Lines;
 use crate::rewrite::Rewriter;
@@ -141,6 +141,9 @@ impl Link {
         voices: &mut Vec<Voice>,
         outputs: &mut VecDeque<Output>,
     ) {
+        if self.is_dead() {
+            return;
+        }
         let now = match &input {
             Input::Timeout(now) | Input::Receive(now, _) => *now,
         };
@@ -150,7 +153,7 @@ impl Link {
             // Anybody can send a packet that makes no sense from the client's (forged) address: it must not
             // end the link.
             Err(e) if from_network => log::debug!("link {}: packet refused: {e}", self.id.0),
-            Err(e) => self.die(&e, outputs),
+            Err(e) => self.die(&e.to_string(), outputs),
         }
         self.drain(now, voices, outputs);
     }
@@ -173,7 +176,7 @@ impl Link {
                     });
                 }
                 Ok(RtcOutput::Event(event)) => self.event(now, event, voices, outputs),
-                Err(e) => self.die(&e, outputs),
+                Err(e) => self.die(&e.to_string(), outputs),
             }
         }
     }
@@ -210,9 +213,10 @@ impl Link {
         }
     }
 
-    fn die(&mut self, why: &RtcError, outputs: &mut VecDeque<Output>) {
+    /// Ends the link for good.
+    pub(crate) fn die(&mut self, why: &str, outputs: &mut VecDeque<Output>) {
         self.rtc.disconnect();
-        self.become_state(LinkState::Dead(why.to_string()), outputs);
+        self.become_state(LinkState::Dead(why.to_owned()), outputs);
     }
 
     fn voice(&mut self, now: Instant, packet: RtpPacket) -> Option<Voice> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use str0m::Input;
@@ -73,7 +74,9 @@ impl Shard {
         if id == LinkId::ECHO || self.links.contains_key(&id) {
             return Err(OfferError::Unusable("the link id is taken".to_owned()));
         }
-        let (mut link, answer) = Link::open(now, id, offer, &self.config, &self.cert)?;
+        let open = || Link::open(now, id, offer, &self.config, &self.cert);
+        let (mut link, answer) =
+            contain(open).unwrap_or_else(|| Err(OfferError::Unusable(PANIC.to_owned())))?;
         self.demux.name(id, link.fragment());
         self.wakes.insert((link.wake, id));
         self.links.insert(id, link);
@@ -86,10 +89,14 @@ impl Shard {
     pub fn renew(&mut self, now: Instant, id: LinkId, offer: &str) -> Result<String, OfferError> {
         let link = self.links.get_mut(&id).filter(|link| !link.is_dead());
         let link = link.ok_or_else(|| OfferError::Unusable("the link is gone; make a new one".to_owned()))?;
-        let answer = link.renew(offer, &self.config)?;
+        let answer = contain(|| link.renew(offer, &self.config));
+        if answer.is_none() {
+            link.die(PANIC, &mut self.outputs);
+        }
+        // Also after an error: str0m may have begun the restart.
         self.demux.name(id, link.fragment());
         self.wake(now, id);
-        Ok(answer)
+        answer.unwrap_or_else(|| Err(OfferError::Unusable(PANIC.to_owned())))
     }
 
     /// The link's user is joined: its voice goes to, and comes from, all admitted links of this call.
@@ -143,20 +150,14 @@ impl Shard {
             self.strays += 1;
             return;
         };
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.accepts(&input)) else {
+        if !self.links.get(&id).is_some_and(|link| link.accepts(&input)) {
             self.strays += 1;
             return;
-        };
+        }
         if stun {
             self.demux.heard(now, id, transport, from);
         }
-        let mut voices = Vec::new();
-        let wake = link.wake;
-        link.handle(input, &mut voices, &mut self.outputs);
-        self.reschedule(id, wake);
-        for voice in voices {
-            self.forward(now, id, &voice);
-        }
+        self.handle(now, id, input);
     }
 
     /// Sends what [`Shard::receive`] has gathered.
@@ -219,10 +220,16 @@ impl Shard {
     /// Gives a link the time and takes what it has to send.
     fn wake(&mut self, now: Instant, id: LinkId) {
         self.unsent.remove(&id);
+        self.handle(now, id, Input::Timeout(now));
+    }
+
+    fn handle(&mut self, now: Instant, id: LinkId, input: Input<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let mut voices = Vec::new();
         let wake = link.wake;
-        link.handle(Input::Timeout(now), &mut voices, &mut self.outputs);
+        if contain(|| link.handle(input, &mut voices, &mut self.outputs)).is_none() {
+            link.die(PANIC, &mut self.outputs);
+        }
         self.reschedule(id, wake);
         for voice in voices {
             self.forward(now, id, &voice);
@@ -299,6 +306,14 @@ impl Shard {
             self.outputs.push_back(Output::Slots { link: *id, sources: after });
         }
     }
+}
+
+const PANIC: &str = "it made the media library panic";
+
+/// Runs what a client has a hand in; none when it panicked. The one link is then dead and its peer never asked
+/// again, so no broken state is used, and the calls of all others go on.
+fn contain<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 fn sources(holders: &[Option<Holder>]) -> Vec<Option<LinkId>> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jmrtc_sfu::{CallKey, LinkId, LinkState, Output, Shard, ShardConfig, Transport};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output as RtcOutput, Rtc};
@@ -20,29 +20,33 @@ const FRAME: Duration = Duration::from_millis(20);
 
 /// A packet that a client heard.
 #[derive(Debug, Clone)]
-pub struct Heard {
-    pub slot: usize,
+pub(crate) struct Heard {
+    pub(crate) slot: usize,
     /// The payload's first byte: the speaker's index.
-    pub speaker: u8,
-    pub ssrc: u32,
-    pub sequence: u64,
-    pub timestamp: u32,
-    pub marker: bool,
-    pub level: Option<i8>,
-    pub voice: Option<bool>,
-    pub at: Instant,
+    pub(crate) speaker: u8,
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) level: Option<i8>,
+    pub(crate) voice: Option<bool>,
+    /// Came as RED (RFC 2198).
+    pub(crate) redundant: bool,
+    pub(crate) at: Instant,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     rtc: Rtc,
     voice: Mid,
     slots: Vec<Mid>,
     transport: Transport,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Sends from this address instead, and so hears nothing back.
-    pub forged: Option<SocketAddr>,
-    pub unplugged: bool,
-    pub level: i8,
+    pub(crate) forged: Option<SocketAddr>,
+    pub(crate) unplugged: bool,
+    pub(crate) level: i8,
+    /// Sends RED.
+    pub(crate) redundant: bool,
     wake: Instant,
     sequence: u64,
     timestamp: u32,
@@ -52,9 +56,9 @@ pub struct Client {
 
 impl Client {
     /// An offer of one voice and so many slots.
-    pub fn offer(slots: usize) -> String {
+    pub(crate) fn offer(slots: usize) -> String {
         let address = ([10, 0, 0, 250], 5000).into();
-        Self::new(Instant::now(), Transport::Udp, address, slots).1
+        Self::new(Instant::now(), Transport::Udp, address, slots, true).1
     }
 
     fn new(
@@ -62,8 +66,9 @@ impl Client {
         transport: Transport,
         address: SocketAddr,
         slots: usize,
+        red: bool,
     ) -> (Self, String, SdpPendingOffer) {
-        let mut rtc = Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(true, true).build(now);
+        let mut rtc = Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(true, red).build(now);
         rtc.add_local_candidate(candidate(transport, address));
         let mut api = rtc.sdp_api();
         let voice = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
@@ -80,6 +85,7 @@ impl Client {
             forged: None,
             unplugged: false,
             level: -30,
+            redundant: false,
             wake: now,
             sequence: 100,
             timestamp: 77,
@@ -89,20 +95,29 @@ impl Client {
         (client, offer.to_sdp_string(), pending)
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.rtc.close().unwrap();
     }
 
     fn say(&mut self, now: Instant, speaker: u8) {
-        let opus = self.rtc.codec_config().find(|p| p.spec().codec == Codec::Opus).unwrap().pt();
+        let (opus, red) = self.payload_types();
         self.sequence += 1;
+        // A RED payload of one block: its header, then the frame.
+        let payload =
+            if self.redundant { [vec![*opus], vec![speaker; 60]].concat() } else { vec![speaker; 60] };
+        let payload_type = if self.redundant { red.unwrap() } else { opus };
         let level = ExtensionValues {
             audio_level: Some(self.level),
             voice_activity: Some(true),
             ..ExtensionValues::default()
         };
-        let packet = RtpWrite::new(opus, self.sequence.into(), self.timestamp, now, vec![speaker; 60]);
+        let packet = RtpWrite::new(payload_type, self.sequence.into(), self.timestamp, now, payload);
         self.rtc.direct_api().stream_tx_by_mid(self.voice, None).unwrap().write_rtp(packet.ext_vals(level));
+    }
+
+    fn payload_types(&self) -> (Pt, Option<Pt>) {
+        let opus = self.rtc.codec_config().find(|p| p.spec().codec == Codec::Opus).unwrap();
+        (opus.pt(), opus.red())
     }
 
     fn poll(&mut self, now: Instant, input: Input<'_>, sent: &mut Vec<(Transport, SocketAddr, Vec<u8>)>) {
@@ -121,10 +136,12 @@ impl Client {
                 RtcOutput::Event(Event::Connected) => self.connected = true,
                 RtcOutput::Event(Event::RtpPacket(packet)) => {
                     let ssrc = packet.header.ssrc;
+                    let redundant = Some(packet.header.payload_type) == self.payload_types().1;
                     let mid = self.rtc.direct_api().stream_rx(&ssrc).unwrap().mid();
                     self.heard.push(Heard {
                         slot: self.slots.iter().position(|slot| *slot == mid).unwrap(),
-                        speaker: packet.payload[0],
+                        speaker: packet.payload[usize::from(redundant)],
+                        redundant,
                         ssrc: *ssrc,
                         sequence: *packet.seq_no,
                         timestamp: packet.header.timestamp,
@@ -147,10 +164,10 @@ fn candidate(transport: Transport, address: SocketAddr) -> Candidate {
     }
 }
 
-pub struct World {
-    pub shard: Shard,
-    pub clients: Vec<Client>,
-    pub now: Instant,
+pub(crate) struct World {
+    pub(crate) shard: Shard,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) now: Instant,
     states: Vec<(LinkId, LinkState)>,
     seats: Vec<(LinkId, Vec<Option<LinkId>>)>,
     /// Some of what clients sent, to be damaged.
@@ -159,7 +176,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config =
             ShardConfig { udp: UDP.into(), tcp: Some(TCP.into()), max_offer_bytes: 48 * 1024, max_slots: 8 };
         Self {
@@ -173,18 +190,18 @@ impl World {
         }
     }
 
-    pub fn link(&self, who: usize) -> LinkId {
+    pub(crate) fn link(&self, who: usize) -> LinkId {
         LinkId(who as u64 + 1)
     }
 
-    pub fn join(&mut self, slots: usize) -> usize {
-        self.join_over(Transport::Udp, slots)
+    pub(crate) fn join(&mut self, slots: usize) -> usize {
+        self.join_as(Transport::Udp, slots, true)
     }
 
-    pub fn join_over(&mut self, transport: Transport, slots: usize) -> usize {
+    pub(crate) fn join_as(&mut self, transport: Transport, slots: usize, red: bool) -> usize {
         let who = self.clients.len();
         let address = ([10, 0, 0, who as u8 + 1], 5000).into();
-        let (mut client, offer, pending) = Client::new(self.now, transport, address, slots);
+        let (mut client, offer, pending) = Client::new(self.now, transport, address, slots, red);
         let answer = self.shard.open(self.now, self.link(who), &offer).unwrap();
         let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
         client.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -192,12 +209,12 @@ impl World {
         who
     }
 
-    pub fn admit(&mut self, who: usize, call: CallKey) {
+    pub(crate) fn admit(&mut self, who: usize, call: CallKey) {
         self.shard.admit(self.now, self.link(who), call);
         self.settle();
     }
 
-    pub fn run_until_connected(&mut self) {
+    pub(crate) fn run_until_connected(&mut self) {
         for _ in 0..1000 {
             if self.clients.iter().all(|client| client.connected || client.unplugged) {
                 return;
@@ -207,7 +224,7 @@ impl World {
         panic!("not connected within five seconds");
     }
 
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.now += TICK;
@@ -217,7 +234,7 @@ impl World {
     }
 
     /// Each of `who` says `words` frames, and time goes by.
-    pub fn talk(&mut self, who: &[usize], words: usize) {
+    pub(crate) fn talk(&mut self, who: &[usize], words: usize) {
         for _ in 0..words {
             for speaker in who {
                 let now = self.now;
@@ -229,7 +246,7 @@ impl World {
     }
 
     /// `who` says a number of frames within one second.
-    pub fn flood(&mut self, who: usize, frames: usize) {
+    pub(crate) fn flood(&mut self, who: usize, frames: usize) {
         for _ in 0..50 {
             for _ in 0..frames / 50 {
                 let now = self.now;
@@ -241,7 +258,7 @@ impl World {
     }
 
     /// Delivers until nothing is on its way.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         loop {
             let mut sent = Vec::new();
             for client in self.clients.iter_mut().filter(|client| !client.unplugged) {
@@ -287,27 +304,27 @@ impl World {
         }
     }
 
-    pub fn heard(&self, who: usize) -> &[Heard] {
+    pub(crate) fn heard(&self, who: usize) -> &[Heard] {
         &self.clients[who].heard
     }
 
     /// Who is heard where, as last told.
-    pub fn seated(&self, who: usize) -> Vec<Option<LinkId>> {
+    pub(crate) fn seated(&self, who: usize) -> Vec<Option<LinkId>> {
         let link = self.link(who);
         self.seats.iter().rev().find(|(l, _)| *l == link).map(|(_, seats)| seats.clone()).unwrap_or_default()
     }
 
-    pub fn states(&self, who: usize) -> Vec<LinkState> {
+    pub(crate) fn states(&self, who: usize) -> Vec<LinkState> {
         let link = self.link(who);
         self.states.iter().filter(|(l, _)| *l == link).map(|(_, state)| state.clone()).collect()
     }
 
-    pub fn move_to_new_address(&mut self, who: usize) {
+    pub(crate) fn move_to_new_address(&mut self, who: usize) {
         self.clients[who].address = ([10, 0, 1, who as u8 + 1], 6000).into();
     }
 
     /// Restarts ICE, as a client does whose network has changed.
-    pub fn restart_ice(&mut self, who: usize) {
+    pub(crate) fn restart_ice(&mut self, who: usize) {
         let (link, now) = (self.link(who), self.now);
         let client = &mut self.clients[who];
         let mut api = client.rtc.sdp_api();
@@ -321,8 +338,13 @@ impl World {
         self.run_for(Duration::from_secs(2));
     }
 
+    /// How often random tests try; more with `JMRTC_TEST_ROUNDS=100`.
+    pub(crate) fn rounds(base: usize) -> usize {
+        base * std::env::var("JMRTC_TEST_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap())
+    }
+
     /// For failure messages.
-    pub fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.random
     }
 
@@ -334,7 +356,7 @@ impl World {
     }
 
     /// Sends noise, and damaged copies of what clients sent, from the addresses of `victims` and of strangers.
-    pub fn garbage_at(&mut self, victims: &[usize], packets: usize) -> u64 {
+    pub(crate) fn garbage_at(&mut self, victims: &[usize], packets: usize) -> u64 {
         let seed = self.seed();
         for n in 0..packets {
             let victim = victims[self.dice(victims.len())];
@@ -374,17 +396,24 @@ impl World {
     }
 
     /// A damaged copy of an offer.
-    pub fn damage(&mut self, offer: &str) -> String {
+    pub(crate) fn damage(&mut self, offer: &str) -> String {
         let mut lines: Vec<String> = offer.lines().map(str::to_owned).collect();
         for _ in 0..1 + self.dice(4) {
             let at = self.dice(lines.len());
             let other = self.dice(lines.len());
-            match self.dice(6) {
+            match self.dice(8) {
                 0 if lines.len() > 1 => drop(lines.remove(at)),
                 0 => {}
                 1 => lines.swap(at, other),
                 2 => lines.insert(at, lines[other].clone()),
                 3 => lines.truncate(at.max(1)),
+                5 | 6 => {
+                    // Another number, e.g. of a payload type, in place of a digit.
+                    let number = [0, 9, 63, 96, 111, 127, 128, 255, 65_536][self.dice(9)].to_string();
+                    if let Some(digit) = lines[at].find(|c: char| c.is_ascii_digit()) {
+                        lines[at].replace_range(digit..=digit, &number);
+                    }
+                }
                 kind => {
                     let line: Vec<char> = lines[at].chars().collect();
                     let (head, tail) = line.split_at(self.dice(line.len() + 1));
