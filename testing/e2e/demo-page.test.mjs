@@ -28,8 +28,8 @@ const DESKTOP = { width: 1280, height: 800 }
 const PHONE = { width: 390, height: 844 }
 
 /** Opens the page and keeps what goes wrong in it. */
-async function visit(user, { viewport = DESKTOP, dark = false, query = '' } = {}) {
-  const tab = await browsers[user].newPage()
+async function visit(user, { viewport = DESKTOP, dark = false, query = '', browser = browsers[user] } = {}) {
+  const tab = await browser.newPage()
   tab.setDefaultTimeout(PATIENCE)
   tab.problems = []
   tab.on('pageerror', (error) => tab.problems.push(String(error)))
@@ -99,6 +99,23 @@ test('Alice clicks Call, Bob accepts, they hear each other, Alice mutes, Bob han
     await tab.getByRole('log').getByText('CallDisconnect').first().waitFor()
     assert.equal(await tab.evaluate(() => window.__e2e.live()), 0, 'the microphone is closed after the call')
   }
+  await leave(alice, bob)
+})
+
+test('two tabs of one browser are two people', { timeout: 60_000 }, async () => {
+  const alice = await visit('alice', { query: '?user=alice' })
+  const bob = await visit('bob', { query: '?user=bob', browser: browsers.alice })
+  await alice.bringToFront()
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.bringToFront()
+  await bob.getByRole('button', { name: 'Accept' }).click()
+  await meter(bob, 'level-out', true)
+  await alice.bringToFront()
+  await meter(alice, 'level-out', true)
+  await alice.getByRole('button', { name: 'Hang up' }).click()
+  await alice.locator('#call.ended').waitFor()
+  await bob.bringToFront()
+  await bob.locator('#call.ended').waitFor()
   await leave(alice, bob)
 })
 
