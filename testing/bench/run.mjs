@@ -8,6 +8,12 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 process.env.JMRTC_PROFILE ??= 'release'
+if (process.env.JMRTC_PROFILE === 'release') {
+  console.error('building (release) …')
+  const { status } = spawnSync('cargo', ['build', '--release', '--quiet', '-p', 'jmrtc-server', '-p', 'jmrtc-phone', '-p', 'jmrtc-bindings'], { cwd: new URL('../..', import.meta.url), stdio: 'inherit' })
+  if (status !== 0) process.exit(1)
+}
+// Only now: what follows takes its place before all other programs.
 const { root, out, program, temporary } = await import('../e2e/lib/paths.mjs')
 const { Child, cpuSeconds, family, killAll } = await import('../e2e/lib/process.mjs')
 const { Phone } = await import('../e2e/lib/phone.mjs')
@@ -24,12 +30,6 @@ const CALLS = Number(process.argv[2] ?? 5)
 /** Rings this long before it is accepted, as it does with people: links are up by then. */
 const RING_MS = 700
 const LOAD_MS = 10_000
-
-if (process.env.JMRTC_PROFILE === 'release') {
-  console.error('building (release) …')
-  const { status } = spawnSync('cargo', ['build', '--release', '--quiet', '-p', 'jmrtc-server', '-p', 'jmrtc-phone', '-p', 'jmrtc-bindings'], { cwd: root, stdio: 'inherit' })
-  if (status !== 0) process.exit(1)
-}
 
 /** A burst of noise, to know the very beginning by, then two people's sentences, to know each moment by. */
 function sound(first, second) {

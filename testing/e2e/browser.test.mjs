@@ -19,7 +19,7 @@ before(async () => {
 cleanUp(() => world?.server)
 
 /** The microphone says its sentence again and again: twice its length holds it whole. */
-const TWICE_MS = 12_000
+const TWICE_MS = 8_500
 
 test('tab to tab', { timeout: 120_000 }, async (t) => {
   const [a, b] = await Promise.all([world.endpoint('page', 'alice'), world.endpoint('page', 'bob')])

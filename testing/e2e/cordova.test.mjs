@@ -53,7 +53,7 @@ test('an app with the packed plugin: tab to tab, speech both ways', { timeout: 2
     await b.call('accept')
     await Promise.all([a.until('CallConnected'), b.until('CallConnected')])
     await Promise.all([a.record(), b.record()])
-    await pass(12_000)
+    await pass(8_500)
     const [atAlice, atBob] = [await a.finish(), await b.finish()]
     await b.call('hangup')
     await a.until('CallDisconnect')

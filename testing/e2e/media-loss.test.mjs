@@ -48,7 +48,7 @@ for (const kinds of [['phone', 'phone'], ['page', 'page']]) {
     await bothHeard()
     t.diagnostic(`both are heard again after ${Date.now() - begin} ms`)
     await a.call('hangup')
-    await b.until('CallDisconnect')
+    await Promise.all([a, b].map((who) => who.until('CallDisconnect')))
     const told = (who) => who.lines.filter((line) => line.startsWith('CallReconnect'))
     for (const who of [a, b]) {
       if (kinds[0] === 'phone' || told(who).length > 0) assert.deepEqual(told(who), TOLD)

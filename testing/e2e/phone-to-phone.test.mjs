@@ -13,7 +13,7 @@ before(async () => {
 })
 cleanUp(() => server)
 
-const call = (to, options = {}) => Phone.start({ url: server.url, user: 'alice', verb: ['call', to], play: sentence('alice'), record: true, args: ['--for', '7s'], ...options })
+const call = (to, options = {}) => Phone.start({ url: server.url, user: 'alice', verb: ['call', to], play: sentence('alice'), record: true, args: ['--for', '5s'], ...options })
 
 test('both speak at once and each hears the other', { timeout: 90_000 }, async (t) => {
   const pairs = await assertHeardInOneOf(async () => {

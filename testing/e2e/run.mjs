@@ -1,48 +1,57 @@
-// `npm run test:e2e`: the end-to-end tests, cheap ones first, one file at a time: they measure sound in real time.
-// `npm run test:e2e -- consent tcp` runs those files only.
+// `npm run test:e2e`: the end-to-end tests, in about four minutes. `npm run test:e2e -- consent tcp` runs those files only.
 import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
+/** These measure sound without any other's help and run alone; of the rest two at a time. */
+const ALONE = ['instruments', 'phone-to-phone', 'wrtc', 'tcp']
+
 const folder = join(root, 'testing/e2e')
-const ORDER = ['audio', 'instruments', 'bad-input', 'command-line', 'phone-to-phone', 'wrtc', 'stories-phone', 'group', 'browser', 'stories-browser', 'consent', 'media-loss', 'tcp', 'demo-page', 'cordova']
-const rank = (file) => (ORDER.indexOf(file.split('.')[0]) + 1 || 99)
 const wanted = process.argv.slice(2)
-const files = readdirSync(folder)
-  .filter((file) => file.endsWith('.test.mjs') && (wanted.length === 0 || wanted.some((w) => file.startsWith(w))))
-  .sort((a, b) => rank(a) - rank(b))
-if (files.length === 0) {
+const names = readdirSync(folder).filter((file) => file.endsWith('.test.mjs')).map((file) => file.replace('.test.mjs', ''))
+  .filter((name) => wanted.length === 0 || wanted.some((w) => name.startsWith(w)))
+if (names.length === 0) {
   console.error(`no such test: ${wanted.join(' ')}`)
   process.exit(2)
 }
+
 // Whatever a test starts inherits this mark: nothing that bears it may be left at the end.
-const mark = `JMRTC_E2E_RUN=${process.pid}-${Date.now()}`
-const [name, value] = mark.split('=')
-const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-force-exit', '--test-reporter=spec', ...files.map((f) => join(folder, f))], {
-  cwd: root, stdio: 'inherit', env: { ...process.env, [name]: value },
-})
-child.on('exit', (code) => {
-  const left = marked()
-  for (const { pid, command } of left) {
-    console.error(`left running: ${pid} ${command}`)
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It ended by itself just now.
-    }
-  }
-  process.exit(code !== 0 ? (code ?? 1) : left.length > 0 ? 1 : 0)
-})
+const mark = ['JMRTC_E2E_RUN', `${process.pid}-${Date.now()}`]
+
+/** Runs files, so many at a time; resolves with the exit code. */
+function run(names, concurrency) {
+  if (names.length === 0) return 0
+  const files = names.map((name) => join(folder, `${name}.test.mjs`))
+  const child = spawn(process.execPath, ['--test', `--test-concurrency=${concurrency}`, '--test-force-exit', '--test-reporter=spec', ...files], {
+    cwd: root, stdio: 'inherit', env: { ...process.env, [mark[0]]: mark[1] },
+  })
+  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)))
+}
 
 /** Processes that bear the mark. */
 function marked() {
   return readdirSync('/proc').filter((entry) => /^[0-9]+$/.test(entry)).flatMap((pid) => {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
-      return environment.includes(mark) ? [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').slice(0, 200) }] : []
+      return environment.includes(mark.join('=')) ? [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').slice(0, 200) }] : []
     } catch {
       return []
     }
   })
 }
+
+const codes = [
+  await run(names.filter((name) => !ALONE.includes(name)), 2),
+  await run(names.filter((name) => ALONE.includes(name)), 1),
+]
+const left = marked()
+for (const { pid, command } of left) {
+  console.error(`left running: ${pid} ${command}`)
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself just now.
+  }
+}
+process.exit(codes.every((code) => code === 0) && left.length === 0 ? 0 : 1)

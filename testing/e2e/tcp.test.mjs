@@ -18,12 +18,12 @@ cleanUp(() => world?.server)
 
 /** Bob accepts at once and his link needs longer than a person would: Alice waits a second before she speaks. */
 const LEAD_S = 1
-const says = (who) => sentenceLater(who, LEAD_S, 8)
+const says = (who) => sentenceLater(who, LEAD_S, 6)
 
 async function phones(server) {
   const bob = Phone.start({ url: server.url, user: 'bob', verb: ['answer'], play: says('bob'), record: true })
   await bob.online()
-  const alice = Phone.start({ url: server.url, user: 'alice', verb: ['call', 'bob'], play: says('alice'), record: true, args: ['--for', '8s'] })
+  const alice = Phone.start({ url: server.url, user: 'alice', verb: ['call', 'bob'], play: says('alice'), record: true, args: ['--for', '6s'] })
   assert.equal((await alice.ended).code, 0)
   assert.equal((await bob.ended).code, 0)
   assert.deepEqual([alice.stats.transport, bob.stats.transport], ['tcp', 'tcp'])
@@ -47,7 +47,7 @@ test('Chromium and a phone, the server deaf to UDP', { timeout: 90_000 }, async 
     await alice.call('startCallUsers', { usernames: ['bob'] })
     await alice.until('CallConnected')
     await alice.record()
-    await pass(14_000)
+    await pass(12_000)
     const heard = await alice.finish()
     await alice.call('hangup')
     assert.equal((await bob.ended).code, 0)

@@ -14,7 +14,7 @@ before(async () => {
 })
 cleanUp(() => server)
 
-const SPEECH_MS = 7_000
+const SPEECH_MS = 5_000
 
 /** Lets both speak, hangs up, tells what was heard. */
 async function talk(carol, phone) {

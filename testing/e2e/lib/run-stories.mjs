@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { checkModels } from './story.mjs'
 import { stories } from './stories.mjs'
+import { until } from './wait.mjs'
 
 /** One test for each story, alice being of `kinds[0]` and bob of `kinds[1]`. `world` is asked when the tests run. */
 export function runStories(world, kinds, { only = Object.keys(stories), endpoints = {} } = {}) {
@@ -16,6 +17,8 @@ export function runStories(world, kinds, { only = Object.keys(stories), endpoint
       current[user] = undefined
     }
     current[user] ??= await world().endpoint(kind, user)
+    // Who lost the server in the story before tries again after a pause of random length.
+    await until(async () => (await current[user].call('getState')).login === 'loggedIn', `${user} to be signed in`, 20_000)
     current[user].clear()
     return current[user]
   }
