@@ -7,7 +7,7 @@ import test, { before } from 'node:test'
 import { startBrowser } from './lib/browser.mjs'
 import { serve } from './lib/pages.mjs'
 import { root, temporary } from './lib/paths.mjs'
-import { RECOGNISED, assertHeardInOneOf, sentence } from './lib/speech.mjs'
+import { RECOGNISED, assertCallHeard, sentence } from './lib/speech.mjs'
 import { pass } from './lib/wait.mjs'
 import { World, cleanUp } from './lib/world.mjs'
 
@@ -46,7 +46,7 @@ test('an app with the packed plugin: tab to tab, speech both ways', { timeout: 2
   // Without `serverUrl`: it comes from the plugin's variable.
   const [a, b] = await Promise.all([world.endpoint('page', 'alice', { server: undefined }), world.endpoint('page', 'bob', { server: undefined })])
   for (const { tab } of [a, b]) assert.equal(await tab.evaluate(() => window.cordova?.platformId), 'browser')
-  await assertHeardInOneOf(async () => {
+  await assertCallHeard(async () => {
     for (const who of [a, b]) who.clear()
     await a.call('startCallUsers', { usernames: ['bob'] })
     await b.until('CallReceiveInvite')

@@ -90,19 +90,26 @@ export function shortcoming(result, bar = GOOD) {
 }
 
 /**
- * Makes `call` until what was heard is good, four times at most: it returns the pairs for `assertHeard`. What is wrong
- * is wrong each time; that somebody else's load stole the sound of one call says nothing about the product.
+ * Makes a call and fails unless what was heard is good; returns the pairs for `assertHeard`. A measurement in real time
+ * is void where the machine itself stood still meanwhile (`stall.mjs`): then, and only then, it is made again, and says so.
  */
-export async function assertHeardInOneOf(call, t) {
+export async function assertCallHeard(call, t) {
   for (let attempt = 1; ; attempt++) {
-    const pairs = await call()
+    const ended = watchStalls()
+    let pairs
+    let stalls
+    try {
+      pairs = await call()
+    } finally {
+      stalls = await ended()
+    }
     try {
       const results = assertHeard(pairs)
       t.diagnostic(JSON.stringify(results.map(({ delays, ...rest }) => rest)))
       return pairs
     } catch (error) {
-      if (attempt === 4 || error.code !== 'ERR_ASSERTION') throw error
-      t.diagnostic(`again: ${error.message.split('\n')[0]}`)
+      if (stalls.length === 0 || attempt === 4) throw error
+      t.diagnostic(`void, the machine stood still for ${stalls.join(', ')} ms: ${error.message.split('\n')[0]}`)
       await breather()
     }
   }
