@@ -9,7 +9,7 @@ await must('npm', ['run', '--silent', 'build'])
 await must('cargo', ['build', '--quiet', '--bin', 'jmrtc-server', '--bin', 'jmrtc-phone'])
 
 console.log(`
-Open the page below, sign in and call "echo" to hear yourself; open it in a second tab to talk to yourself.
+Open the page named below, sign in and call "echo" to hear yourself; open it in a second tab to talk to yourself.
 From a terminal:  target/debug/jmrtc-phone --server http://127.0.0.1:8080 --user bob echo
 `)
 const args = process.argv.slice(2)

@@ -1,10 +1,21 @@
 // `npm test`: everything that continuous integration runs, in order of cost.
 // `npm test -- NAME…` runs only the steps named; `npm test -- --list` names them.
+import { spawnSync } from 'node:child_process'
 import { install } from './install.mjs'
 import { run } from './run.mjs'
 
 const cargo = (...args) => () => run('cargo', args)
 const npm = (script) => () => run('npm', ['run', '--silent', script])
+
+/** The desktop backend is a feature of its own, because on Linux it needs ALSA's headers. */
+async function desktop() {
+  if (process.platform === 'linux' && spawnSync('pkg-config', ['--exists', 'alsa']).status !== 0) {
+    console.log('skipped: no ALSA headers here (libasound2-dev)')
+    return 0
+  }
+  const lint = await run('cargo', ['clippy', '--quiet', '-p', 'jmrtc-audio', '-p', 'jmrtc-phone', '--features', 'jmrtc-phone/desktop', '--all-targets', '--', '-D', 'warnings'])
+  return lint || run('cargo', ['test', '--quiet', '-p', 'jmrtc-audio', '--features', 'desktop', '--test', 'desktop'])
+}
 
 const steps = [
   ['format', 'Rust is formatted', cargo('fmt', '--all', '--check')],
@@ -17,6 +28,7 @@ const steps = [
   ['binaries', 'server, phone and library', cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', cargo('xtask', 'codegen', '--check')],
   ['e2e', 'calls between real parts', npm('test:e2e')],
+  ['desktop', 'sound cards by way of cpal', desktop],
   ['kotlin', 'calls from the JVM', npm('test:kotlin')],
 ]
 

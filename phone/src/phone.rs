@@ -196,6 +196,8 @@ impl<'a> Phone<'a> {
             return;
         }
         match (answer.method.as_str(), answer.result) {
+            // Who has pressed Ctrl-C meanwhile calls nobody.
+            ("login" | "initEngine", Ok(_)) if self.leaving.is_some() => {}
             ("login", Ok(_)) => self.call("initEngine", Value::Null),
             ("initEngine", Ok(_)) => self.begin(),
             // The caller is gone, or another device was faster: its event says so.

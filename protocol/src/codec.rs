@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::limits::{MAX_JSON_DEPTH, MAX_MESSAGE_BYTES};
+use crate::limits::{MAX_JSON_DEPTH, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use crate::{ClientMessage, ErrorCode, Failure, RequestId, ServerMessage};
 
 /// A message that could not be read. Answer a client's with `failure` where `id` is known, else with `fault`.
@@ -29,12 +29,12 @@ impl std::error::Error for DecodeError {}
 
 /// Reads what a client sent.
 pub fn decode_client(text: &str) -> Result<ClientMessage, DecodeError> {
-    decode(text)
+    decode(text, MAX_MESSAGE_BYTES)
 }
 
 /// Reads what a server sent.
 pub fn decode_server(text: &str) -> Result<ServerMessage, DecodeError> {
-    decode(text)
+    decode(text, MAX_SERVER_MESSAGE_BYTES)
 }
 
 /// Writes a message.
@@ -45,10 +45,10 @@ pub fn encode<T: Serialize>(message: &T) -> String {
     })
 }
 
-fn decode<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, DecodeError> {
+fn decode<T: for<'de> Deserialize<'de>>(text: &str, limit: usize) -> Result<T, DecodeError> {
     let fail = |id, code, description: String| DecodeError { id, failure: Failure::new(code, description) };
-    if text.len() > MAX_MESSAGE_BYTES {
-        let description = format!("a message has at most {MAX_MESSAGE_BYTES} bytes, this one {}", text.len());
+    if text.len() > limit {
+        let description = format!("a message has at most {limit} bytes, this one {}", text.len());
         return Err(fail(None, ErrorCode::LimitExceeded, description));
     }
     let mut json = serde_json::Deserializer::from_str(text);
@@ -133,6 +133,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::{DEFAULT_MAX_MEMBERS, MAX_PROFILE_BYTES};
     use crate::{Request, Username};
 
     fn client_error(text: &str) -> DecodeError {
@@ -176,6 +177,30 @@ mod tests {
         assert!(decode_client(&filled(MAX_MESSAGE_BYTES - empty.len())).is_ok());
         let error = client_error(&filled(MAX_MESSAGE_BYTES - empty.len() + 1));
         assert_eq!((error.id, error.failure.code), (None, ErrorCode::LimitExceeded));
+    }
+
+    #[test]
+    fn a_session_of_the_most_members_with_the_fullest_profiles_can_be_read() {
+        let full = "a".repeat(MAX_PROFILE_BYTES);
+        let user = |n: usize| {
+            let name = Username::new(format!("{n:0>width$}", width = crate::limits::MAX_USERNAME_CHARS));
+            let profile = crate::Profile { nickname: full.clone(), ..Default::default() };
+            let relation = crate::Relation { note_text: full.clone(), ..Default::default() };
+            crate::User::new("app", name.expect("a name"), profile, relation)
+        };
+        let session = crate::Session {
+            channel_id: crate::ChannelId("c".to_owned()),
+            media_type: crate::MediaType::Voice,
+            inviter: user(0),
+            inviting_members: Vec::new(),
+            joined_members: (0..DEFAULT_MAX_MEMBERS).map(user).collect(),
+            start_time: 1,
+            invited_by: Some(user(1)),
+            silent: false,
+        };
+        let event = crate::ServerEvent::Joined { session, user: user(2) };
+        let message = ServerMessage::Event { seq: 1, event };
+        assert_eq!(decode_server(&encode(&message)), Ok(message));
     }
 
     #[test]

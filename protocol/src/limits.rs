@@ -1,7 +1,12 @@
 //! Limits both ends hold to. A message over a limit gets a clear error and changes nothing.
 
-/// Largest message, in bytes of JSON.
+/// Largest message of a client, in bytes of JSON.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Largest message of a server, in bytes of JSON: a session names every member, with profile and relation.
+pub const MAX_SERVER_MESSAGE_BYTES: usize = 256 * 1024;
+/// Largest profile, and largest relation, in bytes of JSON: a session of
+/// [`DEFAULT_MAX_MEMBERS`] full ones fits into [`MAX_SERVER_MESSAGE_BYTES`].
+pub const MAX_PROFILE_BYTES: usize = 2 * 1024;
 /// Longest username, in Unicode scalar values.
 pub const MAX_USERNAME_CHARS: usize = 128;
 /// Longest device id, in bytes.

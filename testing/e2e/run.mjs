@@ -1,11 +1,11 @@
-// `npm run test:e2e`: the end-to-end tests, in about four minutes. `npm run test:e2e -- consent tcp` runs those files only.
+// `npm run test:e2e`: the end-to-end tests, in some minutes. `npm run test:e2e -- consent tcp` runs those files only.
 import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
-/** These measure sound without any other's help and run alone; of the rest two at a time. */
-const ALONE = ['instruments', 'phone-to-phone', 'wrtc', 'tcp']
+/** These judge sound in real time and run alone; of the rest two at a time. */
+const ALONE = ['instruments', 'phone-to-phone', 'wrtc', 'tcp', 'browser', 'cordova', 'demo-page', 'media-loss']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)

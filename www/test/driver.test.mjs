@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test'
 import { load } from './load.mjs'
 
 const { Driver } = await load('browser/driver.ts')
+const { createMachine } = await load('browser/machine.ts')
 
 let sockets
 let script
@@ -136,4 +137,21 @@ test('getStats is answered without a call too', async () => {
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(answers[0].result.packetsSent, 0)
   assert.deepEqual(inputs, [])
+})
+
+test('arguments that no JSON reader takes are answered, too', async () => {
+  const real = await createMachine({ seed: 1, device: { id: 'd', platform: 'browser' }, serverUrl: null })
+  driver = new Driver(real, (event) => events.push(event))
+  const circle = {}
+  circle.self = circle
+  let deep = {}
+  for (let level = 0; level < 200; level++) deep = { deep }
+  for (const args of [{ usernames: ['bob\ud83d'] }, circle, { muted: true, deep }]) {
+    const answers = []
+    driver.exec('startCallUsers', args, (result) => answers.push({ result }), (failure) => answers.push({ failure }))
+    assert.equal(answers.length, 1)
+    assert.equal(answers[0].failure.name, 'INVALID_PARAMETER')
+  }
+  const [{ result }] = exec('getState')
+  assert.equal(result.call, 'idle', 'the machine lives on')
 })

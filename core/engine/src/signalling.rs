@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{Sink, Stream};
 use jmrtc_call::{Generation, SocketEvent};
-use jmrtc_protocol::limits::MAX_MESSAGE_BYTES;
+use jmrtc_protocol::limits::{MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use jmrtc_protocol::{ClientMessage, decode_server, encode};
 use log::{debug, warn};
 use tokio::net::TcpStream;
@@ -172,8 +172,8 @@ async fn connect(url: String) -> Result<Socket, String> {
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * MAX_MESSAGE_BYTES)
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        .max_message_size(Some(MAX_SERVER_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_SERVER_MESSAGE_BYTES));
     let connector = tls()?;
     let connecting = connect_async_tls_with_config(url.as_str(), Some(config), true, Some(connector));
     match timeout(CONNECT_TIMEOUT, connecting).await {

@@ -9,6 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use jmrtc_protocol::limits::MAX_PROFILE_BYTES;
 use jmrtc_protocol::{ErrorCode, Failure, Profile, Relation, User, Username};
 use jmrtc_rooms::UserRecord;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,6 @@ use crate::clock::unix_s;
 use crate::hub::ToHub;
 use crate::{demo, ws};
 
-/// Largest body.
-const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Longest text in a profile or relation, in characters, and most `extras`.
 const MAX_TEXT_CHARS: usize = 1024;
 const MAX_EXTRAS: usize = 32;
@@ -43,7 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(demo::page)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_PROFILE_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), headers))
         .with_state(app)
 }
@@ -271,7 +270,7 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
             Ok(bytes) => Ok(Self(bytes)),
             Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::new(
                 ErrorCode::LimitExceeded,
-                format!("a body has at most {MAX_BODY_BYTES} bytes"),
+                format!("a body has at most {MAX_PROFILE_BYTES} bytes"),
             )),
             Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
         }

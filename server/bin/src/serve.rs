@@ -181,7 +181,7 @@ fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Err
     }
 }
 
-/// A store that is slow or fails must not hold up calls.
+/// Apart from the hub, so that calls don't wait for the disk; a store that fails loses a record, not a call.
 async fn write_records(store: Store, mut records: mpsc::Receiver<CallRecord>) {
     while let Some(record) = records.recv().await {
         if let Err(e) = store.add_call(&record).await {
@@ -201,7 +201,7 @@ fn announce(http: SocketAddr, udp: SocketAddr, tcp: SocketAddr) -> anyhow::Resul
 
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JMRTC_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,str0m=warn,is=warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,str0m=warn,str0m::sdp=error,is=warn"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES};
+use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use jmrtc_protocol::{
     ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, Request, RequestId, ServerMessage,
     Username, decode_client, encode,
@@ -55,7 +55,7 @@ pub(crate) async fn upgrade(
     upgrade
         .read_buffer_size(SOCKET_BUFFER)
         .write_buffer_size(SOCKET_BUFFER)
-        .max_write_buffer_size(SOCKET_BUFFER + 2 * MAX_MESSAGE_BYTES)
+        .max_write_buffer_size(SOCKET_BUFFER + 2 * MAX_SERVER_MESSAGE_BYTES)
         .max_message_size(HARD_MESSAGE_BYTES)
         .max_frame_size(HARD_MESSAGE_BYTES)
         .on_upgrade(move |socket| serve(socket, app))
@@ -105,8 +105,11 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
         return;
     }
     let present = Present { conn, hub: app.hub.clone() };
-    let mut connection = Connection { socket, app, conn, user, limiter: Limiter::new(Instant::now()) };
-    connection.run(outgoing, &cut).await;
+    let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
+    let heard = tokio::time::Instant::now();
+    let limiter = Limiter::new(Instant::now());
+    let mut connection = Connection { socket, app, conn, user, limiter, cut, silence, heard };
+    connection.run(outgoing).await;
     drop(present);
     close(connection.socket).await;
 }
@@ -166,41 +169,51 @@ struct Connection {
     conn: ConnId,
     user: Username,
     limiter: Limiter,
+    cut: Arc<Cut>,
+    /// How long a client may say nothing.
+    silence: Duration,
+    /// When it said something last.
+    heard: tokio::time::Instant,
 }
 
 impl Connection {
     /// Runs until either end wants to close.
-    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>, cut: &Cut) {
-        let silence = Duration::from_millis(self.app.config.ping_ms.saturating_mul(3));
-        let mut heard = tokio::time::Instant::now();
+    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>) {
         loop {
             tokio::select! {
                 // Being cut off comes before anything else.
                 biased;
-                reason = cut.wait() => return self.farewell(reason).await,
+                reason = self.cut.wait() => return self.farewell(reason).await,
                 text = outgoing.recv() => {
                     // The hub let go: everything it had to say is sent.
                     let Some(text) = text else { return };
-                    tokio::select! {
-                        biased;
-                        sent = self.socket.send(Message::Text(text)) => if sent.is_err() {
-                            return;
-                        },
-                        reason = cut.wait() => return self.farewell(reason).await,
-                        // Nor is a client alive that reads nothing.
-                        () = sleep_until(heard + silence) => return,
+                    if !self.deliver(text).await {
+                        return;
                     }
                 }
                 message = self.socket.recv() => {
                     let Some(message) = message else { return };
-                    heard = tokio::time::Instant::now();
+                    self.heard = tokio::time::Instant::now();
                     if !self.receive(message).await {
                         return;
                     }
                 }
-                () = sleep_until(heard + silence) => return,
+                () = sleep_until(self.heard + self.silence) => return,
             }
         }
+    }
+
+    /// Sends; false when the connection is over. A client that reads nothing is not waited for longer than one that
+    /// says nothing.
+    async fn deliver(&mut self, text: Utf8Bytes) -> bool {
+        let reason = tokio::select! {
+            biased;
+            sent = self.socket.send(Message::Text(text)) => return sent.is_ok(),
+            reason = self.cut.wait() => reason,
+            () = sleep_until(self.heard + self.silence) => return false,
+        };
+        self.farewell(reason).await;
+        false
     }
 
     async fn farewell(&mut self, reason: Closing) {
@@ -277,7 +290,7 @@ impl Connection {
 
     async fn answer(&mut self, message: ServerMessage) -> bool {
         self.app.metrics.messages_out.add(1);
-        send(&mut self.socket, &message).await
+        self.deliver(encode(&message).into()).await
     }
 }
 

@@ -6,6 +6,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { basename, join } from 'node:path'
 import { cache, python, root } from './paths.mjs'
+import { watchStalls } from './stall.mjs'
 import { pass } from './wait.mjs'
 import { readWav, sine, writeWav } from './wav.mjs'
 

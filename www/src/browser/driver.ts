@@ -44,7 +44,7 @@ export class Driver {
   readonly #clock = new Clock()
   readonly #timer = new Timer(() => this.#clock.now(), () => this.#input({ input: 'deadline' }))
   readonly #commands = new Map<number, Command>()
-  readonly #steps: (() => string)[] = []
+  readonly #steps: { step: () => string, command: number | undefined }[] = []
   #lastCommand = 0
   #stepping = false
   #dead: Failure | undefined
@@ -80,7 +80,8 @@ export class Driver {
     }
     const id = ++this.#lastCommand
     this.#commands.set(id, { ok, fail })
-    this.#input({ input: 'command', id, method, args: args as never })
+    const input = { input: 'command', id, method, args: args as never } as const
+    this.#step(() => this.machine.handle(this.#clock.now(), JSON.stringify(input)), id)
   }
 
   #platform(event: PlatformEvent): void {
@@ -91,9 +92,9 @@ export class Driver {
     this.#step(() => this.machine.handle(this.#clock.now(), JSON.stringify(input)))
   }
 
-  /** Runs a step of the machine and its outputs. What happens meanwhile waits its turn. */
-  #step(step: () => string): void {
-    this.#steps.push(step)
+  /** Runs a step of the machine and its outputs; `command` names the method call that it is. What happens meanwhile waits its turn. */
+  #step(step: () => string, command?: number): void {
+    this.#steps.push({ step, command })
     if (this.#stepping) return
     this.#stepping = true
     for (let next = this.#steps.shift(); next !== undefined; next = this.#steps.shift()) this.#run(next)
@@ -101,13 +102,15 @@ export class Driver {
     this.#timer.set(this.#dead === undefined ? this.machine.nextDeadline() : undefined)
   }
 
-  #run(step: () => string): void {
+  #run({ step, command }: { step: () => string, command: number | undefined }): void {
     if (this.#dead !== undefined) return
     let outputs: Output[]
     try {
       outputs = JSON.parse(step()) as Output[]
     } catch (thrown) {
       if (thrown instanceof WebAssembly.RuntimeError) this.#crashed(thrown)
+      // Half a surrogate pair, say, or a hundred levels: JavaScript can write what no JSON reader takes.
+      else if (command !== undefined) this.#refuse(command, failure('INVALID_PARAMETER', why(thrown)))
       else console.warn('JMRTC: dropped a message that this release does not know:', why(thrown))
       return
     }
@@ -145,6 +148,12 @@ export class Driver {
         this.#doPlatform(output)
         break
     }
+  }
+
+  #refuse(id: number, failure: Failure): void {
+    const command = this.#commands.get(id)
+    this.#commands.delete(id)
+    command?.fail(failure)
   }
 
   #doPlatform(action: PlatformAction): void {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
 use jmrtc_call::{Generation, SocketEvent};
-use jmrtc_protocol::limits::MAX_MESSAGE_BYTES;
+use jmrtc_protocol::limits::MAX_SERVER_MESSAGE_BYTES;
 use jmrtc_protocol::{ClientMessage, Failure, ServerMessage};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -76,7 +76,7 @@ async fn what_is_not_understood_is_passed_over() {
 async fn an_oversize_message_closes_the_socket() {
     let server = Server::start().await;
     let (mut signalling, mut conversation) = open(&server).await;
-    let text = " ".repeat(MAX_MESSAGE_BYTES + 1);
+    let text = " ".repeat(MAX_SERVER_MESSAGE_BYTES + 1);
     let (why, _) = tokio::join!(closed(&mut signalling), conversation.socket.send(Message::text(text)));
     assert!(why.contains("too long") || why.contains("too big"), "{why}");
 }

@@ -191,6 +191,16 @@ async fn a_burst_is_answered_message_by_message() {
 }
 
 #[tokio::test]
+async fn who_sends_and_never_reads_is_not_waited_for() {
+    let server = Server::start_with(&["--ping-time", "300ms"]);
+    let mut alice = server.sign_in("alice").await;
+    // Each is answered by a fault; nobody takes the answers, until the sockets between are full.
+    let flood = async { while alice.socket.send(Message::text("{")).await.is_ok() {} };
+    tokio::time::timeout(SOON * 3, flood).await.expect("the server hangs up");
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
 async fn the_wrong_role_call_or_state_is_told() {
     let server = Server::start();
     let mut alice = server.sign_in("alice").await;
