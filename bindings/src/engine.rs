@@ -9,7 +9,7 @@ use crate::{EngineConfig, PlatformAction, PlatformEvent, StartError};
 /// Messages that wait for the bridge here; more wait in the engine, which drops the oldest events at last.
 const WAITING: usize = 16;
 
-/// One device of one user, in at most one call. The crate's page says how a bridge uses it.
+/// One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
 #[derive(uniffi::Object)]
 pub struct Engine {
     native: Arc<jmrtc_engine::Engine>,
@@ -22,7 +22,7 @@ impl Engine {
     /// Makes an engine; nothing is connected or opened yet.
     ///
     /// # Errors
-    /// [`StartError`]: a bad config, no thread, a transcript that can't be written.
+    /// `StartError`: a bad config, no thread, a transcript that can't be written.
     #[uniffi::constructor]
     pub fn start(config: EngineConfig) -> Result<Arc<Self>, StartError> {
         let system = |e: std::io::Error| StartError::System { why: e.to_string() };
@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
-    /// a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+    /// a `Message.Reply` with the same `id`, exactly one, whatever `method` and `args` are.
     ///
     /// `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
     /// empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.

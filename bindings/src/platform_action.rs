@@ -5,7 +5,7 @@ use jmrtc_protocol::{Session, User};
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum PlatformAction {
     /// Ask the person for the microphone unless that is settled; answer with
-    /// [`crate::PlatformEvent::Microphone`] in any case.
+    /// `PlatformEvent.Microphone` in any case.
     RequestMicrophone,
     /// Ring: show the system's incoming-call screen or notification.
     ShowIncoming {

@@ -3,7 +3,7 @@ use jmrtc_engine::call;
 /// What the operating system or the person at its call screen did.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum PlatformEvent {
-    /// The answer to [`crate::PlatformAction::RequestMicrophone`].
+    /// The answer to `PlatformAction.RequestMicrophone`.
     Microphone {
         /// Whether the person allowed it.
         granted: bool,

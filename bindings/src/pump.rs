@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// Something for JavaScript.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum Message {
-    /// The answer to [`crate::Engine::command`].
+    /// The answer to `Engine.command`.
     Reply {
         /// As given there.
         id: String,

@@ -552,13 +552,13 @@ fileprivate struct FfiConverterString: FfiConverter {
 
 
 /**
- * One device of one user, in at most one call. The crate's page says how a bridge uses it.
+ * One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
  */
 public protocol EngineProtocol: AnyObject, Sendable {
 
     /**
      * Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
-     * a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+     * a `Message.Reply` with the same `id`, exactly one, whatever `method` and `args` are.
      *
      * `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
      * empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
@@ -589,7 +589,7 @@ public protocol EngineProtocol: AnyObject, Sendable {
 
 }
 /**
- * One device of one user, in at most one call. The crate's page says how a bridge uses it.
+ * One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
  */
 open class Engine: EngineProtocol, @unchecked Sendable {
     fileprivate let handle: UInt64
@@ -646,7 +646,7 @@ open class Engine: EngineProtocol, @unchecked Sendable {
      * Makes an engine; nothing is connected or opened yet.
      *
      * # Errors
-     * [`StartError`]: a bad config, no thread, a transcript that can't be written.
+     * `StartError`: a bad config, no thread, a transcript that can't be written.
      */
 public static func start(config: EngineConfig)throws  -> Engine  {
     return try  FfiConverterTypeEngine_lift(try rustCallWithError(FfiConverterTypeStartError_lift) {
@@ -661,7 +661,7 @@ public static func start(config: EngineConfig)throws  -> Engine  {
 
     /**
      * Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
-     * a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+     * a `Message.Reply` with the same `id`, exactly one, whatever `method` and `args` are.
      *
      * `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
      * empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
@@ -1178,7 +1178,7 @@ public func FfiConverterTypeAudioBackend_lower(_ value: AudioBackend) -> RustBuf
 public enum Message: Equatable, Hashable {
 
     /**
-     * The answer to [`crate::Engine::command`].
+     * The answer to `Engine.command`.
      */
     case reply(
         /**
@@ -1274,7 +1274,7 @@ public enum PlatformAction: Equatable, Hashable {
 
     /**
      * Ask the person for the microphone unless that is settled; answer with
-     * [`crate::PlatformEvent::Microphone`] in any case.
+     * `PlatformEvent.Microphone` in any case.
      */
     case requestMicrophone
     /**
@@ -1420,7 +1420,7 @@ public func FfiConverterTypePlatformAction_lower(_ value: PlatformAction) -> Rus
 public enum PlatformEvent: Equatable, Hashable {
 
     /**
-     * The answer to [`crate::PlatformAction::RequestMicrophone`].
+     * The answer to `PlatformAction.RequestMicrophone`.
      */
     case microphone(
         /**

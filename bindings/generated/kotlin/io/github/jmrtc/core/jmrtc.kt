@@ -1271,13 +1271,13 @@ public object FfiConverterString: FfiConverter<String, RustBuffer.ByValue> {
 
 
 /**
- * One device of one user, in at most one call. The crate's page says how a bridge uses it.
+ * One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
  */
 public interface EngineInterface {
 
     /**
      * Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
-     * a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+     * a `Message.Reply` with the same `id`, exactly one, whatever `method` and `args` are.
      *
      * `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
      * empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
@@ -1310,7 +1310,7 @@ public interface EngineInterface {
 }
 
 /**
- * One device of one user, in at most one call. The crate's page says how a bridge uses it.
+ * One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
  */
 open class Engine: Disposable, AutoCloseable, EngineInterface
 {
@@ -1416,7 +1416,7 @@ open class Engine: Disposable, AutoCloseable, EngineInterface
 
     /**
      * Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
-     * a [`Message::Reply`] with the same `id`, exactly one, whatever `method` and `args` are.
+     * a `Message.Reply` with the same `id`, exactly one, whatever `method` and `args` are.
      *
      * `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
      * empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
@@ -1536,7 +1536,7 @@ open class Engine: Disposable, AutoCloseable, EngineInterface
      * Makes an engine; nothing is connected or opened yet.
      *
      * # Errors
-     * [`StartError`]: a bad config, no thread, a transcript that can't be written.
+     * `StartError`: a bad config, no thread, a transcript that can't be written.
      */
     @Throws(StartException::class) fun `start`(`config`: EngineConfig): Engine {
             return FfiConverterTypeEngine.lift(
@@ -1895,7 +1895,7 @@ public object FfiConverterTypeAudioBackend : FfiConverterRustBuffer<AudioBackend
 sealed class Message {
 
     /**
-     * The answer to [`crate::Engine::command`].
+     * The answer to `Engine.command`.
      */
     data class Reply(
         /**
@@ -2008,7 +2008,7 @@ sealed class PlatformAction {
 
     /**
      * Ask the person for the microphone unless that is settled; answer with
-     * [`crate::PlatformEvent::Microphone`] in any case.
+     * `PlatformEvent.Microphone` in any case.
      */
     object RequestMicrophone : PlatformAction()
 
@@ -2214,7 +2214,7 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
 sealed class PlatformEvent {
 
     /**
-     * The answer to [`crate::PlatformAction::RequestMicrophone`].
+     * The answer to `PlatformAction.RequestMicrophone`.
      */
     data class Microphone(
         /**
