@@ -17,6 +17,8 @@ const out = join(outFolder, 'android')
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
+await must('node', ['--test', join(root, 'testing/android/plugin-xml.test.mjs')])
+
 const server = await Server.start()
 const said = { alice: sentence('alice'), bob: sentence('bob') }
 const properties = {

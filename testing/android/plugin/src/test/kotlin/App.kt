@@ -5,9 +5,9 @@ import android.content.pm.PackageManager
 import android.os.Looper
 import android.view.View
 import androidx.appcompat.app.AppCompatActivity
-import io.github.jmrtc.core.AudioBackend
 import io.github.jmrtc.cordova.CallSession
 import io.github.jmrtc.cordova.JmrtcPlugin
+import io.github.jmrtc.core.AudioBackend
 import java.lang.reflect.Proxy
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -73,6 +73,7 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
 
     /** Replies as `accept` or `accept 871103`, events as their names, in the order in which the page got them. */
     val diary = mutableListOf<String>()
+
     /** How often the person was asked. */
     var asked = 0
 
@@ -170,7 +171,11 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
     private var answered: ShadowActivity.PermissionsRequest? = null
 
     private fun answer(request: Int, result: Int) {
-        if (result == PackageManager.PERMISSION_GRANTED) shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.RECORD_AUDIO)
+        if (result ==
+            PackageManager.PERMISSION_GRANTED
+        ) {
+            shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.RECORD_AUDIO)
+        }
         cordova.onRequestPermissionsResult(request, arrayOf(Manifest.permission.RECORD_AUDIO), intArrayOf(result))
     }
 
@@ -226,7 +231,9 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
     }
 
     /** All that the plugin may touch of a browser. */
-    private inner class BrowserPlayed(activity: Activity) : View(activity), CordovaWebViewEngine.EngineView {
+    private inner class BrowserPlayed(activity: Activity) :
+        View(activity),
+        CordovaWebViewEngine.EngineView {
         lateinit var client: CordovaWebViewEngine.Client
         val engine = Proxy.newProxyInstance(javaClass.classLoader, arrayOf(CordovaWebViewEngine::class.java)) { _, called, args ->
             when (called.name) {

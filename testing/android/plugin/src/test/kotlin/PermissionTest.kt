@@ -46,7 +46,10 @@ class PermissionTest {
     fun `an Activity that goes away takes the question with it, the next asks anew`() {
         start("permission-3", permits = null)
         app.exec("initEngine", "[null]")
-        until({ "the question" }) { app.look(); app.asked == 1 }
+        until({ "the question" }) {
+            app.look()
+            app.asked == 1
+        }
         app.close()
         app.open()
         assertEquals("off", app.callForObject("getState").getString("engine"))

@@ -3,6 +3,7 @@ import java.net.ServerSocket
 import java.net.Socket
 import java.net.URI
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
 /** Stands between app and server; what passes through it can be cut. */
@@ -10,6 +11,9 @@ class Proxy(server: String) : AutoCloseable {
     private val target = URI(server)
     private val listener = ServerSocket(0, 16, InetAddress.getLoopbackAddress())
     private val sockets = CopyOnWriteArrayList<Socket>()
+
+    /** Connections that have come so far. */
+    val accepted = AtomicInteger()
     val url = "http://127.0.0.1:${listener.localPort}"
 
     init {
@@ -19,6 +23,7 @@ class Proxy(server: String) : AutoCloseable {
     }
 
     private fun connect(near: Socket) {
+        accepted.incrementAndGet()
         val far = Socket(target.host, target.port)
         sockets += listOf(near, far)
         for ((from, to) in listOf(near to far, far to near)) {

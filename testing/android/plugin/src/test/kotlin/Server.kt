@@ -25,7 +25,14 @@ object Server {
 /** A real jmrtc-phone that is told on its standard input what to do. */
 class Phone(private val user: String, vararg options: String) : AutoCloseable {
     private val process = ProcessBuilder(
-        System.getProperty("jmrtc.phone"), "--server", Server.url, "--user", user, "--json", *options, "run",
+        System.getProperty("jmrtc.phone"),
+        "--server",
+        Server.url,
+        "--user",
+        user,
+        "--json",
+        *options,
+        "run",
     ).redirectError(ProcessBuilder.Redirect.DISCARD).start()
     private val events = LinkedBlockingQueue<JSONObject>()
     private val pending = ConcurrentHashMap<String, CompletableFuture<JSONObject>>()

@@ -14,7 +14,7 @@ internal class AudioRouter(context: Context) {
     private var inCall = false
     private var speakerphone = false
 
-    /** The same object for taking and giving back. */
+    /** The system knows a request by its listener: the same object for taking and giving back. */
     private val focusListener = AudioManager.OnAudioFocusChangeListener(::focusChanged)
 
     fun start() {
@@ -29,7 +29,7 @@ internal class AudioRouter(context: Context) {
         if (!inCall) return
         inCall = false
         speakerphone = false
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) audio.clearCommunicationDevice() else speakerphoneBefore31(false)
+        route()
         audio.mode = AudioManager.MODE_NORMAL
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) abandonFocus() else abandonFocusBefore26()
     }
@@ -49,7 +49,7 @@ internal class AudioRouter(context: Context) {
         route()
     }
 
-    private fun route() = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) route31() else speakerphoneBefore31(speakerphone)
+    private fun route() = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) route31() else routeBefore31()
 
     /** Without a device of our choice the system takes a headset where there is one, else the earpiece. */
     @RequiresApi(Build.VERSION_CODES.S)
@@ -59,12 +59,9 @@ internal class AudioRouter(context: Context) {
     }
 
     @Suppress("DEPRECATION")
-    private fun speakerphoneBefore31(enabled: Boolean) {
-        audio.isSpeakerphoneOn = enabled
+    private fun routeBefore31() {
+        audio.isSpeakerphoneOn = speakerphone
     }
-
-    @get:RequiresApi(Build.VERSION_CODES.O)
-    private val focus: AudioFocusRequest by lazy { focusRequest() }
 
     @RequiresApi(Build.VERSION_CODES.O)
     private fun focusRequest(): AudioFocusRequest {
@@ -80,10 +77,10 @@ internal class AudioRouter(context: Context) {
     }
 
     @RequiresApi(Build.VERSION_CODES.O)
-    private fun requestFocus() = audio.requestAudioFocus(focus)
+    private fun requestFocus() = audio.requestAudioFocus(focusRequest())
 
     @RequiresApi(Build.VERSION_CODES.O)
-    private fun abandonFocus() = audio.abandonAudioFocusRequest(focus)
+    private fun abandonFocus() = audio.abandonAudioFocusRequest(focusRequest())
 
     @Suppress("DEPRECATION")
     private fun requestFocusBefore26() =

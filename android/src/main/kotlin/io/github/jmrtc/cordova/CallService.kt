@@ -8,6 +8,7 @@ import android.content.pm.ServiceInfo
 import android.os.Build
 import android.os.IBinder
 import android.util.Log
+import androidx.annotation.RequiresApi
 import io.github.jmrtc.core.CallInfo
 
 /** Keeps microphone and network while the app is out of sight: runs in an accepted call and at no other time. */
@@ -29,16 +30,16 @@ class CallService : Service() {
     }
 
     private fun show(notification: Notification) = try {
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
-            startForeground(NOTIFICATION, notification, ServiceInfo.FOREGROUND_SERVICE_TYPE_MICROPHONE)
-        } else {
-            startForeground(NOTIFICATION, notification)
-        }
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) show30(notification) else startForeground(NOTIFICATION, notification)
     } catch (e: RuntimeException) {
         // No permission for the microphone any more, or no right to start now. The call goes on while the app is in sight.
         Log.w(TAG, "no foreground service for the call", e)
         stopSelf()
     }
+
+    @RequiresApi(Build.VERSION_CODES.R)
+    private fun show30(notification: Notification) =
+        startForeground(NOTIFICATION, notification, ServiceInfo.FOREGROUND_SERVICE_TYPE_MICROPHONE)
 
     /** Turns the service on and off. On the main thread. */
     internal class Switch(private val context: Context) {
@@ -46,7 +47,7 @@ class CallService : Service() {
             people = call.people.joinToString { it.displayName }
             val intent = Intent(context, CallService::class.java)
             try {
-                if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) context.startForegroundService(intent) else context.startService(intent)
+                if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) start26(intent) else context.startService(intent)
             } catch (e: RuntimeException) {
                 Log.w(TAG, "no foreground service for the call", e)
             }
@@ -57,6 +58,9 @@ class CallService : Service() {
             people = null
             running?.stopSelf()
         }
+
+        @RequiresApi(Build.VERSION_CODES.O)
+        private fun start26(intent: Intent) = context.startForegroundService(intent)
 
         companion object {
             /** Whom the person is in a call with; null without a call. */
