@@ -71,9 +71,9 @@ class Phone(private val user: String, vararg options: String) : AutoCloseable {
         return event.getJSONObject("payload")
     }
 
-    /** Lets the sound go on until [done] or nobody's patience: SIGINT, and the recording is complete. */
+    /** It signs out at the end of its standard input, and its recording is complete. */
     override fun close() {
-        ProcessBuilder("kill", "-INT", "${process.pid()}").start().waitFor()
+        process.outputWriter().close()
         check(process.waitFor(PATIENCE_MS, TimeUnit.MILLISECONDS)) { "$user does not end" }
     }
 }
