@@ -95,13 +95,13 @@ struct Conn {
 }
 
 pub(crate) struct Hub {
-    pub(crate) rooms: Rooms,
-    pub(crate) clock: Clock,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) media: mpsc::Sender<MediaCommand>,
-    pub(crate) records: mpsc::Sender<CallRecord>,
+    rooms: Rooms,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    media: mpsc::Sender<MediaCommand>,
+    records: mpsc::Sender<CallRecord>,
     conns: BTreeMap<ConnId, Conn>,
-    /// When tokens expire; entries of connections that are gone or have a new token are void.
+    /// When the token of each connection expires.
     expiries: BTreeSet<(Timestamp, ConnId)>,
     /// Connections with an expired token that stay for as long as their user is in a call.
     overdue: BTreeSet<ConnId>,

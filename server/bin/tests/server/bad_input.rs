@@ -1,6 +1,6 @@
 //! Whatever clients send: a clear error, the connection or at least the server unharmed, no state left.
 
-use crate::support::{SECRET, Server, token, token_of, unix_s};
+use crate::support::{SECRET, SOON, Server, token, token_of, unix_s};
 use futures_util::SinkExt;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
