@@ -29,8 +29,8 @@ const system = [
   { for: ['test'], what: 'ALSA headers', why: 'builds the desktop audio backend', apt: ['libasound2-dev', 'pkg-config'], get: 'alsa-lib development files and pkg-config', there: () => process.platform !== 'linux' || succeeds('pkg-config', '--exists', 'alsa') },
   { for: ['test'], what: 'Chromium', why: 'the browser in the end-to-end tests', apt: ['chromium'], get: 'https://www.chromium.org, with JMRTC_CHROMIUM naming it', there: () => process.env.JMRTC_CHROMIUM || ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].some(existsSync) },
   { for: ['test'], what: 'eSpeak NG', why: 'speaks the sentences of the tests', apt: ['espeak-ng'], get: 'https://github.com/espeak-ng/espeak-ng', there: () => program('espeak-ng') },
-  { for: ['test'], what: 'a JDK of 17 or newer', why: 'the Kotlin tests', apt: ['default-jdk-headless'], get: 'https://adoptium.net', there: () => succeeds('javac', '-version') },
-  { for: ['test'], what: 'Maven', why: 'the Kotlin tests', apt: ['maven'], get: 'https://maven.apache.org', there: () => program('mvn') },
+  { for: ['test'], what: 'a JDK of 17 or newer', why: 'the Kotlin and Android tests', apt: ['default-jdk-headless'], get: 'https://adoptium.net', there: () => succeeds('javac', '-version') },
+  { for: ['test'], what: 'Maven', why: 'the Kotlin and Android tests', apt: ['maven'], get: 'https://maven.apache.org', there: () => program('mvn') },
   { for: ['test'], what: 'Python with venv and headers', why: 'compares what was heard with what was said', apt: ['python3-venv', 'python3-dev'], get: 'Python 3.11 or newer', there: () => venvIsCurrent() || succeeds('python3', '-c', 'import ensurepip, os, sysconfig; assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))') },
 ]
 

@@ -30,6 +30,8 @@ const steps = [
   ['e2e', 'calls between real parts', npm('test:e2e')],
   ['desktop', 'sound cards by way of cpal', desktop],
   ['kotlin', 'calls from the JVM', npm('test:kotlin')],
+  ['android', 'the Android plugin under Robolectric', npm('test:android')],
+  ['ios', 'the iOS bridge in Swift', npm('test:ios')],
 ]
 
 const args = process.argv.slice(2)

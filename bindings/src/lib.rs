@@ -32,6 +32,7 @@ mod engine;
 mod platform_action;
 mod platform_event;
 mod pump;
+mod stats;
 
 pub use config::{AudioBackend, EngineConfig, StartError};
 pub use engine::{Engine, version};

@@ -41,7 +41,7 @@ test('Alice calls Bob and Carol, Bob invites Dave, Alice leaves first', { timeou
   await dave.call('refuse')
   await Promise.all([bob, carol].map((who) => who.until('CallMemberLeave dave')))
   await bob.call('hangup')
-  await carol.until('CallDisconnect')
+  await Promise.all([alice, bob, carol, dave].map((who) => who.until('CallDisconnect')))
 
   alice.expect([
     `startCallUsers ok ${S('bob, carol', 'alice')}`, `CallOutgoing ${S('bob, carol', 'alice')}`,

@@ -437,6 +437,7 @@ impl EventLoop {
             packets_refused: self.refused,
             level_in: 127,
             level_out: 127,
+            sending: self.posture.send && self.link_up,
             ..Stats::default()
         };
         media.stats(&mut stats);

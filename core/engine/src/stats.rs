@@ -30,6 +30,8 @@ pub struct Stats {
     pub packets_refused: u64,
     /// What the microphone hears, in -dBov: 0 is loudest, 127 silence.
     pub level_in: u8,
+    /// Whether that is sent: not while muted, alone, or without a link.
+    pub sending: bool,
     /// What is played, in -dBov.
     pub level_out: u8,
     /// When the first sample of the file that the WAV backend plays was heard, Unix milliseconds.

@@ -3,8 +3,8 @@
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 
 const STEP_MS = 5
-/** A phone's playback rides out less than this; a stall as long is heard whatever the software does. */
-export const STALL_MS = 30
+/** One frame of sound: who is woken so late has nothing to play, or stretches what there is, whatever the software. */
+export const STALL_MS = 20
 
 if (!isMainThread) {
   const stop = new Int32Array(workerData)

@@ -174,8 +174,7 @@ export const stories = {
         from: b.log.items.findIndex(({ name }) => name === 'CallDisconnect'),
       })
       await b.call('refuse')
-      await again.until('CallDisconnect')
-      await b.log.find(({ line }) => line === 'CallDisconnect refuse', 'bob: the second CallDisconnect')
+      for (const who of [again, b]) await who.log.find(({ line }) => line === 'CallDisconnect refuse', `${who.user}: the second CallDisconnect`)
     },
     told: {
       alice: [...calls.alice],

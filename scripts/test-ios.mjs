@@ -1,0 +1,78 @@
+// `npm run test:ios`: calls from Swift through the iOS bridge's own logic, the generated Swift, the real library and a
+// real server, in Swift's own folder (scripts/swift.mjs). Where that can't be had it says why and succeeds.
+// Builds nothing but the Swift: `npm test` has built the rest, or cargo build --workspace.
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { out as outFolder, program } from '../testing/e2e/lib/paths.mjs'
+import { Server } from '../testing/e2e/lib/server.mjs'
+import { assertHeard, sentence } from '../testing/e2e/lib/speech.mjs'
+import { root } from './run.mjs'
+import { inSwift, prepareSwift } from './swift.mjs'
+
+const read = (path) => readFileSync(join(root, path), 'utf8')
+const swiftFiles = (folder) => readdirSync(join(root, folder)).filter((name) => name.endsWith('.swift')).map((name) => `${folder}/${name}`)
+const bridge = swiftFiles('ios/Bridge')
+const shells = swiftFiles('ios/System')
+
+// What no compiler here can tell. Cordova finds an action by its selector; decisions stay where they are tested.
+const actions = [...read('ios/System/JmrtcPlugin.swift').matchAll(/@objc(?:\((\w+):\))? public func (\w+)\(_ command/g)].map(([, selector, name]) => selector ?? name)
+const methods = [...read('www/src/api.ts').matchAll(/^const (?:PLAIN|WITH_PARAMS) = \[([^\]]*)\]/gm)].flatMap(([, list]) => list.match(/\w+/g))
+assert.deepEqual(actions.toSorted(), ['events', ...methods].toSorted(), 'the actions of JmrtcPlugin.swift')
+for (const path of bridge) {
+  const imports = read(path).match(/(?<=^import )\w+/gm) ?? []
+  assert.deepEqual(imports.filter((name) => !['Foundation', 'JmrtcCore'].includes(name)), [], `${path}: Foundation only`)
+}
+for (const path of shells) assert.doesNotMatch(read(path), /^\s*(if|guard|switch|for|while|catch)\b/m, `${path}: a shell decides`)
+
+const why = await prepareSwift()
+if (why) {
+  console.log(`SKIPPED: no Swift here: ${why}`)
+  process.exit(0)
+}
+const out = join(outFolder, 'ios')
+rmSync(out, { recursive: true, force: true })
+mkdirSync(out, { recursive: true })
+
+const library = dirname(program('jmrtc-server'))
+const said = { alice: sentence('alice'), bob: sentence('bob') }
+const must = async (command, args, options) => {
+  const code = await inSwift(command, args, options)
+  if (code !== 0) process.exit(code)
+}
+const ours = ['Package.swift', 'ios', 'testing/ios/Package.swift', 'testing/ios/Tests', ...['AVFoundation', 'Cordova', 'Network', 'UIKit'].map((name) => `testing/ios/Sources/${name}`)]
+await must('swift', ['format', 'lint', '--strict', '--recursive', ...ours])
+await must('swiftc', ['-frontend', '-parse', ...shells])
+const copies = join(root, 'testing/ios/Sources/JmrtcCordova')
+rmSync(copies, { recursive: true, force: true })
+mkdirSync(copies)
+for (const path of shells) writeFileSync(join(copies, path.split('/').at(-1)), read(path).replace(/@objc(\([^)]*\))? ?/g, ''))
+
+const swift = ['--package-path', 'testing/ios', '-Xswiftc', '-warnings-as-errors', '-Xlinker', `-L${library}`]
+// What is measured is sound in real time: compilers give way to it.
+await must('nice', ['-n', '19', 'swift', 'build', '--quiet', '--build-tests', ...swift])
+
+const server = await Server.start()
+const test = (...args) => must('swift', ['test', '--skip-build', ...swift, ...args], {
+  env: {
+    LD_LIBRARY_PATH: library,
+    JMRTC_SERVER: server.url,
+    JMRTC_SPEECH_ALICE: said.alice,
+    JMRTC_SPEECH_BOB: said.bob,
+    JMRTC_SPEECH_MS: '8000',
+    JMRTC_OUT: out,
+  },
+})
+await test(...process.argv.slice(2))
+
+// Whether it is the same speech is asked here (another sentence has a waveform of 0.1); how good it is,
+// in the end-to-end tests.
+const bar = { waveform: 0.7, envelope: 0.6, pesq: 1, missing: 0.25, gain: 6 }
+const heard = assertHeard([
+  { what: 'what Alice said, at Bob', said: said.alice, heard: join(out, 'bob-heard.wav'), bar },
+  { what: 'what Bob said, at Alice', said: said.bob, heard: join(out, 'alice-heard.wav'), bar },
+])
+console.log(`heard as said, both ways: ${JSON.stringify(heard)}`)
+await server.expectEmpty()
+await server.stop()
+process.exit(0)

@@ -1,0 +1,81 @@
+import android.media.AudioManager
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import org.junit.After
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+
+/** The page or its Activity goes away in a call and comes back: the call goes on, events from before do not come back. */
+@RunWith(RobolectricTestRunner::class)
+class ReloadTest {
+    private val audio = RuntimeEnvironment.getApplication().getSystemService(AudioManager::class.java)!!
+    private lateinit var app: App
+    private lateinit var peer: Phone
+
+    @After
+    fun end() {
+        app.kill()
+        peer.close()
+    }
+
+    private fun connect(test: String): String {
+        peer = Phone("peer-$test")
+        app = App("app-$test").ready()
+        val session = app.callForObject("startCallUsers", """{"usernames":["peer-$test"]}""")
+        peer.expect("CallReceiveInvite")
+        peer.call("accept")
+        listOf("CallOutgoing", "CallConnecting", "CallMemberJoin", "CallConnected").forEach(app::expect)
+        listOf("CallConnecting", "CallMemberJoin", "CallConnected").forEach(peer::expect)
+        return session.getString("channelId")
+    }
+
+    /** The new page sees the call, and what happens from now on, in order. */
+    private fun goesOn(channelId: String) {
+        app.diary.clear()
+        assertEquals(channelId, app.callForObject("getState").getJSONObject("session").getString("channelId"))
+        assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
+        app.call("setIsMuted", """{"muted":true}""")
+        peer.call("hangup")
+        assertEquals("hangup", app.expect("CallMemberLeave").getString("reason"))
+        app.expect("CallDisconnect")
+        assertEquals("getState setIsMuted CallMemberLeave CallDisconnect", app.diary.joinToString(" "))
+    }
+
+    @Test
+    fun `the page is loaded again`() {
+        val channelId = connect("reload")
+        app.load()
+        goesOn(channelId)
+    }
+
+    @Test
+    fun `the Activity is made anew`() {
+        val channelId = connect("recreate")
+        app.close()
+        app.open()
+        goesOn(channelId)
+    }
+
+    /** On a change of configuration the new Activity may come before the old one's end. */
+    @Test
+    fun `the old Activity ends after the new one has begun`() {
+        val channelId = connect("overlap")
+        val endOld = app.handOver()
+        endOld()
+        goesOn(channelId)
+    }
+
+    @Test
+    fun `an answer for the page before, and events while none listens, reach nobody`() {
+        val channelId = connect("gap")
+        app.exec("setIsMuted", """["{\"muted\":true}"]""")
+        app.close()
+        peer.call("hangup")
+        until({ "the end of the call" }) { audio.mode == AudioManager.MODE_NORMAL }
+        app.diary.clear()
+        app.open()
+        assertEquals(true, app.callForObject("getState").isNull("session"), channelId)
+        assertEquals("getState", app.diary.joinToString(" "))
+    }
+}
