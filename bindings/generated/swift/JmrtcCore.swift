@@ -1786,7 +1786,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_jmrtc_checksum_func_version() != 43236) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_jmrtc_checksum_method_engine_command() != 12797) {
+    if (uniffi_jmrtc_checksum_method_engine_command() != 42184) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_jmrtc_checksum_method_engine_next_message() != 36956) {

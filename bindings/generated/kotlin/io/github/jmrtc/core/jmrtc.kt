@@ -856,7 +856,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_jmrtc_checksum_func_version() and 0xFFFF) != 43236) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_jmrtc_checksum_method_engine_command() and 0xFFFF) != 12797) {
+    if ((lib.uniffi_jmrtc_checksum_method_engine_command() and 0xFFFF) != 42184) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_jmrtc_checksum_method_engine_next_message() and 0xFFFF) != 36956) {
