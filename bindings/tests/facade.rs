@@ -1,4 +1,5 @@
 //! The facade without a server: what Kotlin and Swift can rely on. Real calls: testing/kotlin.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::Duration;
