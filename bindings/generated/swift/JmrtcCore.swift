@@ -1801,7 +1801,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_jmrtc_checksum_method_engine_stop() != 13529) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_jmrtc_checksum_constructor_engine_start() != 47166) {
+    if (uniffi_jmrtc_checksum_constructor_engine_start() != 52678) {
         return InitializationResult.apiChecksumMismatch
     }
 

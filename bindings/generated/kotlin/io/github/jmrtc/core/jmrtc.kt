@@ -871,7 +871,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_jmrtc_checksum_method_engine_stop() and 0xFFFF) != 13529) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_jmrtc_checksum_constructor_engine_start() and 0xFFFF) != 47166) {
+    if ((lib.uniffi_jmrtc_checksum_constructor_engine_start() and 0xFFFF) != 52678) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
