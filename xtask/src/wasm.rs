@@ -1,7 +1,6 @@
 //! `cargo xtask wasm`: the call machine for browsers, into `www/wasm`.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,10 +8,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Compiles `bindings/wasm` with the `wasm` profile and writes its module and JavaScript glue.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).no_deps().exec()?;
-    let status = Command::new(cargo)
-        .current_dir(root)
+    let status = xtask::cargo()
         .args(["build", "--quiet", "--package", "jmrtc-wasm", "--target", TARGET, "--profile", "wasm"])
         .status()
         .context("cargo could not be started")?;

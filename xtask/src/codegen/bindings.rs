@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
@@ -11,8 +11,8 @@ const KOTLIN: &str = "bindings/generated/kotlin";
 const SWIFT: &str = "bindings/generated/swift";
 
 /// Builds the native library and reads its interface out of it.
-pub(super) fn generate(root: &Path) -> Result<Files> {
-    let library = build(root)?;
+pub(super) fn generate() -> Result<Files> {
+    let library = build()?;
     let mut files = Files::in_folder(KOTLIN);
     files.merge(Files::in_folder(SWIFT));
     for (language, folder) in [(TargetLanguage::Kotlin, KOTLIN), (TargetLanguage::Swift, SWIFT)] {
@@ -33,13 +33,11 @@ pub(super) fn generate(root: &Path) -> Result<Files> {
     Ok(files)
 }
 
-fn build(root: &Path) -> Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(root)
+fn build() -> Result<PathBuf> {
+    let output = crate::cargo()
         // The whole workspace's: with --package the dependencies' features would differ, and all be built again.
         .args(["build", "--quiet", "--workspace", "--lib", "--message-format", "json-render-diagnostics"])
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .context("running cargo build")?;
     if !output.status.success() {

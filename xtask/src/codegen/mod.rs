@@ -38,7 +38,7 @@ impl Part {
                 files.merge(fixtures::generate(root)?);
                 Ok(files)
             }
-            Self::Bindings => bindings::generate(root),
+            Self::Bindings => bindings::generate(),
         }
     }
 }
