@@ -3,10 +3,8 @@
 // Builds nothing but the Swift: `npm test` has built the rest, or cargo build --workspace.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { out as outFolder, program } from '../testing/e2e/lib/paths.mjs'
-import { Server } from '../testing/e2e/lib/server.mjs'
-import { assertHeard, sentence } from '../testing/e2e/lib/speech.mjs'
+import { join } from 'node:path'
+import { judgeTalk, library } from './bridge-test.mjs'
 import { root } from './run.mjs'
 import { inSwift, prepareSwift } from './swift.mjs'
 
@@ -30,12 +28,6 @@ if (why) {
   console.log(`SKIPPED: no Swift here: ${why}`)
   process.exit(0)
 }
-const out = join(outFolder, 'ios')
-rmSync(out, { recursive: true, force: true })
-mkdirSync(out, { recursive: true })
-
-const library = dirname(program('jmrtc-server'))
-const said = { alice: sentence('alice'), bob: sentence('bob') }
 const must = async (command, args, options) => {
   const code = await inSwift(command, args, options)
   if (code !== 0) process.exit(code)
@@ -52,27 +44,13 @@ const swift = ['--package-path', 'testing/ios', '-Xswiftc', '-warnings-as-errors
 // What is measured is sound in real time: compilers give way to it.
 await must('nice', ['-n', '19', 'swift', 'build', '--quiet', '--build-tests', ...swift])
 
-const server = await Server.start()
-const test = (...args) => must('swift', ['test', '--skip-build', ...swift, ...args], {
+await judgeTalk('ios', ({ url, said, speechMs, out }) => must('swift', ['test', '--skip-build', ...swift, ...process.argv.slice(2)], {
   env: {
     LD_LIBRARY_PATH: library,
-    JMRTC_SERVER: server.url,
+    JMRTC_SERVER: url,
     JMRTC_SPEECH_ALICE: said.alice,
     JMRTC_SPEECH_BOB: said.bob,
-    JMRTC_SPEECH_MS: '8000',
+    JMRTC_SPEECH_MS: String(speechMs),
     JMRTC_OUT: out,
   },
-})
-await test(...process.argv.slice(2))
-
-// Whether it is the same speech is asked here (another sentence has a waveform of 0.1); how good it is,
-// in the end-to-end tests.
-const bar = { waveform: 0.7, envelope: 0.6, pesq: 1, missing: 0.25, gain: 6 }
-const heard = assertHeard([
-  { what: 'what Alice said, at Bob', said: said.alice, heard: join(out, 'bob-heard.wav'), bar },
-  { what: 'what Bob said, at Alice', said: said.bob, heard: join(out, 'alice-heard.wav'), bar },
-])
-console.log(`heard as said, both ways: ${JSON.stringify(heard)}`)
-await server.expectEmpty()
-await server.stop()
-process.exit(0)
+}))

@@ -1,9 +1,8 @@
 // libwebrtc (@roamhq/wrtc) as an endpoint in a process of its own, for `run.mjs`: reads commands, one JSON a line,
 // and answers each with one JSON line. Times are Unix milliseconds.
 import { createInterface } from 'node:readline'
-import wrtc from '@roamhq/wrtc'
 import { readWav, writeWav } from '../e2e/lib/wav.mjs'
-import { Listener, Speaker, WrtcClient } from '../e2e/lib/wrtc.mjs'
+import { Listener, WrtcClient, connectDirectly } from '../e2e/lib/wrtc.mjs'
 import { token } from '../e2e/lib/server.mjs'
 
 const now = () => performance.timeOrigin + performance.now()
@@ -100,28 +99,14 @@ const commands = {
   },
   /** Two connections in this process, nothing of ours between them: what libwebrtc itself takes. */
   async direct({ play, path, ms }) {
-    const [from, to] = [new wrtc.RTCPeerConnection(), new wrtc.RTCPeerConnection()]
-    from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate)
-    to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate)
-    const speaker = new Speaker()
-    from.addTransceiver(speaker.track, { direction: 'sendonly' })
-    const connected = new Promise((resolve) => {
-      from.onconnectionstatechange = () => from.connectionState === 'connected' && resolve()
-    })
-    await from.setLocalDescription(await from.createOffer())
-    await to.setRemoteDescription(from.localDescription)
-    await to.setLocalDescription(await to.createAnswer())
-    await from.setRemoteDescription(to.localDescription)
-    await connected
-    const listener = new Listener(to.getTransceivers()[0].receiver.track)
+    const { speaker, track, close } = await connectDirectly()
+    const listener = new Listener(track)
     follow(speaker, [listener])
     speaker.say(readWav(play).samples)
     await new Promise((resolve) => setTimeout(resolve, ms))
     const result = found([listener], path)
     listener.stop()
-    speaker.stop()
-    from.close()
-    to.close()
+    close()
     return result
   },
 }

@@ -4,39 +4,24 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import test from 'node:test'
-import wrtc from '@roamhq/wrtc'
 import { temporary } from './lib/paths.mjs'
 import { Proxy } from './lib/proxy.mjs'
 import { Relay, kind, rtpHeader } from './lib/relay.mjs'
 import { GOOD, assertCallHeard, sentence } from './lib/speech.mjs'
 import { pass, until } from './lib/wait.mjs'
 import { readWav, writeWav } from './lib/wav.mjs'
-import { Listener, Speaker } from './lib/wrtc.mjs'
+import { Listener, connectDirectly } from './lib/wrtc.mjs'
 
 test('libwebrtc to libwebrtc, nothing of ours between: the bar for good is one that a good path clears', { timeout: 180_000 }, async (t) => {
-  const [from, to] = [new wrtc.RTCPeerConnection(), new wrtc.RTCPeerConnection()]
-  from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate)
-  to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate)
-  const speaker = new Speaker()
-  from.addTransceiver(speaker.track, { direction: 'sendonly' })
-  const connected = new Promise((resolve) => {
-    from.onconnectionstatechange = () => from.connectionState === 'connected' && resolve()
-  })
-  await from.setLocalDescription(await from.createOffer())
-  await to.setRemoteDescription(from.localDescription)
-  await to.setLocalDescription(await to.createAnswer())
-  await from.setRemoteDescription(to.localDescription)
-  await connected
+  const { speaker, track, close } = await connectDirectly()
   await assertCallHeard(async () => {
-    const listener = new Listener(to.getTransceivers()[0].receiver.track)
+    const listener = new Listener(track)
     speaker.say(readWav(sentence('carol')).samples)
     await pass(4_500)
     listener.stop()
     return [{ said: sentence('carol'), heard: writeWav(`${temporary('loop')}/heard.wav`, listener.samples), bar: GOOD }]
   }, t)
-  speaker.stop()
-  from.close()
-  to.close()
+  close()
 })
 
 test('what a packet is', () => {

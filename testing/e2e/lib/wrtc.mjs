@@ -149,3 +149,26 @@ export class WrtcClient {
     await this.ws.close()
   }
 }
+
+/** Two connections in this process with nothing of ours between them: what `speaker` says arrives on `track`. */
+export async function connectDirectly() {
+  const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()]
+  from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate)
+  to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate)
+  const speaker = new Speaker()
+  from.addTransceiver(speaker.track, { direction: 'sendonly' })
+  const connected = new Promise((resolve) => {
+    from.onconnectionstatechange = () => from.connectionState === 'connected' && resolve()
+  })
+  await from.setLocalDescription(await from.createOffer())
+  await to.setRemoteDescription(from.localDescription)
+  await to.setLocalDescription(await to.createAnswer())
+  await from.setRemoteDescription(to.localDescription)
+  await connected
+  const close = () => {
+    speaker.stop()
+    from.close()
+    to.close()
+  }
+  return { speaker, track: to.getTransceivers()[0].receiver.track, close }
+}
