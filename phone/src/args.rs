@@ -33,8 +33,9 @@ pub(crate) struct Options {
     )]
     pub(crate) server: String,
 
-    /// Sign in with this token, made by `jmrtc-server token` or the company's own backend.
-    #[arg(long, global = true, env = "JMRTC_TOKEN", hide_env_values = true, conflicts_with = "user")]
+    /// Sign in with this token, made by `jmrtc-server token` or the company's own backend. Without it and --user,
+    /// with the one in the environment variable JMRTC_TOKEN.
+    #[arg(long, global = true, conflicts_with = "user")]
     pub(crate) token: Option<String>,
 
     /// Sign in by this name at a server that runs with --dev.

@@ -42,10 +42,15 @@ fn main() -> ExitCode {
 }
 
 fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Runtime, String), Outcome> {
-    let token = match (&options.token, &options.user) {
-        (Some(token), _) => token.clone(),
-        (None, Some(user)) => token::fetch(&options.server, user)?,
-        (None, None) => return Err(Outcome::new(2, "say who this is: --token, or --user at a --dev server")),
+    // Not clap's `env`: it would take a variable for an argument, and refuse --user beside it.
+    let token = match (&options.token, &options.user, std::env::var("JMRTC_TOKEN")) {
+        (Some(token), _, _) => token.clone(),
+        (None, Some(user), _) => token::fetch(&options.server, user)?,
+        (None, None, Ok(token)) => token,
+        (None, None, Err(_)) => {
+            let why = "say who this is: --token, or --user at a --dev server";
+            return Err(Outcome::new(2, why));
+        }
     };
     let system = |e: std::io::Error| Outcome::new(1, e.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;

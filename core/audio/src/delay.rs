@@ -29,7 +29,7 @@ const QUANTILE: f32 = 0.97;
 /// Half of what is known is forgotten in 3.5 s.
 const KEEP: f32 = 0.996;
 /// What a packet waits before anything is known of the network.
-const START: i64 = 40_000;
+const START: i64 = 24_000;
 /// What the fastest packet waits: the worker and the devices have their own unevenness.
 const LEAST: i64 = 8_000;
 /// Nobody can talk with more.
@@ -75,10 +75,12 @@ impl Delay {
             sum += share;
             sum >= QUANTILE
         });
+        // So late at most.
+        let within = |bucket: usize| ((bucket as i64 + 1) * BUCKET + BUCKET / 2).clamp(LEAST, MOST);
         self.target = match late {
-            Some(bucket) => ((bucket as i64 + 1) * BUCKET + BUCKET / 2).clamp(LEAST, MOST),
-            // Too little is known yet.
-            None => START,
+            Some(bucket) => within(bucket),
+            // Too little is known to hope for less than START, or for less than the worst that was seen.
+            None => self.histogram.iter().rposition(|share| *share > 0.0).map_or(START, within).max(START),
         };
     }
 
@@ -122,11 +124,19 @@ mod tests {
     #[test]
     fn a_good_network_is_known_within_a_second() {
         let (mut delay, t) = (Delay::new(), Instant::now());
-        assert_eq!(delay.target().as_millis(), 40);
+        assert_eq!(delay.target().as_millis(), 24);
         feed(&mut delay, t, 0..10, |_| 0);
-        assert_eq!(delay.target().as_millis(), 40);
+        assert_eq!(delay.target().as_millis(), 24);
         feed(&mut delay, t, 10..45, |_| 0);
         assert_eq!(delay.target().as_millis(), 8);
+    }
+
+    #[test]
+    fn a_bad_network_is_believed_at_once() {
+        let (mut delay, t) = (Delay::new(), Instant::now());
+        feed(&mut delay, t, 0..5, |_| 0);
+        feed(&mut delay, t, 5..6, |_| 60);
+        assert!(delay.target().as_millis() >= 60, "{:?}", delay.target());
     }
 
     #[test]

@@ -30,6 +30,6 @@ impl App {
 
     /// Whether a page of this origin may use the server.
     pub(crate) fn is_allowed_origin(&self, origin: &str) -> bool {
-        self.config.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        self.config.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
     }
 }

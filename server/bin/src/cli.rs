@@ -114,7 +114,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_ADVERTISE_TCP", value_name = "ADDR")]
     pub(crate) advertise_tcp: Option<SocketAddr>,
 
-    /// Web origins (https://app.example) whose pages may use this server; may be given more than once.
+    /// Web origins (https://app.example) whose pages may use this server; may be given more than once; * means any.
     /// Without it any page may open a WebSocket (it needs a token), but none of another origin may use REST.
     #[arg(long = "origin", env = "JMRTC_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,

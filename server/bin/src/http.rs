@@ -1,6 +1,7 @@
 //! REST and everything else over HTTP. Errors are [`Failure`] as JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
@@ -15,6 +16,7 @@ use jmrtc_rooms::UserRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::clock::unix_s;
@@ -26,6 +28,8 @@ const MAX_TEXT_CHARS: usize = 1024;
 const MAX_EXTRAS: usize = 32;
 /// Users listed at once.
 const MAX_LISTED: u32 = 1000;
+/// From a request's head to its answer, the body included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a token of /v1/dev/token is good.
 const DEV_TOKEN_S: u64 = 24 * 3600;
 
@@ -277,7 +281,7 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     }
 }
 
-/// Security headers on everything, and CORS for the origins that are allowed.
+/// Security headers on everything, CORS for the origins that are allowed, and an end for bodies that never come.
 async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = origin.filter(|o| o.to_str().is_ok_and(|o| app.is_allowed_origin(o)));
@@ -285,7 +289,13 @@ async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match (preflight, &allowed) {
         (true, Some(_)) => StatusCode::NO_CONTENT.into_response(),
-        (true, None) | (false, _) => next.run(request).await,
+        (true, None) | (false, _) => match timeout(ANSWER_WITHIN, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let failure = Failure::new(ErrorCode::Network, "the request's body did not come in time");
+                Refusal(StatusCode::REQUEST_TIMEOUT, failure).into_response()
+            }
+        },
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -219,7 +219,11 @@ impl Hub {
             Output::Push { .. } => self.metrics.pushes.add(1),
             Output::Record(record) => {
                 self.metrics.calls_total.add(1);
-                self.records.send(record).await.map_err(|_| anyhow::anyhow!("the store's writer is gone"))?;
+                // Calls must not wait for the disk.
+                if let Err(e) = self.records.try_send(record) {
+                    self.metrics.records_lost.add(1);
+                    tracing::error!("a call's record is lost: {e}");
+                }
             }
             Output::Media(command) => {
                 self.media.send(command).await.map_err(|_| anyhow::anyhow!("the media task is gone"))?;

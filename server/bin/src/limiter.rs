@@ -1,28 +1,59 @@
-//! How many messages a client may send.
+//! How many messages a client may send, and how many of those beyond are still answered.
 
 use std::time::Instant;
 
-/// Messages per second that a client may send for any length of time.
-const PER_SECOND: f64 = 50.0;
-/// Messages that it may send at once after a pause.
-const BURST: f64 = 200.0;
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Admit,
+    /// Over the limit: an error is the answer.
+    Refuse,
+    /// Far over it: the connection is closed.
+    Cut,
+}
 
-/// A bucket of tokens, one a message.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    tokens: f64,
-    filled: Instant,
+    messages: Bucket,
+    refusals: Bucket,
 }
 
 impl Limiter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { tokens: BURST, filled: now }
+        Self { messages: Bucket::new(now, 50.0, 200.0), refusals: Bucket::new(now, 50.0, 2_000.0) }
     }
 
-    /// Whether one more message is within the limit.
-    pub(crate) fn admit(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * PER_SECOND;
-        self.tokens = (self.tokens + gained).min(BURST);
+    /// Counts one more message.
+    pub(crate) fn judge(&mut self, now: Instant) -> Verdict {
+        if self.messages.take(now) {
+            Verdict::Admit
+        } else if self.refusals.take(now) {
+            Verdict::Refuse
+        } else {
+            Verdict::Cut
+        }
+    }
+}
+
+/// A bucket of tokens, one a message.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+    /// Messages per second for any length of time.
+    per_second: f64,
+    /// Messages at once after a pause.
+    burst: f64,
+}
+
+impl Bucket {
+    fn new(now: Instant, per_second: f64, burst: f64) -> Self {
+        Self { tokens: burst, filled: now, per_second, burst }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + gained).min(self.burst);
         self.filled = now;
         if self.tokens < 1.0 {
             return false;
@@ -42,10 +73,18 @@ mod tests {
     fn a_burst_and_then_the_rate() {
         let start = Instant::now();
         let mut limiter = Limiter::new(start);
-        assert_eq!((0..1000).filter(|_| limiter.admit(start)).count(), 200);
-        let second = start + Duration::from_secs(1);
-        assert_eq!((0..1000).filter(|_| limiter.admit(second)).count(), 50);
-        let later = start + Duration::from_secs(3600);
-        assert_eq!((0..1000).filter(|_| limiter.admit(later)).count(), 200);
+        let mut admitted = |at| (0..1000).filter(|_| limiter.judge(at) == Verdict::Admit).count();
+        assert_eq!(admitted(start), 200);
+        assert_eq!(admitted(start + Duration::from_secs(1)), 50);
+        assert_eq!(admitted(start + Duration::from_secs(3600)), 200);
+    }
+
+    #[test]
+    fn a_flood_is_refused_for_a_while_and_then_cut_off() {
+        let start = Instant::now();
+        let mut limiter = Limiter::new(start);
+        let verdicts: Vec<_> = (0..2_500).map(|_| limiter.judge(start)).collect();
+        let count = |verdict| verdicts.iter().filter(|v| **v == verdict).count();
+        assert_eq!((count(Verdict::Admit), count(Verdict::Refuse), count(Verdict::Cut)), (200, 2_000, 300));
     }
 }

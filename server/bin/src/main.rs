@@ -13,11 +13,13 @@ mod demo;
 mod http;
 mod hub;
 mod limiter;
+mod listen;
 mod media;
 mod metrics;
 mod secret;
 mod serve;
 mod store;
+mod streams;
 mod ws;
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The one task that owns the relay and its sockets: UDP, and TCP with the framing of RFC 4571.
+//! The one task that owns the relay and its UDP socket; what comes over TCP is brought by [`streams`].
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -11,27 +11,21 @@ use jmrtc_protocol::limits::{MAX_OFFER_BYTES, MAX_SLOTS};
 use jmrtc_rooms as rooms;
 use jmrtc_rooms::MediaCommand;
 use jmrtc_sfu::{CallKey, LinkId, LinkState, Output, Shard, ShardConfig, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{sleep_until, timeout};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 use crate::config::MediaConfig;
 use crate::hub::FromMedia;
 use crate::metrics::Metrics;
+use crate::streams::{self, FromStream};
 
 /// Datagrams taken in one go: the more, the cheaper each, but all of them wait for the last.
 const BATCH: usize = 64;
 /// Bytes that the operating system may hold for us; it takes less if its limit is lower.
 const SOCKET_BUFFER: usize = 4 << 20;
 /// Largest packet; anything larger is no media of ours.
-const MAX_PACKET: usize = 2048;
-/// TCP streams at once.
-const MAX_STREAMS: usize = 10_000;
-/// A stream that brings nothing for so long is closed; clients send a STUN check every few seconds.
-const STREAM_SILENCE: Duration = Duration::from_secs(30);
-/// Packets that may wait for one stream; what comes late is worthless.
-const STREAM_QUEUE: usize = 128;
+pub(crate) const MAX_PACKET: usize = 2048;
 /// Packets of all streams that may wait for the relay.
 const STREAMS_QUEUE: usize = 1024;
 const METRICS_EVERY: Duration = Duration::from_secs(1);
@@ -40,17 +34,11 @@ pub(crate) struct Media {
     shard: Shard,
     udp: UdpSocket,
     udp_is_v6: bool,
-    tcp: TcpListener,
+    tcp: SocketAddr,
+    from_streams: mpsc::Receiver<FromStream>,
     drop_udp: bool,
     streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
     metrics: Arc<Metrics>,
-}
-
-/// What the task of a TCP stream tells.
-enum FromStream {
-    Opened(SocketAddr, mpsc::Sender<Vec<u8>>),
-    Packet(SocketAddr, Vec<u8>),
-    Closed(SocketAddr),
 }
 
 impl Media {
@@ -71,11 +59,15 @@ impl Media {
             max_offer_bytes: MAX_OFFER_BYTES,
             max_slots: MAX_SLOTS,
         })?;
+        let bound = tcp.local_addr()?;
+        let (to_us, from_streams) = mpsc::channel(STREAMS_QUEUE);
+        tokio::spawn(streams::accept(tcp, to_us));
         Ok(Self {
             shard,
             udp_is_v6: udp.local_addr()?.is_ipv6(),
             udp,
-            tcp,
+            tcp: bound,
+            from_streams,
             drop_udp: config.drop_udp,
             streams: HashMap::new(),
             metrics,
@@ -84,7 +76,7 @@ impl Media {
 
     /// Where UDP and TCP are bound.
     pub(crate) fn addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.udp.local_addr()?, self.tcp.local_addr()?))
+        Ok((self.udp.local_addr()?, self.tcp))
     }
 
     /// Runs until the hub is gone. `hub` has no bound because it needs none: an answer comes of a command, and
@@ -94,8 +86,6 @@ impl Media {
         mut commands: mpsc::Receiver<MediaCommand>,
         hub: mpsc::UnboundedSender<FromMedia>,
     ) -> anyhow::Result<()> {
-        let (to_us, mut from_streams) = mpsc::channel(STREAMS_QUEUE);
-        let places = Arc::new(Semaphore::new(MAX_STREAMS));
         let mut metrics = tokio::time::interval(METRICS_EVERY);
         let mut buffer = vec![0; MAX_PACKET];
         loop {
@@ -105,18 +95,7 @@ impl Media {
                     ready.context("the UDP socket broke")?;
                     self.receive_batch(&mut buffer);
                 }
-                accepted = self.tcp.accept() => {
-                    if let (Ok((stream, peer)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) {
-                        let (to_us, peer) = (to_us.clone(), canonical(peer));
-                        tokio::spawn(async move {
-                            carry(stream, peer, &to_us).await;
-                            // The receiver ends before the streams when the server stops.
-                            let _ = to_us.send(FromStream::Closed(peer)).await;
-                            drop(place);
-                        });
-                    }
-                }
-                Some(event) = from_streams.recv() => match event {
+                Some(event) = self.from_streams.recv() => match event {
                     FromStream::Opened(peer, stream) => { self.streams.insert(peer, stream); }
                     FromStream::Closed(peer) => { self.streams.remove(&peer); }
                     FromStream::Packet(peer, bytes) => {
@@ -227,7 +206,7 @@ impl Media {
 }
 
 /// An IPv4 client's address as the client knows it, also where an IPv6 socket serves both.
-fn canonical(from: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(from: SocketAddr) -> SocketAddr {
     SocketAddr::new(from.ip().to_canonical(), from.port())
 }
 
@@ -255,44 +234,5 @@ async fn bind_tcp(config: &MediaConfig, udp: SocketAddr) -> anyhow::Result<(TcpL
             );
         }
         refused.push(tcp);
-    }
-}
-
-/// Carries packets both ways between the relay and one stream until it ends or brings no more sense.
-async fn carry(stream: TcpStream, peer: SocketAddr, relay: &mpsc::Sender<FromStream>) {
-    // Sound must not wait to be gathered into larger segments.
-    let _ = stream.set_nodelay(true);
-    let (mut reader, mut writer) = stream.into_split();
-    let (queue, mut packets) = mpsc::channel::<Vec<u8>>(STREAM_QUEUE);
-    if relay.send(FromStream::Opened(peer, queue)).await.is_err() {
-        return;
-    }
-    let read = async {
-        while let Ok(Ok(length)) = timeout(STREAM_SILENCE, reader.read_u16()).await {
-            let length = usize::from(length);
-            if length > MAX_PACKET {
-                return;
-            }
-            let mut packet = vec![0; length];
-            let complete = timeout(STREAM_SILENCE, reader.read_exact(&mut packet)).await;
-            if !matches!(complete, Ok(Ok(_))) || relay.send(FromStream::Packet(peer, packet)).await.is_err() {
-                return;
-            }
-        }
-    };
-    let write = async {
-        while let Some(packet) = packets.recv().await {
-            let Ok(length) = u16::try_from(packet.len()) else { continue };
-            let mut frame = Vec::with_capacity(packet.len() + 2);
-            frame.extend_from_slice(&length.to_be_bytes());
-            frame.extend_from_slice(&packet);
-            if writer.write_all(&frame).await.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        () = read => {}
-        () = write => {}
     }
 }

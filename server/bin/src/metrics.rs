@@ -30,6 +30,7 @@ metrics! {
     calls: gauge "jmrtc_calls" "Calls, ringing or running.",
     calls_connected: gauge "jmrtc_calls_connected" "Calls in which a second member has joined.",
     calls_total: counter "jmrtc_calls_ended_total" "Calls that are over.",
+    records_lost: counter "jmrtc_call_records_lost_total" "Records of calls that the store did not take.",
     links: gauge "jmrtc_links" "Media links.",
     rtp_in: counter "jmrtc_rtp_packets_in_total" "RTP packets received from clients.",
     rtp_forwarded: counter "jmrtc_rtp_packets_forwarded_total" "RTP packets forwarded to clients.",
@@ -44,7 +45,7 @@ metrics! {
     messages_bad: counter "jmrtc_messages_bad_total" "Messages of clients that could not be understood.",
     messages_limited: counter "jmrtc_messages_limited_total" "Messages of clients over the rate limit.",
     logins_refused: counter "jmrtc_logins_refused_total" "Sign-ins refused.",
-    overloads: counter "jmrtc_overloads_total" "Connections cut because the client read too slowly.",
+    overloads: counter "jmrtc_overloads_total" "Connections cut because the client read too slowly or sent too much.",
     pushes: counter "jmrtc_pushes_wanted_total" "Invitations to users without a connected device.",
 }
 

@@ -1,12 +1,12 @@
 //! Starts everything, watches it, and stops it cleanly.
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use axum::serve::ListenerExt;
 use jmrtc_protocol::{Profile, Username};
 use jmrtc_rooms::{CallRecord, Rooms};
 use tokio::net::TcpListener;
@@ -23,12 +23,14 @@ use crate::hub::{Hub, ToHub};
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::{FAILED, REFUSED, http};
+use crate::{FAILED, REFUSED, http, listen};
 
 /// The --dev user that answers every call and sends back what it hears.
 const ECHO: &str = "echo";
-/// Messages that may wait for the hub, commands for the relay, calls for the store.
+/// Messages that may wait for the hub, commands for the relay.
 const QUEUE: usize = 4096;
+/// Calls that may wait for the store: a slow disk may hold back as many.
+const RECORDS: usize = 65_536;
 /// How long clients may take to read their last messages when the server stops.
 const DRAIN: Duration = Duration::from_millis(1500);
 
@@ -57,7 +59,7 @@ struct Server {
     hub: JoinHandle<anyhow::Result<()>>,
     media: JoinHandle<anyhow::Result<()>>,
     writer: JoinHandle<()>,
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<Infallible>,
 }
 
 async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Server> {
@@ -102,13 +104,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
-    let (to_writer, records) = mpsc::channel(QUEUE);
+    let (to_writer, records) = mpsc::channel(RECORDS);
 
     let at = listener.local_addr()?;
-    // Nagle's algorithm and delayed acknowledgement together would hold a second small message back for 40 ms.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
@@ -117,7 +115,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),
         media: tokio::spawn(media.run(media_inbox, media_to_hub)),
         writer: tokio::spawn(write_records(store.clone(), records)),
-        http: tokio::spawn(axum::serve(listener, http::router(app.clone())).into_future()),
+        http: tokio::spawn(listen::serve(listener, http::router(app.clone()))),
         app,
         store,
     };
@@ -138,7 +136,7 @@ impl Server {
             end = &mut self.hub => Some(failure("the hub", end.map(|result| result.map_err(|e| format!("{e:#}"))))),
             end = &mut self.media => Some(failure("the media task", end.map(|r| r.map_err(|e| format!("{e:#}"))))),
             end = &mut self.writer => Some(failure("the store's writer", end.map(Ok::<(), String>))),
-            end = &mut self.http => Some(failure("HTTP", end.map(|result| result.map_err(|e| e.to_string())))),
+            end = &mut self.http => Some(failure("HTTP", end.map(|never| match never {}))),
         };
         match ended {
             Some(error) => Err(error),

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::clock::unix_ms;
 use crate::http::Refusal;
 use crate::hub::{Cut, OUTBOX_MESSAGES, Outbox, ToHub};
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Verdict};
 
 /// How long a client may take to say who it is.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// A message beyond the protocol's limit is answered and the connection lives on, but up to here only: what is
 /// larger would have to be received whole to be skipped.
 const HARD_MESSAGE_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+/// WebSockets at once.
+const MAX_SOCKETS: u64 = 100_000;
 /// tungstenite's own are 128 KiB each and would be most of an idle connection's memory.
 const SOCKET_BUFFER: usize = 4 * 1024;
 
@@ -43,6 +45,11 @@ pub(crate) async fn upgrade(
         return Refusal(StatusCode::UPGRADE_REQUIRED, Failure::new(ErrorCode::InvalidParameter, why))
             .into_response();
     };
+    if app.metrics.connections.get() >= MAX_SOCKETS {
+        let why = "the server has as many connections as it can bear";
+        return Refusal(StatusCode::SERVICE_UNAVAILABLE, Failure::new(ErrorCode::ServerError, why))
+            .into_response();
+    }
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     if let Some(origin) = origin
         && !app.config.origins.is_empty()
@@ -226,9 +233,10 @@ impl Connection {
         match message {
             Ok(Message::Text(text)) => self.take(&text).await,
             Ok(Message::Binary(_)) => {
-                self.app.metrics.messages_in.add(1);
-                if !self.limiter.admit(Instant::now()) {
-                    return self.limited(None).await;
+                match self.count() {
+                    Verdict::Admit => {}
+                    Verdict::Refuse => return self.limited(None).await,
+                    Verdict::Cut => return self.flooded().await,
                 }
                 self.app.metrics.messages_bad.add(1);
                 self.answer(ServerMessage::Fault { error: binary() }).await
@@ -246,8 +254,11 @@ impl Connection {
     }
 
     async fn take(&mut self, text: &str) -> bool {
-        self.app.metrics.messages_in.add(1);
-        let within_limit = self.limiter.admit(Instant::now());
+        let verdict = self.count();
+        if verdict == Verdict::Cut {
+            return self.flooded().await;
+        }
+        let within_limit = verdict == Verdict::Admit;
         let message = match decode_client(text) {
             Ok(message) => message,
             Err(e) if !within_limit => return self.limited(e.id).await,
@@ -279,6 +290,18 @@ impl Connection {
                 }
             }
         }
+    }
+
+    fn count(&mut self) -> Verdict {
+        self.app.metrics.messages_in.add(1);
+        self.limiter.judge(Instant::now())
+    }
+
+    /// The client goes on and on sending far more than it may: the connection is over.
+    async fn flooded(&mut self) -> bool {
+        self.app.metrics.overloads.add(1);
+        self.farewell(Closing::Overload).await;
+        false
     }
 
     /// Answers a message that is over the rate limit.

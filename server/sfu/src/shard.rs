@@ -264,8 +264,12 @@ impl Shard {
                 (true, false) => continue,
             };
             let Some(listener) = self.links.get_mut(id) else { continue };
-            if listener.hear(now, source, voice) {
-                self.unsent.insert(*id);
+            match contain(|| listener.hear(now, source, voice)) {
+                Some(true) => {
+                    self.unsent.insert(*id);
+                }
+                Some(false) => {}
+                None => listener.die(PANIC, &mut self.outputs),
             }
         }
     }

@@ -4,6 +4,8 @@ use crate::support::{SECRET, SOON, Server, token, token_of, unix_s};
 use futures_util::SinkExt;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -188,6 +190,49 @@ async fn a_burst_is_answered_message_by_message() {
     }
     drop((alice, bob));
     server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_off_with_its_reason() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    for _ in 0..3_000 {
+        if alice.socket.feed(Message::text("{")).await.is_err() {
+            break;
+        }
+    }
+    let _ = alice.socket.flush().await;
+    let last = loop {
+        let message = alice.hear().await.expect("the reason comes before the end");
+        if message["type"] != "fault" {
+            break message;
+        }
+    };
+    assert_eq!(last, json!({"type": "closing", "reason": "overload"}));
+    bob.ping().await;
+    assert_eq!(server.metric("jmrtc_overloads_total").await, 1);
+    drop((alice, bob));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_head_or_body_that_never_comes_holds_no_connection() {
+    let server = Server::start();
+    for begun in [
+        "",
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n",
+        "POST /v1/dev/token HTTP/1.1\r\nhost: x\r\ncontent-length: 20\r\n\r\n{",
+    ] {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::time::timeout(SOON * 2, stream.read_to_end(&mut answer))
+            .await
+            .expect("the server hangs up")
+            .unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{begun:?}: {answer}");
+    }
 }
 
 #[tokio::test]
