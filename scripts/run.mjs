@@ -2,6 +2,13 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+// What the scripts use of Node, in the first version that has all of it.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 11)) {
+  console.error(`Node 20.11 or newer is needed, this is ${process.version}: https://nodejs.org`)
+  process.exit(1)
+}
+
 /** The repository's root folder. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
 

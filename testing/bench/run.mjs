@@ -2,17 +2,20 @@
 // our server, @roamhq/wrtc to itself without anything of ours, and Chromium through window.JMRTC. Release builds.
 // `npm run bench -- 3` makes three calls of each kind instead of five. Nothing here passes or fails.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { install } from '../../scripts/install.mjs'
+import { must } from '../../scripts/run.mjs'
 
 process.env.JMRTC_PROFILE ??= 'release'
-if (process.env.JMRTC_PROFILE === 'release') {
-  console.error('building (release) …')
-  const { status } = spawnSync('cargo', ['build', '--release', '--quiet', '-p', 'jmrtc-server', '-p', 'jmrtc-phone', '-p', 'jmrtc-bindings'], { cwd: new URL('../..', import.meta.url), stdio: 'inherit' })
-  if (status !== 0) process.exit(1)
-}
+await install('test')
+console.error(`building (${process.env.JMRTC_PROFILE}) …`)
+await must('npm', ['run', '--silent', 'build'])
+await must('cargo', ['build', '--quiet', '--workspace', ...(process.env.JMRTC_PROFILE === 'release' ? ['--release'] : [])])
+// As it is built for phones.
+await must('cargo', ['build', '--quiet', '--profile', 'mobile', '-p', 'jmrtc-bindings'])
 // Only now: what follows takes its place before all other programs.
 const { root, out, program, temporary } = await import('../e2e/lib/paths.mjs')
 const { Child, cpuSeconds, family, killAll } = await import('../e2e/lib/process.mjs')
@@ -90,7 +93,7 @@ const ready = (server, user, options = {}) => Phone.ready({ url: server.url, use
 
 /** Calls between phones: when the first sound comes after accept, and how long every later one takes. */
 async function phoneCalls(server) {
-  const r = { callee: [], caller: [], delay: [], link: [] }
+  const r = { callee: [], caller: [], delay: [], link: [], rtt: [] }
   for (let i = 0; i < CALLS; i++) {
     const a = await ready(server, 'alice', { play: SAID.alice, record: true })
     const b = await ready(server, 'bob', { play: SAID.bob, record: true })
@@ -108,6 +111,7 @@ async function phoneCalls(server) {
     r.caller.push(firstSound(readWav(a.recording), atA.recordBeganMs) - accepted)
     r.delay.push(...delays(SAID.alice, b.recording, atA.playBeganMs, atB.recordBeganMs), ...delays(SAID.bob, a.recording, atB.playBeganMs, atA.recordBeganMs))
     r.link.push(atA.linkSetupMs, atB.linkSetupMs)
+    r.rtt.push(atA.rttMs + atB.rttMs)
   }
   return r
 }
@@ -199,8 +203,8 @@ async function linkCpu(server) {
   return { ours, theirs }
 }
 
-/** CPU seconds per minute and what goes over the wire while `who` talks to a phone that only listens. */
-async function load(server, relay, who, { start, talk, hangup, stop, pids }) {
+/** CPU seconds per minute and what goes over the wire while an endpoint talks to a phone that only listens. */
+async function load(server, relay, { start, talk, hangup, stop, pids }) {
   const listener = await ready(server, 'listener')
   await listener.call('setIsMuted', { muted: true })
   await start()
@@ -240,7 +244,7 @@ async function loads(browser, url) {
   const r = {}
   for (const [name, play] of [['phone speech', SAID.alice], ['phone silence', silence()]]) {
     let phone
-    r[name] = await load(server, relay, name, {
+    r[name] = await load(server, relay, {
       start: async () => {
         phone = await ready(server, 'alice', { play, repeat: true })
         await phone.call('startCallUsers', { usernames: ['listener'] })
@@ -253,7 +257,7 @@ async function loads(browser, url) {
   }
   for (const [name, play] of [['wrtc speech', SAID.alice], ['wrtc silence', silence()]]) {
     let wrtc
-    r[name] = await load(server, relay, name, {
+    r[name] = await load(server, relay, {
       start: async () => {
         wrtc = await Wrtc.start(server, 'alice')
         await wrtc.do('ring', { to: 'listener' })
@@ -265,7 +269,7 @@ async function loads(browser, url) {
     })
   }
   let page
-  r.chromium = await load(server, relay, 'chromium', {
+  r.chromium = await load(server, relay, {
     start: async () => {
       page = await Page.ready({ user: 'alice', server: server.url, url, browser, mint: token })
       await page.call('startCallUsers', { usernames: ['listener'] })
@@ -316,11 +320,12 @@ say('CPU of setting up')
 const cpu = await linkCpu(server)
 say('load of a call')
 const wire = await loads(browser, url)
-const rtt = median(phones.rtt ?? []) || 0
+/** From one end to the other and back. */
+const rtt = median(phones.rtt)
 await closeBrowsers()
 await server.stop()
 const left = killAll()
-const library = size(program('libjmrtc.so'))
+const library = size(join(dirname(program('jmrtc-phone')), '../mobile/libjmrtc.so'))
 const folder = join(root, 'node_modules/@roamhq')
 const binding = size(join(folder, readdirSync(folder).find((f) => f.startsWith('wrtc-linux')) ?? '', 'wrtc.node'))
 
@@ -328,6 +333,5 @@ const text = table({ phones, wrtcs, loop, chromium, cpu, wire, library, binding,
 console.log(text)
 if (left.length > 0) console.error(`processes were left: ${left.join(', ')}`)
 console.error(`written to ${join(out, 'bench.md')}, ${Math.round((Date.now() - begin) / 1000)} s`)
-const { writeFileSync } = await import('node:fs')
 writeFileSync(join(out, 'bench.md'), text)
 process.exit(0)

@@ -6,10 +6,11 @@ const num = (v, digits = 1) => (Number.isFinite(v) ? v.toFixed(digits) : '-')
 /** One Markdown table; targets are those of the design, "by how much" where one is missed. */
 export function table({ phones, wrtcs, loop, chromium, cpu, wire, library, binding, median, quantile, calls, machine, profile, rtt }) {
   /** Whether `value` is at most `target`, in words. */
-  const upTo = (value, target, unit) => `<= ${target} ${unit}: ${value <= target ? 'met' : `missed by ${num(value - target)} ${unit}`}`
+  const upTo = (value, target, unit) => `<= ${num(target)} ${unit}: ${value <= target ? 'met' : `missed by ${num(value - target)} ${unit}`}`
   const both = (f) => [f(phones), f(wrtcs)]
   const first = 60 + rtt
   const rows = [
+    ['round trip of the network, callee to server and caller (p50)', ms(rtt), '-', '-', ''],
     ['accept to first audio, callee hears caller (p50)', ...both((r) => ms(median(r.callee))), ms(median(chromium.callee)), upTo(median(phones.callee), first, 'ms')],
     ['accept to first audio, callee hears caller (worst)', ...both((r) => ms(Math.max(...r.callee))), ms(Math.max(...chromium.callee)), ''],
     ['accept to first audio, caller hears callee (p50)', ...both((r) => ms(median(r.caller))), '-', upTo(median(phones.caller), first, 'ms')],
@@ -30,7 +31,8 @@ export function table({ phones, wrtcs, loop, chromium, cpu, wire, library, bindi
   const line = (cells) => `| ${cells.map((c, i) => c.padEnd(width[i])).join(' | ')} |`
   return `${[
     `${calls} calls of each kind, ${profile} build, ${machine}. libwebrtc is @roamhq/wrtc in node, which costs it some CPU for the`,
-    'JavaScript that feeds it; Chromium is the whole browser, with its own filters and the tap that records it.',
+    'JavaScript that feeds it; Chromium is the whole browser, with its own filters and the tap that records it. Its fake',
+    'microphone tells nobody when it says what, so its delay from PCM to PCM is not known.',
     '',
     line(head), line(width.map((w) => '-'.repeat(w))), ...rows.map(line),
   ].join('\n')}\n`

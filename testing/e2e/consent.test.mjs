@@ -12,8 +12,9 @@ import { WrtcClient } from './lib/wrtc.mjs'
 
 /** How long nothing may come where nothing may come. */
 const QUIET_MS = 1_500
-/** What was sent before the change and is still on its way or in a socket's buffer. */
+/** What was sent before the change and is still on its way or in a socket's buffer, and how many packets that may be. */
 const ON_THE_WAY_MS = 200
+const ON_THE_WAY = 5
 
 let world
 let relay
@@ -36,8 +37,13 @@ async function newLink(from, known, who) {
 
 /** Fails if an RTP packet passes within the time, from now. */
 async function quiet(what, filter = {}) {
+  const change = relay.mark
   await pass(ON_THE_WAY_MS)
   const from = relay.mark
+  // Of a link that goes on, one in 20 ms would come.
+  const still = relay.packets('rtp', { from: change, ...filter })
+  const most = ON_THE_WAY * new Set(still.map((p) => `${p.client} ${p.up}`)).size
+  assert.ok(still.length <= most, `${what}: ${still.length} packets with sound in the first ${ON_THE_WAY_MS} ms`)
   await pass(QUIET_MS)
   const packets = relay.packets('rtp', { from, ...filter })
   assert.equal(packets.length, 0, `${what}: ${packets.length} packets with sound, the first ${JSON.stringify(packets[0])}`)
