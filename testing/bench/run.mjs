@@ -329,7 +329,13 @@ const library = size(join(dirname(program('jmrtc-phone')), '../mobile/libjmrtc.s
 const folder = join(root, 'node_modules/@roamhq')
 const binding = size(join(folder, readdirSync(folder).find((f) => f.startsWith('wrtc-linux')) ?? '', 'wrtc.node'))
 
-const text = table({ phones, wrtcs, loop, chromium, cpu, wire, library, binding, median, quantile, calls: CALLS, machine: `${cpus().length} x ${cpus()[0].model}`, profile: process.env.JMRTC_PROFILE, rtt })
+say('load of the relay')
+const relay = spawnSync('cargo', ['bench', '--quiet', '-p', 'jmrtc-sfu', '--bench', 'load'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const text = `${table({ phones, wrtcs, loop, chromium, cpu, wire, library, binding, median, quantile, calls: CALLS, machine: `${cpus().length} x ${cpus()[0].model}`, profile: process.env.JMRTC_PROFILE, rtt })}
+The relay in one process, without sockets:
+
+${relay.stdout.trim()}
+`
 console.log(text)
 if (left.length > 0) console.error(`processes were left: ${left.join(', ')}`)
 console.error(`written to ${join(out, 'bench.md')}, ${Math.round((Date.now() - begin) / 1000)} s`)

@@ -168,6 +168,11 @@ pub(crate) struct World {
     pub(crate) shard: Shard,
     pub(crate) clients: Vec<Client>,
     pub(crate) now: Instant,
+    /// Real time in the shard.
+    pub(crate) spent: Duration,
+    /// Bytes of this process, where somebody counts them, and those of them that the shard holds.
+    pub(crate) memory: fn() -> usize,
+    pub(crate) held: i64,
     states: Vec<(LinkId, LinkState)>,
     seats: Vec<(LinkId, Vec<Option<LinkId>>)>,
     /// Some of what clients sent, to be damaged.
@@ -183,6 +188,9 @@ impl World {
             shard: Shard::new(config).unwrap(),
             clients: Vec::new(),
             now: Instant::now(),
+            spent: Duration::ZERO,
+            memory: || 0,
+            held: 0,
             states: Vec::new(),
             seats: Vec::new(),
             sent: VecDeque::new(),
@@ -200,9 +208,11 @@ impl World {
 
     pub(crate) fn join_as(&mut self, transport: Transport, slots: usize, red: bool) -> usize {
         let who = self.clients.len();
-        let address = ([10, 0, 0, who as u8 + 1], 5000).into();
+        let [high, low] = (who as u16 + 1).to_be_bytes();
+        let address = ([10, 0, high, low], 5000).into();
         let (mut client, offer, pending) = Client::new(self.now, transport, address, slots, red);
-        let answer = self.shard.open(self.now, self.link(who), &offer).unwrap();
+        let (now, link) = (self.now, self.link(who));
+        let answer = self.relay(|shard| shard.open(now, link, &offer)).unwrap();
         let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
         client.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         self.clients.push(client);
@@ -210,7 +220,8 @@ impl World {
     }
 
     pub(crate) fn admit(&mut self, who: usize, call: CallKey) {
-        self.shard.admit(self.now, self.link(who), call);
+        let (now, link) = (self.now, self.link(who));
+        self.relay(|shard| shard.admit(now, link, call));
         self.settle();
     }
 
@@ -228,7 +239,8 @@ impl World {
         let end = self.now + time;
         while self.now < end {
             self.now += TICK;
-            self.shard.handle_timeout(self.now);
+            let now = self.now;
+            self.relay(|shard| shard.handle_timeout(now));
             self.settle();
         }
     }
@@ -264,19 +276,24 @@ impl World {
             for client in self.clients.iter_mut().filter(|client| !client.unplugged) {
                 client.poll(self.now, Input::Timeout(self.now), &mut sent);
             }
+            let now = self.now;
             for (transport, from, bytes) in &sent {
-                self.shard.receive(self.now, *transport, *from, bytes);
+                self.relay(|shard| shard.receive(now, *transport, *from, bytes));
             }
             self.sent.extend(sent);
             while self.sent.len() > 500 {
                 self.sent.pop_front();
             }
-            self.shard.flush(self.now);
+            self.relay(|shard| shard.flush(now));
             let mut quiet = true;
-            while let Some(output) = self.shard.poll() {
+            while let Some(output) = self.relay(Shard::poll) {
                 quiet = false;
                 match output {
-                    Output::Transmit { transport, to, bytes } => self.deliver(transport, to, &bytes),
+                    Output::Transmit { transport, to, bytes } => {
+                        // Ours from now on.
+                        self.held -= bytes.capacity() as i64;
+                        self.deliver(transport, to, &bytes);
+                    }
                     Output::Slots { link, sources } => self.seats.push((link, sources)),
                     Output::State { link, state } => self.states.push((link, state)),
                 }
@@ -299,9 +316,20 @@ impl World {
             let receive = Receive { proto, source, destination: to, contents: bytes.try_into().unwrap() };
             client.poll(self.now, Input::Receive(self.now, receive), &mut sent);
         }
+        let now = self.now;
         for (transport, from, bytes) in sent {
-            self.shard.receive(self.now, transport, from, &bytes);
+            self.relay(|shard| shard.receive(now, transport, from, &bytes));
         }
+    }
+
+    /// Lets the shard work, and keeps the time and memory that it takes.
+    fn relay<T>(&mut self, work: impl FnOnce(&mut Shard) -> T) -> T {
+        let before = (self.memory)();
+        let begin = Instant::now();
+        let done = work(&mut self.shard);
+        self.spent += begin.elapsed();
+        self.held += (self.memory)() as i64 - before as i64;
+        done
     }
 
     pub(crate) fn heard(&self, who: usize) -> &[Heard] {
