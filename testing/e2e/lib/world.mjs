@@ -38,13 +38,18 @@ export class World {
 
   /** A signed-in endpoint of `kind` (`phone` or `page`) with its own way to the server. */
   async endpoint(kind, user, options = {}) {
-    const network = await Proxy.start(this.server.port)
+    const network = await this.network()
     const common = { user, mint: token, device: `${user}-device`, ...options }
     const endpoint = kind === 'phone'
       ? await Phone.ready({ ...common, url: network.url })
       : await Page.ready({ server: network.url, ...common, url: this.pages.url, browser: this.pages.browsers[user] })
     endpoint.network = network
     return endpoint
+  }
+
+  /** A way to the server that can be cut. */
+  network() {
+    return Proxy.start(this.server.port)
   }
 
   async stopServer() {
