@@ -1,5 +1,13 @@
 // swift-tools-version:5.9
+import Foundation
 import PackageDescription
+
+let core = "ios/JmrtcCoreFFI.xcframework"
+if !FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(core)") {
+    let why = "cordova-plugin-jmrtc: no \(core): take a released package, or build it with scripts/build-ios\n"
+    FileHandle.standardError.write(Data(why.utf8))
+    exit(1)
+}
 
 // Names matter: Cordova looks for the plugin's id, Capacitor for the npm name, and both replace the one dependency by
 // their own copy of it, by its text.
@@ -27,7 +35,7 @@ let package = Package(
             exclude: ["JmrtcCoreFFI.h", "JmrtcCoreFFI.modulemap"],
             sources: ["JmrtcCore.swift"]
         ),
-        .binaryTarget(name: "JmrtcCoreFFI", path: "ios/JmrtcCoreFFI.xcframework"),
+        .binaryTarget(name: "JmrtcCoreFFI", path: core),
     ],
     // The generated Swift is not for language mode 6 yet.
     swiftLanguageVersions: [.v5]

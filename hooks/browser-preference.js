@@ -1,6 +1,6 @@
-// Cordova's after_prepare on the browser platform. Other platforms put a plugin's preferences into the app's
+// Cordova's after_prepare, for the browser platform. Other platforms put a plugin's preferences into the app's
 // config.xml; cordova-browser loses them at each prepare, so the install variable is written here.
-const { readFileSync, writeFileSync } = require('node:fs')
+const { existsSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 
 const NAME = 'JMRTC_SERVER_URL'
@@ -8,6 +8,7 @@ const ESCAPES = { '&': '&amp;', '<': '&lt;', '"': '&quot;' }
 
 module.exports = ({ opts }) => {
   const platform = join(opts.projectRoot, 'platforms/browser')
+  if (!existsSync(platform)) return
   const { installed_plugins: plugins } = JSON.parse(readFileSync(join(platform, 'browser.json'), 'utf8'))
   const url = plugins[opts.plugin.id]?.[NAME]?.trim()
   const file = join(platform, 'www/config.xml')

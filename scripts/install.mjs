@@ -4,7 +4,7 @@
 //   … --check                              installs nothing, exits 1 where something is missing
 // Rust (rustup) and Node are expected. Root is asked for (sudo) only where a Debian package is missing.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { run, root } from './run.mjs'
 
@@ -31,6 +31,7 @@ const system = [
   { for: ['test'], what: 'eSpeak NG', why: 'speaks the sentences of the tests', apt: ['espeak-ng'], get: 'https://github.com/espeak-ng/espeak-ng', there: () => program('espeak-ng') },
   { for: ['test'], what: 'a JDK of 17 or newer', why: 'the Kotlin and Android tests', apt: ['default-jdk-headless'], get: 'https://adoptium.net', there: () => succeeds('javac', '-version') },
   { for: ['test'], what: 'Maven', why: 'the Kotlin and Android tests', apt: ['maven'], get: 'https://maven.apache.org', there: () => program('mvn') },
+  { for: ['test'], what: 'Gradle', why: 'applies the Gradle file that apps get with the plugin', apt: ['gradle'], get: 'https://gradle.org', there: () => program('gradle') },
   { for: ['test'], what: 'Python with venv and headers', why: 'compares what was heard with what was said', apt: ['python3-venv', 'python3-dev'], get: 'Python 3.11 or newer', there: () => venvIsCurrent() || succeeds('python3', '-c', 'import ensurepip, os, sysconfig; assert os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))') },
 ]
 
@@ -39,6 +40,15 @@ const installedRequirements = '.venv/requirements.txt'
 
 function venvIsCurrent() {
   return file(installedRequirements) && readFileSync(join(root, installedRequirements), 'utf8') === readFileSync(join(root, requirements), 'utf8')
+}
+
+const NODE = `node-${process.platform}-${process.arch}`
+
+/** The Node that runs Capacitor's command line, which wants 22 or newer; undefined where there is none. */
+export function newNode() {
+  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath
+  const own = join(root, '.node/node_modules', NODE, 'bin/node')
+  return existsSync(own) ? own : undefined
 }
 
 /** What the project keeps in its own folders, and the Rust target. */
@@ -56,6 +66,14 @@ const own = [
     // npm writes its own copy of the lock file last.
     there: () => file('node_modules/.package-lock.json') && statSync(join(root, 'node_modules/.package-lock.json')).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs,
     install: () => run('npm', ['ci', '--no-audit', '--no-fund']),
+  },
+  {
+    for: ['test'], what: 'Node 24, in .node', why: "runs Capacitor's command line",
+    there: newNode,
+    install: () => {
+      mkdirSync(join(root, '.node'), { recursive: true })
+      return run('npm', ['install', '--prefix', '.node', '--no-save', '--no-package-lock', `${NODE}@24.21.0`])
+    },
   },
   {
     for: ['test'], what: `the Python packages of ${requirements}, in .venv`, why: 'compare what was heard with what was said',

@@ -2,8 +2,9 @@
 // real server, in Swift's own folder (scripts/swift.mjs). Where that can't be had it says why and succeeds.
 // Builds nothing but the Swift: `npm test` has built the rest, or cargo build --workspace.
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporary } from '../testing/e2e/lib/paths.mjs'
 import { judgeTalk, library } from './bridge-test.mjs'
 import { root } from './run.mjs'
 import { inSwift, prepareSwift } from './swift.mjs'
@@ -35,6 +36,23 @@ const must = async (command, args, options) => {
 const ours = ['Package.swift', 'ios', 'testing/ios/Package.swift', 'testing/ios/Tests', ...['AVFoundation', 'Cordova', 'Network', 'UIKit'].map((name) => `testing/ios/Sources/${name}`)]
 await must('swift', ['format', 'lint', '--strict', '--recursive', ...ours])
 await must('swiftc', ['-frontend', '-parse', ...shells])
+
+// Without its native core the package says what is missing.
+const plugin = temporary('swift-package')
+cpSync(join(root, 'Package.swift'), join(plugin, 'Package.swift'))
+const manifest = async () => {
+  const code = await inSwift('sh', ['-c', 'swift package --package-path "$0" dump-package > "$0/said" 2>&1', plugin])
+  return { code, said: readFileSync(join(plugin, 'said'), 'utf8') }
+}
+const without = await manifest()
+assert.notEqual(without.code, 0)
+assert.match(without.said, /cordova-plugin-jmrtc: no ios\/JmrtcCoreFFI\.xcframework: take a released package/)
+mkdirSync(join(plugin, 'ios/JmrtcCoreFFI.xcframework'), { recursive: true })
+const { code, said } = await manifest()
+assert.equal(code, 0, said)
+const { targets } = JSON.parse(said)
+assert.deepEqual(targets.filter(({ type }) => type === 'binary').map(({ name, path }) => [name, path]), [['JmrtcCoreFFI', 'ios/JmrtcCoreFFI.xcframework']])
+
 const copies = join(root, 'testing/ios/Sources/JmrtcCordova')
 rmSync(copies, { recursive: true, force: true })
 mkdirSync(copies)

@@ -1,4 +1,5 @@
 import { byId, drawAvatar, icon, make } from './dom.js'
+import { SERVER } from './server.js'
 import { token } from './session.js'
 
 const EVERY_MS = 3000
@@ -43,7 +44,7 @@ export function allowCalls(allowed: boolean): void {
 }
 
 async function directory(): Promise<Person[]> {
-  const response = await fetch('/v1/users', { headers: { authorization: `Bearer ${token()}` } })
+  const response = await fetch(`${SERVER}/v1/users`, { headers: { authorization: `Bearer ${token()}` } })
   if (!response.ok) throw new Error(`the directory answered ${response.status}`)
   const users = (await response.json()) as { user: { username: string; nickname: string; noteName: string }; online: boolean }[]
   return users

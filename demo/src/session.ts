@@ -1,3 +1,5 @@
+import { SERVER } from './server.js'
+
 /** A sign-in that failed, in words. */
 export class SignInError extends Error {}
 
@@ -12,7 +14,7 @@ export function token(): string {
 /** Signs in under a name, and keeps the token fresh. */
 export async function signIn(user: string): Promise<void> {
   current = await fetchToken(user)
-  await JMRTC.login({ token: current })
+  await JMRTC.login({ token: current, ...(SERVER && { serverUrl: SERVER }) })
   renew(user)
 }
 
@@ -26,7 +28,7 @@ export async function signOut(): Promise<void> {
 async function fetchToken(user: string): Promise<string> {
   let response: Response
   try {
-    response = await fetch('/v1/dev/token', {
+    response = await fetch(`${SERVER}/v1/dev/token`, {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user }),
     })
   } catch {

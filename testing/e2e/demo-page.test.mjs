@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test, { afterEach, before } from 'node:test'
 import { accessibilityProblems } from './lib/a11y.mjs'
-import { eavesdrop, saveRecording, startBrowser } from './lib/browser.mjs'
+import { saveRecording, startBrowser } from './lib/browser.mjs'
+import { DESKTOP, PHONE, leave, meter, signIn, state, visit as open } from './lib/demo-page.mjs'
 import { out } from './lib/paths.mjs'
 import { Server } from './lib/server.mjs'
 import { RECOGNISED, assertCallHeard, sentence } from './lib/speech.mjs'
-import { PATIENCE, pass } from './lib/wait.mjs'
+import { pass } from './lib/wait.mjs'
 import { cleanUp } from './lib/world.mjs'
 
 let server
@@ -24,44 +25,8 @@ afterEach(async () => {
   for (const context of Object.values(browsers)) for (const tab of context.pages()) if (tab.url().startsWith('http')) await tab.close()
 })
 
-const DESKTOP = { width: 1280, height: 800 }
-const PHONE = { width: 390, height: 844 }
-
-/** Opens the page and keeps what goes wrong in it. */
-async function visit(user, { viewport = DESKTOP, dark = false, query = '', browser = browsers[user] } = {}) {
-  const tab = await browser.newPage()
-  tab.setDefaultTimeout(PATIENCE)
-  tab.problems = []
-  tab.on('pageerror', (error) => tab.problems.push(String(error)))
-  tab.on('console', (m) => m.type() === 'error' && tab.problems.push(m.text()))
-  tab.on('response', (r) => r.status() >= 400 && tab.problems.push(`${r.status()} ${r.url()}`))
-  await tab.addInitScript(eavesdrop)
-  await tab.setViewportSize(viewport)
-  await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
-  await tab.goto(`${server.url}/${query}`)
-  return tab
-}
-
-async function signIn(tab, user) {
-  await tab.getByLabel('Your name').fill(user)
-  await tab.getByRole('button', { name: 'Sign in' }).click()
-  await tab.getByRole('heading', { name: 'People' }).waitFor()
-}
-
-const state = (tab, words) => tab.locator('#call-state', { hasText: words }).waitFor()
-
-/** Waits until the meter shows sound, or none. */
-const meter = (tab, id, loud) => tab.waitForFunction(([id, loud]) => {
-  const value = Number(document.getElementById(id).getAttribute('aria-valuenow'))
-  return loud ? value > 30 : value < 5
-}, [id, loud], { polling: 50 })
-
-async function leave(...tabs) {
-  for (const tab of tabs) {
-    assert.deepEqual(tab.problems, [], 'errors in the page')
-    await tab.close()
-  }
-}
+/** Opens the page of the server. */
+const visit = (user, { query = '', browser = browsers[user], ...look } = {}) => open(`${server.url}/${query}`, { browser, ...look })
 
 async function picture(tab, name) {
   await tab.screenshot({ path: join(out, `demo-${name}.png`) })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /** These judge sound in real time and run alone; of the rest two at a time. */
-const ALONE = ['instruments', 'phone-to-phone', 'wrtc', 'tcp', 'browser', 'cordova', 'demo-page', 'media-loss']
+const ALONE = ['instruments', 'phone-to-phone', 'wrtc', 'tcp', 'browser', 'demo-page', 'media-loss', 'package']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)

@@ -1,0 +1,45 @@
+// The demo page, driven as a person does.
+import assert from 'node:assert/strict'
+import { eavesdrop } from './browser.mjs'
+import { PATIENCE } from './wait.mjs'
+
+export const DESKTOP = { width: 1280, height: 800 }
+export const PHONE = { width: 390, height: 844 }
+
+/** Opens the page and keeps what goes wrong in it. */
+export async function visit(url, { browser, viewport = DESKTOP, dark = false }) {
+  const tab = await browser.newPage()
+  tab.setDefaultTimeout(PATIENCE)
+  tab.problems = []
+  tab.on('pageerror', (error) => tab.problems.push(String(error)))
+  tab.on('console', (m) => m.type() === 'error' && tab.problems.push(m.text()))
+  tab.on('response', (r) => r.status() >= 400 && tab.problems.push(`${r.status()} ${r.url()}`))
+  await tab.addInitScript(eavesdrop)
+  await tab.setViewportSize(viewport)
+  await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
+  await tab.goto(url)
+  return tab
+}
+
+export async function signIn(tab, user) {
+  await tab.getByLabel('Your name').fill(user)
+  await tab.getByRole('button', { name: 'Sign in' }).click()
+  await tab.getByRole('heading', { name: 'People' }).waitFor()
+}
+
+/** Waits until the call's state is told in these words. */
+export const state = (tab, words) => tab.locator('#call-state', { hasText: words }).waitFor()
+
+/** Waits until the meter shows sound, or none. */
+export const meter = (tab, id, loud) => tab.waitForFunction(([id, loud]) => {
+  const value = Number(document.getElementById(id).getAttribute('aria-valuenow'))
+  return loud ? value > 30 : value < 5
+}, [id, loud], { polling: 50 })
+
+/** Closes the pages; nothing must have gone wrong in them. */
+export async function leave(...tabs) {
+  for (const tab of tabs) {
+    assert.deepEqual(tab.problems, [], 'errors in the page')
+    await tab.close()
+  }
+}
