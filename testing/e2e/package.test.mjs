@@ -28,7 +28,7 @@ const KOTLIN = [...filesOf('android/src/main/kotlin'), ...filesOf('bindings/gene
 const kotlinIn = (sources) => KOTLIN.map((path) => `${sources}/${path.split('/kotlin/')[1]}`)
 const PACKED = [
   'CHANGELOG.md', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'Package.swift', 'README.md', 'package.json', 'plugin.xml',
-  'android/consumer-rules.pro', 'android/jmrtc.gradle', 'docs/call-semantics.md',
+  'android/consumer-rules.pro', 'android/jmrtc.gradle', 'docs/api.md', 'docs/call-semantics.md',
   ...['cordova-browser.js', 'cordova-native.js', 'failure.d.ts', 'index.d.ts', 'index.mjs', 'jmrtc.js', 'types.d.ts'].map((name) => `dist/${name}`),
   ...['constants', 'model', 'wire'].map((name) => `dist/generated/${name}.d.ts`),
   ...['browser-preference.js', 'browser-removal.js', 'package.json'].map((name) => `hooks/${name}`),
