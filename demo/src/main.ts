@@ -7,7 +7,7 @@ import { showIncoming, startIncoming } from './incoming.js'
 import { log, startLog } from './log.js'
 import { act, notice } from './notice.js'
 import { allowCalls, startPeople } from './people.js'
-import { signIn, SignInError, signOut } from './session.js'
+import { freshToken, signIn, SignInError, signOut } from './session.js'
 import { failureWords } from './words.js'
 
 /** Whether the server is there changes without an event. */
@@ -15,14 +15,31 @@ const CONNECTION_EVERY_MS = 2000
 
 let me = ''
 let stopPeople = (): void => {}
+let comingBack = false
 
 /** Draws everything from the state that `JMRTC` tells: after an event, and just so after a reload. */
 async function refresh(): Promise<void> {
   const state = await JMRTC.getState()
   setText(byId('connection'), state.login === 'reconnecting' ? 'Reconnecting…' : '')
+  if (state.login === 'tokenRejected') await comeBack()
   allowCalls(state.login === 'loggedIn' && state.session === null)
   showIncoming(state)
   showCall(state, me)
+}
+
+/** The server no longer takes the token, after a restart with another secret, say: a new one, or the sign-in page. */
+async function comeBack(): Promise<void> {
+  if (comingBack) return
+  comingBack = true
+  try {
+    await freshToken(me)
+  } catch (thrown) {
+    stopPeople()
+    await signOut()
+    showSignIn(me, thrown instanceof SignInError ? thrown.message : failureWords(thrown as Failure))
+  } finally {
+    comingBack = false
+  }
 }
 
 async function enter(user: string): Promise<void> {
@@ -62,9 +79,13 @@ async function prepare(): Promise<boolean> {
   }
 }
 
+async function prepared(): Promise<boolean> {
+  return (await JMRTC.getState()).engine === 'ready' || prepare()
+}
+
 async function call(username: string): Promise<void> {
   allowCalls(false)
-  if ((await JMRTC.getState()).engine !== 'ready' && !(await prepare())) {
+  if (!(await prepared())) {
     await refresh()
     return
   }
@@ -103,7 +124,7 @@ byId('signout').onclick = () => {
 
 startLog()
 startCall(() => void refresh())
-startIncoming(refresh)
+startIncoming(refresh, prepared)
 JMRTC.addCallDisconnectListener((end) => showEnd(end, me))
 for (const name of ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave',
   'CallDisconnect', 'CallOtherUserInvited', 'CallError', 'CallReconnecting', 'CallReconnected'] satisfies EventName[]) {

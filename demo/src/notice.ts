@@ -17,6 +17,12 @@ export function notice(text: string, action?: { label: string; run: () => void }
   byId('notice').hidden = false
 }
 
+/** Into the sheet that is open: it makes all the rest of the page dim and dead. */
+export function placeNotice(): void {
+  const place = document.querySelector('dialog[open]') ?? byId('notice-place')
+  place.append(byId('notice'))
+}
+
 export function hideNotice(): void {
   byId('notice').hidden = true
 }

@@ -44,15 +44,18 @@ async function refusal(response: Response): Promise<string> {
   return body.description ?? `The server refused the name (${response.status}).`
 }
 
+/** Goes on after the server has rejected the token. */
+export async function freshToken(user: string): Promise<void> {
+  current = await fetchToken(user)
+  await JMRTC.updateToken({ token: current })
+}
+
 /** Hands in a new token when four fifths of the old one's life are over. */
 function renew(user: string): void {
   clearTimeout(renewal)
   const claims = JSON.parse(atob((current.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))) as { exp: number }
   const wait = Math.min(Math.max(10_000, (claims.exp * 1000 - Date.now()) * 0.8), 0x7fff_ffff)
   renewal = setTimeout(() => {
-    void (async () => {
-      current = await fetchToken(user)
-      await JMRTC.updateToken({ token: current })
-    })().catch((thrown: unknown) => console.warn('the token was not renewed', thrown)).finally(() => renew(user))
+    void freshToken(user).catch((thrown: unknown) => console.warn('the token was not renewed', thrown)).finally(() => renew(user))
   }, wait)
 }

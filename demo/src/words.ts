@@ -15,7 +15,7 @@ export function othersIn(session: Session, me: string): string {
 export function failureWords({ name, description }: Failure): string {
   switch (name) {
     case 'NETWORK': return 'The server can’t be reached. Check that it is running and that you are online.'
-    case 'LOGIN_REJECTED': return 'The server did not accept the sign-in.'
+    case 'LOGIN_REJECTED': return `The server did not accept the sign-in: ${description}.`
     case 'NOT_LOGGED_IN': return 'Sign in first.'
     case 'NOT_INITIALIZED': return 'The microphone is not ready yet.'
     case 'ENGINE_FAILED': return `The sound could not start: ${description}.`

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use jmrtc_protocol::Username;
+
 use crate::outcome;
 
 /// A voice endpoint for the command line: calls, answers, echoes, announces.
@@ -29,7 +31,8 @@ pub(crate) struct Options {
         global = true,
         env = "JMRTC_SERVER",
         default_value = "http://127.0.0.1:8080",
-        value_name = "URL"
+        value_name = "URL",
+        value_parser = server
     )]
     pub(crate) server: String,
 
@@ -39,7 +42,7 @@ pub(crate) struct Options {
     pub(crate) token: Option<String>,
 
     /// Sign in by this name at a server that runs with --dev.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = username)]
     pub(crate) user: Option<String>,
 
     /// Names this device: the same id again replaces the sign-in before. Made up when absent.
@@ -76,11 +79,12 @@ pub(crate) struct Options {
 
     /// One JSON object a line instead of text: {"event": "CallConnected", "payload": …}, {"event": "reply",
     /// "method": …, "result" or "error": …}, {"event": "stats", …}, {"event": "exit", "code": …, "why": …},
-    /// each with "at", Unix milliseconds.
+    /// each with "at", Unix milliseconds with a fraction.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Read methods of window.JMRTC from standard input, one JSON object a line: {"method": "setIsMuted",
+    /// Read methods of window.JMRTC from standard input once the sound is prepared, one JSON object a line (getStats is
+    /// none of them: "stats" events tell it): {"method": "setIsMuted",
     /// "args": {"muted": true}}. An "id" comes back in the reply. {"event": "networkChanged"} tells what an
     /// operating system would.
     #[arg(long, global = true)]
@@ -120,6 +124,19 @@ pub(crate) enum Sound {
     Desktop,
     /// Silence, to nobody.
     Null,
+}
+
+fn server(text: &str) -> Result<String, String> {
+    let known = ["http://", "https://", "ws://", "wss://"].iter().any(|scheme| text.starts_with(scheme));
+    if known {
+        Ok(text.to_owned())
+    } else {
+        Err("a server's URL begins with http://, https://, ws:// or wss://".to_owned())
+    }
+}
+
+fn username(text: &str) -> Result<String, String> {
+    Username::new(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// `10s`, `500ms`, `2m`, `1h`; a number alone is seconds.
@@ -178,6 +195,12 @@ mod tests {
         assert_eq!(cli.options.talk_for, Some(Duration::from_secs(3)));
         assert!(cli.options.json);
         assert!(Cli::try_parse_from(["jmrtc-phone", "--user", "a", "call"]).is_err());
+        assert!(Cli::try_parse_from(["jmrtc-phone", "--user", "", "answer"]).is_err());
+        for server in ["ftp://a.example", "127.0.0.1:8080", ""] {
+            assert!(
+                Cli::try_parse_from(["jmrtc-phone", "--server", server, "--user", "a", "answer"]).is_err()
+            );
+        }
         assert!(Cli::try_parse_from(["jmrtc-phone", "--user", "a", "--token", "t", "answer"]).is_err());
     }
 }

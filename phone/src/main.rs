@@ -63,7 +63,10 @@ fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Ru
         platform: Platform::Headless,
         transcript: options.transcript.clone(),
     };
-    let engine = Engine::start(config).map_err(system)?;
+    let engine = Engine::start(config).map_err(|e| match &options.transcript {
+        Some(file) => Outcome::new(22, format!("{}: {e}", file.display())),
+        None => system(e),
+    })?;
     Ok((engine, runtime, token))
 }
 

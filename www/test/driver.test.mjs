@@ -155,3 +155,39 @@ test('arguments that no JSON reader takes are answered, too', async () => {
   const [{ result }] = exec('getState')
   assert.equal(result.call, 'idle', 'the machine lives on')
 })
+
+test('only another kind of network is a change of network', () => {
+  const connection = Object.assign(new EventTarget(), { type: 'wifi' })
+  Object.defineProperty(globalThis, 'navigator', { value: { connection }, configurable: true })
+  driver = new Driver(machine, (event) => events.push(event))
+  const changes = []
+  for (const type of ['wifi', 'wifi', 'cellular', 'none', 'wifi']) {
+    inputs = []
+    connection.type = type
+    connection.dispatchEvent(new Event('change'))
+    changes.push(inputs.filter(({ event }) => event === 'networkChanged').length)
+  }
+  assert.deepEqual(changes, [0, 0, 1, 0, 0])
+  delete connection.type
+  inputs = []
+  connection.dispatchEvent(new Event('change'))
+  connection.dispatchEvent(new Event('change'))
+  assert.equal(inputs.length <= 1, true, 'a browser that tells no kind')
+})
+
+test('the next load of the tab learns that the person is muted', () => {
+  const kept = new Map()
+  globalThis.sessionStorage = { setItem: (key, value) => kept.set(key, value), getItem: (key) => kept.get(key) ?? null }
+  try {
+    script = ({ id, method }) => (method === 'fails' ? [] : [{ output: 'reply', id, result: { Ok: {} } }])
+    driver.exec('setIsMuted', { muted: true }, () => {}, () => {})
+    assert.equal(kept.get('jmrtc.muted'), 'true')
+    driver.exec('releaseEngine', null, () => {}, () => {})
+    assert.equal(kept.get('jmrtc.muted'), 'false')
+    script = ({ id }) => [{ output: 'reply', id, result: { Err: { code: 871006, name: 'NOT_INITIALIZED', description: '' } } }]
+    driver.exec('setIsMuted', { muted: true }, () => {}, () => {})
+    assert.equal(kept.get('jmrtc.muted'), 'false')
+  } finally {
+    delete globalThis.sessionStorage
+  }
+})

@@ -149,7 +149,8 @@ impl Account {
         match (&self.sign_in, &self.line) {
             (_, Line::Leaving { .. }) => LoginState::LoggedOut,
             (Some(_), Line::Up { .. }) => LoginState::LoggedIn,
-            (Some(_), Line::Down { .. } | Line::Barred | Line::Opening { .. } | Line::Greeting { .. }) => {
+            (Some(_), Line::Barred) => LoginState::TokenRejected,
+            (Some(_), Line::Down { .. } | Line::Opening { .. } | Line::Greeting { .. }) => {
                 LoginState::Reconnecting
             }
             (

@@ -122,6 +122,8 @@ pub enum LoginState {
     LoggedIn,
     /// The connection is lost and being made again.
     Reconnecting,
+    /// The token is no longer good, and nothing goes on until `updateToken` or `login` brings another.
+    TokenRejected,
 }
 
 /// Where the audio engine stands.

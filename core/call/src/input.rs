@@ -40,6 +40,9 @@ pub struct Config {
     pub device: Device,
     /// Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address.
     pub server_url: Option<String>,
+    /// The microphone was muted when this app's life before ended: a call that comes back is muted again.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 /// Everything that can happen to a machine.

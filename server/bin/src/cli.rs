@@ -72,7 +72,7 @@ pub(crate) struct IdentityArgs {
     pub(crate) data: PathBuf,
 
     /// The app whose users these are: the tokens' `iss`.
-    #[arg(long, global = true, env = "JMRTC_APP_KEY", default_value = "jmrtc", value_name = "NAME")]
+    #[arg(long, global = true, env = "JMRTC_APP_KEY", default_value = "jmrtc", value_name = "NAME", value_parser = not_empty)]
     pub(crate) app_key: String,
 
     /// The app secret that signs tokens, at least 32 bytes. Better in the environment than on a command line.
@@ -116,7 +116,7 @@ pub(crate) struct ServerArgs {
 
     /// Web origins (https://app.example) whose pages may use this server; may be given more than once; * means any.
     /// Without it any page may open a WebSocket (it needs a token), but none of another origin may use REST.
-    #[arg(long = "origin", env = "JMRTC_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    #[arg(long = "origin", env = "JMRTC_ORIGINS", value_delimiter = ',', value_parser = origin, value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
 
     /// How long an invitation rings.
@@ -150,6 +150,21 @@ fn username(text: &str) -> Result<Username, String> {
     Username::new(text).map_err(|e| e.to_string())
 }
 
+/// As browsers say it: `https://app.example`, `capacitor://localhost`; or `*`.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.split_once("://").filter(|(scheme, _)| !scheme.is_empty()).map(|(_, host)| host);
+    let bare = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']);
+    if text == "*" || host.is_some_and(bare) {
+        Ok(text.to_owned())
+    } else {
+        Err("an origin is scheme://host or scheme://host:port, without a path; * is any".to_owned())
+    }
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// `500ms`, `60s`, `5m`, `1h`, `7d`; at least a millisecond.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -178,6 +193,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn origins() {
+        for good in ["*", "https://app.example", "http://127.0.0.1:8080", "capacitor://localhost"] {
+            assert!(origin(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "app.example", "not an origin", "https://", "://a", "https://a.example/path", "https://u@a"]
+        {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the command line comes to, checked before anything is started.
 
+use std::fs::TryLockError;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -20,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) media: MediaConfig,
     pub(crate) origins: Vec<String>,
+    /// Of the data folder; no other server may use it.
+    _lock: std::fs::File,
     pub(crate) ring_ms: u64,
     pub(crate) grace_ms: u64,
     pub(crate) ping_ms: u64,
@@ -49,6 +52,7 @@ impl Config {
         }
         std::fs::create_dir_all(&identity.data)
             .with_context(|| format!("can't make the data folder {}", identity.data.display()))?;
+        let lock = lock(&identity.data)?;
         let secret = if server.dev { secret::of_dev(identity)? } else { secret::required(identity)? };
         let auth = Auth::new(&identity.app_key, &secret).map_err(anyhow::Error::msg)?;
         let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -56,6 +60,7 @@ impl Config {
             auth,
             app_key: identity.app_key.clone(),
             database: identity.data.join("jmrtc.sqlite"),
+            _lock: lock,
             dev: server.dev,
             listen: server.listen,
             media: MediaConfig::new(&server)?,
@@ -66,6 +71,21 @@ impl Config {
             max_members: server.max_members as usize,
             slots: server.slots,
         })
+    }
+}
+
+/// Two servers on one folder would not know of each other's calls.
+fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
+    let path = data.join("lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another server uses the data folder {}", data.display()),
+        // Some file systems of the network have no locks.
+        Err(TryLockError::Error(e)) => {
+            tracing::warn!("can't lock {}: {e}", path.display());
+            Ok(file)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -134,11 +135,7 @@ async fn users(
 }
 
 /// `GET /v1/users/{name}`: one user as the caller sees it; `me` is the caller.
-async fn user(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Answer<Json<User>> {
+async fn user(State(app): State<Arc<App>>, Name(name): Name, headers: HeaderMap) -> Answer<Json<User>> {
     let viewer = viewer(&app, &headers).await?;
     let name = named(&name, &viewer)?;
     let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
@@ -148,7 +145,7 @@ async fn user(
 /// `PUT /v1/users/{name}`: the caller's own profile.
 async fn put_profile(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Name(name): Name,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<User>> {
@@ -177,7 +174,7 @@ async fn put_profile(
 /// `PUT /v1/users/me/relations/{name}`: what the caller keeps about another user.
 async fn put_relation(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Name(name): Name,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<User>> {
@@ -281,8 +278,38 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     }
 }
 
+/// Whether a Host header can only come from somebody who knows this machine: the page of another site may have its own
+/// name lead here (DNS rebinding), but has no address and no `localhost` for a name.
+fn is_own_host(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or(host),
+    };
+    name.parse::<std::net::IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The username in a path.
+struct Name(String);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
+        }
+    }
+}
+
 /// Security headers on everything, CORS for the origins that are allowed, and an end for bodies that never come.
 async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if app.config.dev && app.config.listen.ip().is_loopback() && !host.is_none_or(is_own_host) {
+        let why = "a --dev server on this machine is reached as localhost or by an IP address";
+        return Refusal(StatusCode::MISDIRECTED_REQUEST, Failure::new(ErrorCode::PermissionDenied, why))
+            .into_response();
+    }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = origin.filter(|o| o.to_str().is_ok_and(|o| app.is_allowed_origin(o)));
     let preflight = request.method() == Method::OPTIONS

@@ -167,7 +167,7 @@ impl Media {
                     LinkState::Opening | LinkState::Connected | LinkState::Lost => {
                         tracing::debug!(link = link.0, ?state, "media link");
                     }
-                    LinkState::Dead(why) => tracing::info!(link = link.0, why, "media link dead"),
+                    LinkState::Dead(why) => tracing::debug!(link = link.0, why, "media link dead"),
                 },
             }
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::auth::MIN_SECRET_BYTES;
 use crate::cli::IdentityArgs;
 
 const DEV_SECRET_FILE: &str = "dev-secret";
@@ -38,6 +39,9 @@ pub(crate) fn of_dev(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     }
     let file = dev_file(&args.data);
     if let Some(secret) = read_dev(&file)? {
+        if secret.len() < MIN_SECRET_BYTES {
+            bail!("{} is broken: remove it, and the server makes another secret", file.display());
+        }
         return Ok(secret);
     }
     let mut random = [0; 32];

@@ -119,7 +119,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         app,
         store,
     };
-    announce(at, udp, tcp)?;
+    announce(at, udp, tcp);
     if warn_public {
         tracing::warn!("--dev-public: anybody who can reach this server can sign in as anybody");
     }
@@ -189,17 +189,26 @@ async fn write_records(store: Store, mut records: mpsc::Receiver<CallRecord>) {
 }
 
 /// Tells scripts that the server is ready and where.
-#[allow(clippy::print_stdout)]
-fn announce(http: SocketAddr, udp: SocketAddr, tcp: SocketAddr) -> anyhow::Result<()> {
-    println!("JMRTC server on http://{http}/");
-    println!("media on udp {udp}, tcp {tcp}");
-    std::io::stdout().flush()?;
-    Ok(())
+fn announce(http: SocketAddr, udp: SocketAddr, tcp: SocketAddr) {
+    let mut out = std::io::stdout();
+    let told = writeln!(out, "JMRTC server on http://{http}/\nmedia on udp {udp}, tcp {tcp}")
+        .and_then(|()| out.flush());
+    if let Err(e) = told {
+        tracing::warn!("serving http://{http}/, which standard output does not take: {e}");
+    }
 }
 
 fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("JMRTC_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,str0m=warn,str0m::sdp=error,is=warn"));
+    // What str0m warns of is what a client has sent.
+    let usual = || tracing_subscriber::EnvFilter::new("info,str0m=error,is=warn");
+    let (filter, broken) = match std::env::var("JMRTC_LOG").map(tracing_subscriber::EnvFilter::try_new) {
+        Ok(Ok(filter)) => (filter, None),
+        Ok(Err(e)) => (usual(), Some(e)),
+        Err(_) => (usual(), None),
+    };
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    if let Some(e) = broken {
+        tracing::warn!("JMRTC_LOG is not understood: {e}");
+    }
 }

@@ -28,8 +28,9 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the file, makes it on first start, brings it up to date.
     pub(crate) async fn open(file: &Path) -> anyhow::Result<Self> {
-        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
-        Self::connect(options, 4).await.with_context(|| format!("can't use the database {}", file.display()))
+        let unusable = || format!("can't use the database {}", file.display());
+        make_private(file).with_context(unusable)?;
+        Self::connect(SqliteConnectOptions::new().filename(file), 4).await.with_context(unusable)
     }
 
     #[cfg(test)]
@@ -214,6 +215,15 @@ fn from_json<T: DeserializeOwned>(text: String) -> anyhow::Result<T> {
 fn word<T: Serialize>(value: &T) -> anyhow::Result<String> {
     let value = serde_json::to_value(value)?;
     Ok(value.as_str().context("not a word")?.to_owned())
+}
+
+/// Makes the file if there is none, for its owner alone: who calls whom is nobody else's business.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ export class Phone extends Diary {
     phone.user = user
     phone.recording = record ? join(temporary('phone'), `${user}-${++count}.wav`) : undefined
     phone.child = new Child(`phone ${user}`, program('jmrtc-phone'), [
-      '--server', url, ...(token ? ['--token', token] : ['--user', user]), '--json',
+      '--server', url, ...(token ? ['--token', token] : ['--user', user]), '--json', '--audio', 'null',
       ...(device ? ['--device-id', device] : []),
       ...(play ? ['--play', play] : []), ...(repeat ? ['--repeat'] : []),
       ...(phone.recording ? ['--record', phone.recording] : []),

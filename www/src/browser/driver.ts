@@ -7,6 +7,7 @@ import { Audio } from './audio.js'
 import { Clock } from './clock.js'
 import { deviceId } from './device.js'
 import { createMachine, type Machine } from './machine.js'
+import { keepMuted, wasMuted } from './muted.js'
 import { Peer } from './peer.js'
 import { requestMicrophone } from './permission.js'
 import { defaultServerUrl } from './server-url.js'
@@ -31,7 +32,7 @@ async function createDriver(onEvent: (event: Event) => void): Promise<Driver> {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number]
   // JavaScript's integers end at 2^53.
   const seed = (high % 2 ** 21) * 2 ** 32 + low
-  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl }), onEvent)
+  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl, muted: wasMuted() }), onEvent)
 }
 
 interface Command {
@@ -63,9 +64,15 @@ export class Driver {
   constructor(private readonly machine: Machine, private readonly onEvent: (event: Event) => void) {
     const networkChanged = (): void => this.#platform({ event: 'networkChanged' })
     globalThis.addEventListener?.('online', networkChanged)
-    // Wi-Fi to cellular without being offline in between; not in every browser.
-    const { connection } = navigator as { connection?: EventTarget }
-    connection?.addEventListener?.('change', networkChanged)
+    // Wi-Fi to cellular without being offline in between, where the browser tells it. The event also comes when only the
+    // browser's guess of the network's speed changes, and the `online` event tells the way back from `none`.
+    const { connection } = navigator as { connection?: EventTarget & { type?: string } }
+    let type = connection?.type
+    connection?.addEventListener?.('change', () => {
+      const before = type
+      type = connection.type
+      if (type !== before && type !== 'none' && before !== 'none') networkChanged()
+    })
   }
 
   exec(method: string, args: unknown, ok: (result: unknown) => void, fail: (failure: Failure) => void): void {
@@ -79,9 +86,15 @@ export class Driver {
       return
     }
     const id = ++this.#lastCommand
-    this.#commands.set(id, { ok, fail })
+    this.#commands.set(id, { ok: (result) => { this.#remember(method, args); ok(result) }, fail })
     const input = { input: 'command', id, method, args: args as never } as const
     this.#step(() => this.machine.handle(this.#clock.now(), JSON.stringify(input)), id)
+  }
+
+  /** What a reload must not undo. */
+  #remember(method: string, args: unknown): void {
+    if (method === 'setIsMuted') keepMuted((args as { muted: boolean }).muted)
+    if (method === 'releaseEngine') keepMuted(false)
   }
 
   #platform(event: PlatformEvent): void {

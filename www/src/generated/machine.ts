@@ -13,6 +13,8 @@ export type Config = {
   device: Device
   /** Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address. */
   serverUrl: string | null
+  /** The microphone was muted when this app's life before ended: a call that comes back is muted again. */
+  muted: boolean
 }
 
 /** Everything that can happen to a machine. */

@@ -146,7 +146,7 @@ export type LeavePayload = {
 }
 
 /** Where the sign-in stands. */
-export type LoginState = 'loggedOut' | 'loggingIn' | 'loggedIn' | 'reconnecting'
+export type LoginState = 'loggedOut' | 'loggingIn' | 'loggedIn' | 'reconnecting' | 'tokenRejected'
 
 /** The kind of a call. Only voice exists. */
 export type MediaType = 'voice'

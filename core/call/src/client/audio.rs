@@ -4,7 +4,7 @@ use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason};
 use serde_json::Value;
 
 use super::Client;
-use crate::call::{Accept, Call};
+use crate::call::Accept;
 use crate::engine::Engine;
 use crate::out::Out;
 use crate::{AudioAction, AudioEvent, CommandId, PlatformAction, PlatformEvent};
@@ -28,12 +28,7 @@ impl Client {
 
     pub(super) fn release_engine(&mut self, id: CommandId, out: &mut Out) {
         self.turn_engine_off(ErrorCode::InvalidState, "the engine was released meanwhile", out);
-        // A call that only rings has not been picked up and can't be hung up: it rings on.
-        if self.call.as_ref().is_some_and(Call::is_ringing) && !self.outbox.starting() {
-            out.done(id);
-        } else {
-            self.hang_up(Some(id), out);
-        }
+        self.hang_up(Some(id), out);
     }
 
     /// Silence first, then the devices are given back.

@@ -207,6 +207,7 @@ impl Client {
         call.connected = connected;
         call.reconnecting = connected;
         call.restored = true;
+        self.muted = self.config.muted;
         self.call = Some(call);
     }
 

@@ -103,6 +103,8 @@ impl Client {
         if self.outbox.starting() {
             return busy();
         }
+        // Who has hung up may call at once: the goodbye is sent before the start.
+        self.end_left(out);
         if let Some(call) = &self.call {
             // Both dialled each other and their call was here first: the server makes one of the two.
             let glare = self.me().is_some_and(|me| call.rings_only(me))

@@ -34,13 +34,14 @@ impl Client {
                 let expires = self.answer_deadline();
                 self.outbox.push(Request::UpdateToken { token }, Owner::Login(id), Some(expires));
             }
-            LoginState::LoggingIn | LoginState::Reconnecting if same => {
+            LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected if same => {
                 account.token = token;
                 account.waiting.push(Waiting::Login(id));
                 self.open_socket(out);
             }
             LoginState::LoggingIn
             | LoginState::Reconnecting
+            | LoginState::TokenRejected
             | LoginState::LoggedIn
             | LoginState::LoggedOut => {
                 let next = NextLogin { command: id, url, token };
@@ -71,7 +72,8 @@ impl Client {
         let until = self.now.plus(LOGOUT_MS);
         if let Some(call) = &mut self.call {
             let (refuses, hangups) = (Vec::new(), Vec::new());
-            call.accept = Accept::Leaving(Leaving { reason: Reason::Hangup, refuses, hangups, until });
+            let reason = if call.is_ringing() { Reason::Refuse } else { Reason::Hangup };
+            call.accept = Accept::Leaving(Leaving { reason, refuses, hangups, until });
         }
         self.settle_posture(out);
         let Some(account) = &mut self.account else { return };
@@ -117,7 +119,7 @@ impl Client {
     fn signed_out(&mut self, commands: Vec<CommandId>, next: Option<NextLogin>, out: &mut Out) {
         self.close_socket(out);
         commands.into_iter().for_each(|id| out.done(id));
-        self.end_here(Reason::Hangup, None, out);
+        self.end_left(out);
         self.account = None;
         let _unanswerable = self.outbox.clear();
         if let Some(login) = next {
@@ -144,7 +146,7 @@ impl Client {
             Some((LoginState::LoggedIn, _)) => {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
             }
-            Some((LoginState::LoggingIn | LoginState::Reconnecting, account)) => {
+            Some((LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected, account)) => {
                 account.token = token;
                 account.waiting.push(Waiting::UpdateToken(id));
                 self.open_socket(out);

@@ -703,3 +703,70 @@ fn a_call_that_only_the_server_believes_in_is_left() {
     rig.welcome(false, Some(session("", "alice bob")));
     assert_eq!(rig.take(), ["> leave c1 networkError"], "this app's life has seen no such call");
 }
+
+#[test]
+fn who_has_hung_up_may_call_at_once() {
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.reply(Reply::Leave);
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    rig.event(ended(session("", "alice"), Reason::Hangup, None));
+    rig.started(of("c2", inviter("bob", session("carol", "bob"))));
+    assert_eq!(
+        rig.heard(),
+        [
+            "hangup -> {}",
+            "CallDisconnect hangup S(i: -; j: alice)",
+            "startCallUsers -> S(i: carol; j: bob)",
+            "CallOutgoing S(i: carol; j: bob)",
+        ]
+    );
+    let mut rig = connected();
+    rig.command("hangup", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    let lines = rig.take();
+    let at = |what: &str| lines.iter().position(|l| l == what).unwrap_or_else(|| panic!("{what}: {lines:?}"));
+    assert!(at("> leave c1") < at("> start carol"), "{lines:?}");
+    assert!(at("hangup -> {}") < at("CallDisconnect hangup S(i: -; j: alice)"), "{lines:?}");
+}
+
+#[test]
+fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
+    let mut rig = ringing();
+    rig.command("releaseEngine", json!(null));
+    assert!(rig.take().contains(&"> refuse c1".to_owned()));
+    rig.reply(Reply::Refuse);
+    rig.event(ended(session("", "alice"), Reason::Refuse, None));
+    assert_eq!(rig.heard(), ["releaseEngine -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
+    let mut rig = ringing();
+    rig.command("logout", json!(null));
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
+}
+
+#[test]
+fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
+    for muted in [false, true] {
+        let mut rig = Rig::with(jmrtc_call::Config { muted, ..config() });
+        rig.me = "bob".into();
+        rig.command("login", json!({ "token": token("bob") }));
+        rig.opened();
+        rig.welcome(false, Some(session("", "alice bob")));
+        rig.engine();
+        rig.link();
+        assert_eq!(rig.client.state().muted, muted);
+        assert_eq!(rig.take().contains(&"audio capture+send+play".to_owned()), !muted);
+    }
+}
+
+#[test]
+fn a_token_that_is_no_longer_good_is_told_apart_from_a_lost_network() {
+    let mut rig = connected();
+    rig.closing(Closing::TokenExpired);
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::TokenRejected);
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::Reconnecting);
+    rig.opened();
+    rig.welcome(true, None);
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::LoggedIn);
+}

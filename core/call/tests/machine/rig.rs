@@ -67,6 +67,7 @@ pub(crate) fn config() -> Config {
         seed: 7,
         device: Device { id: "phone".into(), platform: Platform::Native },
         server_url: Some("http://server".into()),
+        muted: false,
     }
 }
 

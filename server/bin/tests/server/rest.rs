@@ -2,6 +2,8 @@
 
 use crate::support::Server;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_profile_is_everybodys_to_see_and_its_users_to_change() {
@@ -117,4 +119,37 @@ async fn pages_come_fresh_and_typed_and_health_and_numbers_are_there() {
         .http_with("OPTIONS", "/v1/users/me", &format!("{preflight}https://evil.example\r\n"), "")
         .await;
     assert!(!head.contains("access-control"), "{head}");
+}
+
+#[tokio::test]
+async fn a_page_of_another_name_that_leads_here_gets_no_token() {
+    let server = Server::start();
+    let port = server.address.rsplit(':').next().unwrap().to_owned();
+    let body = r#"{"user": "alice"}"#;
+    for (host, status) in [
+        ("evil.example".to_owned(), "421"),
+        (format!("evil.example:{port}"), "421"),
+        (format!("localhost:{port}"), "200"),
+        (format!("app.localhost:{port}"), "200"),
+        (format!("[::1]:{port}"), "200"),
+        (format!("127.0.0.1:{port}"), "200"),
+    ] {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        let head = format!(
+            "POST /v1/dev/token HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_refused_as_json() {
+    let server = Server::start();
+    let token = server.token("alice");
+    let (status, error) = server.http("GET", "/v1/users/%ff", Some(&token), "").await;
+    assert_eq!((status, &error["name"]), (400, &json!("INVALID_PARAMETER")));
 }

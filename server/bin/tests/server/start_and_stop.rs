@@ -6,7 +6,10 @@ use crate::support::{Folder, SECRET, Server, run};
 use serde_json::json;
 
 fn refused(args: &[&str], why: &str) {
-    let folder = Folder::new();
+    refused_in(&Folder::new(), args, why);
+}
+
+fn refused_in(folder: &Folder, args: &[&str], why: &str) {
     let data = folder.0.to_str().unwrap();
     let output = run(&[args, &["--data", data]].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -123,4 +126,17 @@ async fn without_dev_there_is_no_dev() {
         crate::support::token(&json!({"iss": "jmrtc", "sub": "alice", "exp": crate::support::unix_s() + 60}));
     let (_, users) = server.http("GET", "/v1/users", Some(&token), "").await;
     assert_eq!(users.as_array().unwrap().len(), 1, "no robot");
+}
+
+#[tokio::test]
+async fn a_data_folder_has_one_server_and_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let first = Server::start_in(Folder::new(), &["--dev"]);
+    refused_in(first.folder(), &["--dev", "--listen", "127.0.0.1:0"], "another server uses the data folder");
+    let mode = std::fs::metadata(first.folder().0.join("jmrtc.sqlite")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    first.signal("TERM");
+    let (_, folder) = first.wait();
+    std::fs::write(folder.0.join("dev-secret"), "").unwrap();
+    refused_in(&folder, &["--dev", "--listen", "127.0.0.1:0"], "dev-secret is broken");
 }
