@@ -128,8 +128,33 @@ test('Bob reloads the page in the call and is back in it', { timeout: 60_000 }, 
   await bob.reload()
   await state(bob, 'Connected')
   await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true)])
+  await bob.getByRole('button', { name: 'Mute' }).click()
+  await meter(alice, 'level-out', false)
+  await bob.reload()
+  await state(bob, 'Connected')
+  await bob.locator('#mute[aria-pressed=true]').waitFor()
+  await meter(bob, 'level-out', true)
+  await pass(1_000)
+  const { packetsSent } = await bob.evaluate(() => JMRTC.getStats())
+  assert.equal(packetsSent, 0, 'Bob was muted, and his page sends after it was loaded again')
   await bob.getByRole('button', { name: 'Hang up' }).click()
   await Promise.all([alice, bob].map((tab) => tab.locator('#call.ended').waitFor()))
+  await leave(alice, bob)
+})
+
+test('without a microphone a call can be refused, not accepted, and the sheet says why', { timeout: 60_000 }, async () => {
+  const [alice, bob] = await Promise.all([visit('alice', { query: '?user=alice' }), visit('bob')])
+  await bob.evaluate(() => {
+    navigator.permissions.query = async () => ({ state: 'denied' })
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('denied', 'NotAllowedError') }
+  })
+  await signIn(bob, 'bob')
+  await alice.getByRole('button', { name: 'Call bob' }).click()
+  await bob.getByRole('alertdialog').getByRole('button', { name: 'Accept' }).click()
+  await bob.getByRole('alertdialog').getByText('The microphone is blocked').waitFor()
+  await bob.getByRole('alertdialog').getByRole('button', { name: 'Refuse' }).click()
+  await bob.getByRole('alertdialog').waitFor({ state: 'hidden' })
+  await alice.locator('#call.ended').waitFor()
   await leave(alice, bob)
 })
 
