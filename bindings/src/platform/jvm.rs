@@ -7,10 +7,10 @@
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 
-use jni::objects::{GlobalRef, JObject};
-use jni::sys::jobject;
 use jni::JNIEnv;
 use jni::errors::{Error, Result};
+use jni::objects::{GlobalRef, JObject};
+use jni::sys::jobject;
 
 /// Kept for as long as the process lives, as the application itself is.
 static APPLICATION: Mutex<Option<GlobalRef>> = Mutex::new(None);
@@ -40,9 +40,8 @@ fn keep(env: &mut JNIEnv<'_>, context: &JObject<'_>) -> Result<jobject> {
     let application = match &mut *kept {
         Some(application) => application,
         none => {
-            let found = env
-                .call_method(context, "getApplicationContext", "()Landroid/content/Context;", &[])?
-                .l()?;
+            let found =
+                env.call_method(context, "getApplicationContext", "()Landroid/content/Context;", &[])?.l()?;
             if found.is_null() {
                 return Err(Error::NullPtr("getApplicationContext"));
             }
