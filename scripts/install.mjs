@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { hasTarget, hasTools } from './native-library.mjs'
 import { run, root } from './run.mjs'
 
 const file = (...parts) => existsSync(join(root, ...parts))
@@ -51,16 +52,16 @@ export function newNode() {
   return existsSync(own) ? own : undefined
 }
 
-/** What the project keeps in its own folders, and the Rust target. */
+function rustTarget(target, purposes, why) {
+  return { for: purposes, what: `the Rust target ${target}`, why, there: () => hasTarget(target), install: () => run('rustup', ['target', 'add', target]) }
+}
+
+/** What the project keeps in its own folders, and parts of Rust. */
 const own = [
-  {
-    for: ['demo', 'test'], what: 'the Rust target wasm32-unknown-unknown', why: 'builds the call machine for browsers',
-    there: () => {
-      const sysroot = spawnSync('rustc', ['--print', 'sysroot'], { cwd: root, encoding: 'utf8' }).stdout?.trim()
-      return sysroot && existsSync(join(sysroot, 'lib/rustlib/wasm32-unknown-unknown/lib'))
-    },
-    install: () => run('rustup', ['target', 'add', 'wasm32-unknown-unknown']),
-  },
+  rustTarget('wasm32-unknown-unknown', ['demo', 'test'], 'builds the call machine for browsers'),
+  ...['aarch64-linux-android', 'armv7-linux-androideabi', 'x86_64-linux-android', 'aarch64-apple-ios'].map((target) => (
+    rustTarget(target, ['test'], 'compiles the native library for phones'))),
+  { for: ['test'], what: 'llvm-tools of Rust', why: 'link the native library for phones and look into it', there: hasTools, install: () => run('rustup', ['component', 'add', 'llvm-tools']) },
   {
     for: ['demo', 'test'], what: 'the npm packages', why: 'TypeScript, bundler, test libraries',
     // npm writes its own copy of the lock file last.

@@ -23,6 +23,7 @@ const steps = [
   ['www', 'TypeScript tests', npm('test:www')],
   ['clippy', 'Rust lints', cargo('clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings')],
   ['rust', 'Rust tests', cargo('test', '--quiet', '--workspace', '--no-fail-fast')],
+  ['mobile', 'the native library for phones', npm('test:mobile')],
   // Not with -p: the dependencies' features would differ from the tests', and all be built again.
   ['binaries', 'server, phone and library', cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', () => run('cargo', ['xtask', 'codegen', '--check'])],

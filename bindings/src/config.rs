@@ -88,7 +88,7 @@ impl EngineConfig {
 impl AudioBackend {
     fn into_native(self) -> Backend {
         match self {
-            Self::Device => Backend::Desktop,
+            Self::Device => Backend::Device,
             Self::Silent => Backend::Null,
             Self::Wav { play, record, repeat } => {
                 Backend::Wav { play: play.map(PathBuf::from), record: record.map(PathBuf::from), repeat }

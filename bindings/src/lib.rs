@@ -29,6 +29,7 @@
 
 mod config;
 mod engine;
+mod platform;
 mod platform_action;
 mod platform_event;
 mod pump;

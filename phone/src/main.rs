@@ -95,9 +95,9 @@ fn backend(options: &Options, role: &Role) -> Result<Backend, Outcome> {
         return Ok(wav(options.play.clone()));
     }
     match (options.audio, role) {
-        (Some(Sound::Desktop), _) => Ok(Backend::Desktop),
+        (Some(Sound::Desktop), _) => Ok(Backend::Device),
         (Some(Sound::Null), _) | (None, Role::Listen) => Ok(Backend::Null),
-        (None, _) if cfg!(feature = "desktop") => Ok(Backend::Desktop),
+        (None, _) if cfg!(feature = "desktop") => Ok(Backend::Device),
         (None, _) => Ok(Backend::Null),
     }
 }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use crate::{
-    AudioConfig, AudioError, AudioEvent, AudioStats, Posture, RtpFrame, backend, keeper,
+    AudioConfig, AudioError, AudioEvent, AudioStats, Posture, RtpFrame,
+    backend::{self, Device},
+    keeper,
     pipeline::Pipeline,
     shared::{Inbox, Shared},
     worker,
@@ -44,13 +46,17 @@ impl Audio {
         }
         let shared = Arc::new(Shared::new(events));
         let device = backend::device(&config.backend, Arc::clone(&shared.began))?;
-        let pipeline = Pipeline::new(config.slots)?;
-        let mut audio = Self {
-            shared: Arc::clone(&shared),
-            slots: config.slots,
-            playing: AtomicBool::new(false),
-            threads: Vec::new(),
-        };
+        Self::start(config.slots, shared, device)
+    }
+
+    pub(crate) fn start(
+        slots: usize,
+        shared: Arc<Shared>,
+        device: Box<dyn Device>,
+    ) -> Result<Self, AudioError> {
+        let pipeline = Pipeline::new(slots)?;
+        let mut audio =
+            Self { shared: Arc::clone(&shared), slots, playing: AtomicBool::new(false), threads: Vec::new() };
         let worker = worker::spawn(Arc::clone(&shared), pipeline)?;
         let thread = worker.thread().clone();
         audio.threads.push(worker);

@@ -37,23 +37,6 @@ pub(crate) fn run(shared: &Shared, mut device: Box<dyn Device>, worker: &Thread)
             });
         }
 
-        let lost = loudspeaker.as_ref().is_some_and(Watch::is_lost);
-        match playback.decide(Instant::now(), wanted.posture.play, lost) {
-            Step::Stay => {}
-            Step::Close => {
-                device.close_playback();
-                loudspeaker = None;
-                shared.handover().playback = Some(None);
-            }
-            Step::Open => {
-                let (half, end, watch) = ring::playback(worker.clone(), thread::current());
-                let opened = device.open_playback(half);
-                if playback.opened(Instant::now(), "loudspeaker", opened, shared) {
-                    loudspeaker = Some(watch);
-                    shared.handover().playback = Some(Some(end));
-                }
-            }
-        }
         let lost = microphone.as_ref().is_some_and(Watch::is_lost);
         match capture.decide(Instant::now(), wanted.posture.capture, lost) {
             Step::Stay => {}
@@ -68,6 +51,23 @@ pub(crate) fn run(shared: &Shared, mut device: Box<dyn Device>, worker: &Thread)
                 if capture.opened(Instant::now(), "microphone", opened, shared) {
                     microphone = Some(watch);
                     shared.handover().capture = Some(Some(end));
+                }
+            }
+        }
+        let lost = loudspeaker.as_ref().is_some_and(Watch::is_lost);
+        match playback.decide(Instant::now(), wanted.posture.play, lost) {
+            Step::Stay => {}
+            Step::Close => {
+                device.close_playback();
+                loudspeaker = None;
+                shared.handover().playback = Some(None);
+            }
+            Step::Open => {
+                let (half, end, watch) = ring::playback(worker.clone(), thread::current());
+                let opened = device.open_playback(half);
+                if playback.opened(Instant::now(), "loudspeaker", opened, shared) {
+                    loudspeaker = Some(watch);
+                    shared.handover().playback = Some(Some(end));
                 }
             }
         }
@@ -141,6 +141,9 @@ impl Line {
             }
             Err(why) => {
                 log::warn!("{what} not opened: {why}");
+                if matches!(why, AudioError::Taken(_)) {
+                    self.failing_since = None;
+                }
                 if self.fail(now) {
                     shared.tell(AudioEvent::Failed { why: format!("{what}: {why}") });
                 }
@@ -241,13 +244,37 @@ mod tests {
         assert_eq!(told.load(Relaxed), 1);
     }
 
+    #[test]
+    fn a_device_that_somebody_else_has_taken_is_awaited_without_complaint() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        let shared = Shared::new(move |_| {
+            count.fetch_add(1, Relaxed);
+        });
+        let (mut line, mut t) = (Line::default(), Instant::now());
+        let taken = || Err(AudioError::Taken("microphone".into()));
+        for _ in 0..100 {
+            assert!(!line.opened(t, "x", taken(), &shared));
+            assert!(line.retry_at.unwrap() - t <= LONGEST_PAUSE, "tried often enough to be back soon");
+            t = line.retry_at.unwrap();
+        }
+        assert_eq!(told.load(Relaxed), 0);
+        // Given back, and gone: the time counts from there.
+        let free = t;
+        while told.load(Relaxed) == 0 {
+            line.opened(t, "x", Err(AudioError::Device("gone".into())), &shared);
+            t = line.retry_at.unwrap();
+        }
+        assert!((TELL_AFTER - LONGEST_PAUSE..TELL_AFTER + 2 * LONGEST_PAUSE).contains(&(t - free)));
+    }
+
     /// What a device was told, and the handles to lose it.
-    type Log = Arc<Mutex<(Vec<&'static str>, Vec<ring::LostHandle>)>>;
+    type Log = Arc<Mutex<(Vec<&'static str>, Vec<ring::LineHandle>)>>;
 
     struct Fake(Log);
 
     impl Fake {
-        fn note(&self, what: &'static str, handle: Option<ring::LostHandle>) {
+        fn note(&self, what: &'static str, handle: Option<ring::LineHandle>) {
             let mut log = self.0.lock().unwrap();
             log.0.push(what);
             log.1.extend(handle);
@@ -260,7 +287,7 @@ mod tests {
             Ok(())
         }
         fn open_capture(&mut self, half: ring::CaptureHalf) -> Result<(), AudioError> {
-            self.note("microphone on", Some(half.lost_handle()));
+            self.note("microphone on", Some(half.handle()));
             Ok(())
         }
         fn close_capture(&mut self) {

@@ -15,6 +15,8 @@ mod audio;
 mod backend;
 mod codec;
 mod delay;
+#[cfg(test)]
+mod device_tests;
 mod jitter;
 mod keeper;
 mod level;
@@ -32,6 +34,8 @@ mod types;
 mod worker;
 
 pub use audio::Audio;
+#[cfg(target_os = "android")]
+pub use backend::context_given;
 pub use types::{
     AudioConfig, AudioError, AudioEvent, AudioStats, Backend, EncodedFrame, Posture, RtpFrame, SlotStats,
 };

@@ -72,6 +72,8 @@ struct Line {
     longest: AtomicUsize,
     /// Samples lost or missing.
     glitches: AtomicU64,
+    /// The device has called since the worker last asked.
+    called: AtomicBool,
     /// The device is gone.
     lost: AtomicBool,
     /// The worker sends what it hears.
@@ -84,15 +86,33 @@ struct Line {
     keeper: Thread,
 }
 
-/// Lets any part of a backend say that its device is gone.
-#[derive(Debug, Clone)]
-pub struct LostHandle(Arc<Line>);
+impl Line {
+    fn lost(&self) {
+        self.lost.store(true, Relaxed);
+        self.keeper.unpark();
+    }
 
-impl LostHandle {
-    /// The device is gone, or can't go on as it is: close it and open it again. May be called in a callback.
+    fn called(&self, samples: usize) {
+        self.longest.fetch_max(samples, Relaxed);
+        self.called.store(true, Relaxed);
+        self.worker.unpark();
+    }
+}
+
+/// What any part of a backend may say of a half that a callback owns by now. All may be called in a callback.
+#[derive(Debug, Clone)]
+pub struct LineHandle(Arc<Line>);
+
+impl LineHandle {
+    /// Samples per second, for a device that tells only once it is open: before its first callback.
+    pub fn set_rate(&self, rate: u32) {
+        self.0.rate.store(rate, Relaxed);
+        self.0.worker.unpark();
+    }
+
+    /// The device is gone, or can't go on as it is: close it and open it again.
     pub fn lost(&self) {
-        self.0.lost.store(true, Relaxed);
-        self.0.keeper.unpark();
+        self.0.lost();
     }
 }
 
@@ -123,8 +143,7 @@ impl CaptureHalf {
         if fits < frames {
             self.line.glitches.fetch_add((frames - fits) as u64, Relaxed);
         }
-        self.line.longest.fetch_max(frames, Relaxed);
-        self.line.worker.unpark();
+        self.line.called(frames);
     }
 
     /// Whether what is heard is sent at this moment.
@@ -138,9 +157,9 @@ impl CaptureHalf {
         self.line.worker.unpark();
     }
 
-    /// To say that the device is gone.
-    pub fn lost_handle(&self) -> LostHandle {
-        LostHandle(Arc::clone(&self.line))
+    /// For what is not said by the callback.
+    pub fn handle(&self) -> LineHandle {
+        LineHandle(Arc::clone(&self.line))
     }
 }
 
@@ -179,13 +198,12 @@ impl PlaybackHalf {
         if there < wanted {
             self.line.glitches.fetch_add((wanted - there) as u64, Relaxed);
         }
-        self.line.longest.fetch_max(wanted, Relaxed);
-        self.line.worker.unpark();
+        self.line.called(wanted);
     }
 
-    /// To say that the device is gone.
-    pub fn lost_handle(&self) -> LostHandle {
-        LostHandle(Arc::clone(&self.line))
+    /// For what is not said by the callback.
+    pub fn handle(&self) -> LineHandle {
+        LineHandle(Arc::clone(&self.line))
     }
 }
 
@@ -222,6 +240,16 @@ impl CaptureEnd {
     pub(crate) fn take_glitches(&self) -> u64 {
         self.line.glitches.swap(0, Relaxed)
     }
+
+    /// Whether the device has called since the last call.
+    pub(crate) fn take_called(&self) -> bool {
+        self.line.called.swap(false, Relaxed)
+    }
+
+    /// As [`LineHandle::lost`].
+    pub(crate) fn lost(&self) {
+        self.line.lost();
+    }
 }
 
 /// The worker's side of playback.
@@ -256,6 +284,16 @@ impl PlaybackEnd {
     pub(crate) fn take_glitches(&self) -> u64 {
         self.line.glitches.swap(0, Relaxed)
     }
+
+    /// Whether the device has called since the last call.
+    pub(crate) fn take_called(&self) -> bool {
+        self.line.called.swap(false, Relaxed)
+    }
+
+    /// As [`LineHandle::lost`].
+    pub(crate) fn lost(&self) {
+        self.line.lost();
+    }
 }
 
 /// Says whether a device is gone; for the thread that opens it again.
@@ -273,6 +311,7 @@ fn line(worker: Thread, keeper: Thread) -> Arc<Line> {
         rate: AtomicU32::new(0),
         longest: AtomicUsize::new(0),
         glitches: AtomicU64::new(0),
+        called: AtomicBool::new(false),
         lost: AtomicBool::new(false),
         live: AtomicBool::new(false),
         done: AtomicBool::new(false),

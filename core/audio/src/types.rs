@@ -33,8 +33,9 @@ pub enum Backend {
     },
     /// The microphone hears what is played: the far end talks to itself.
     Echo,
-    /// The system's default devices. Needs the feature `desktop`.
-    Desktop,
+    /// The system's microphone and loudspeaker, on Android and iOS those of a call. Elsewhere it needs the feature
+    /// `desktop`.
+    Device,
 }
 
 /// What may run. All false until the person accepted or dialled.
@@ -177,9 +178,12 @@ pub enum AudioError {
     /// A device is missing or refuses.
     #[error("audio device: {0}")]
     Device(String),
-    /// This build has no such backend.
-    #[error("this build has no {0} audio backend")]
-    Unsupported(&'static str),
+    /// Something more important, as a telephone call, has the sound for as long as it likes.
+    #[error("audio device: {0}, taken by another")]
+    Taken(String),
+    /// This build knows no way to a microphone and a loudspeaker.
+    #[error("this build has no audio device backend (feature `desktop`)")]
+    NoBackend,
     /// libopus refuses.
     #[error("Opus: {0}")]
     Codec(#[from] opus::Error),

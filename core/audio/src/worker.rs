@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    AudioError, AudioEvent, AudioStats, EncodedFrame, FRAME, Posture, SAMPLE_RATE,
+    AudioError, AudioEvent, AudioStats, EncodedFrame, FRAME, Posture, SAMPLE_RATE, backend,
     pipeline::Pipeline,
     resample::Resampler,
     ring::{CaptureEnd, PlaybackEnd},
@@ -18,6 +18,8 @@ use crate::{
 
 /// If no callback comes for so long while a device is open.
 const IDLE: Duration = Duration::from_millis(20);
+/// An open device that does not call for so long never will: Bluetooth headsets take two seconds to begin.
+const STALL: Duration = Duration::from_secs(4);
 /// How old statistics may be.
 const STATS_EVERY: Duration = Duration::from_millis(50);
 
@@ -34,7 +36,10 @@ pub(crate) fn spawn(shared: Arc<Shared>, pipeline: Pipeline) -> Result<thread::J
         stats: AudioStats::default(),
         stats_at: None,
     };
-    Ok(thread::Builder::new().name("jmrtc-audio".into()).spawn(move || while worker.turn() {})?)
+    Ok(thread::Builder::new().name("jmrtc-audio".into()).spawn(move || {
+        backend::hurry();
+        while worker.turn() {}
+    })?)
 }
 
 struct Worker {
@@ -73,6 +78,7 @@ impl Worker {
         if let Some(playback) = &mut self.playback {
             playback.refill(&mut self.pipeline, &mut self.stats);
         }
+        self.feel_pulses();
         self.publish();
         if self.capture.is_some() || self.playback.is_some() {
             thread::park_timeout(IDLE);
@@ -89,7 +95,8 @@ impl Worker {
             (handover.capture.take(), handover.playback.take())
         };
         if let Some(end) = capture {
-            self.capture = end.map(|end| Capture { end, resampler: None, raw: Vec::new() });
+            self.capture =
+                end.map(|end| Capture { end, pulse: Pulse::new(), resampler: None, raw: Vec::new() });
             if self.capture.is_some() {
                 self.pipeline.opened(Instant::now());
             }
@@ -147,6 +154,23 @@ impl Worker {
         }
     }
 
+    /// Some systems stop a device without a word.
+    fn feel_pulses(&mut self) {
+        let now = Instant::now();
+        if let Some(capture) = &mut self.capture
+            && capture.pulse.stopped(now, capture.end.take_called())
+        {
+            log::warn!("the microphone has stopped calling");
+            capture.end.lost();
+        }
+        if let Some(playback) = &mut self.playback
+            && playback.pulse.stopped(now, playback.end.take_called())
+        {
+            log::warn!("the loudspeaker has stopped calling");
+            playback.end.lost();
+        }
+    }
+
     fn publish(&mut self) {
         let now = Instant::now();
         let open = self.capture.is_some() || self.playback.is_some();
@@ -171,9 +195,28 @@ impl Worker {
     }
 }
 
+/// When a device has called last.
+struct Pulse(Instant);
+
+impl Pulse {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether it has not called for too long; told once each time.
+    fn stopped(&mut self, now: Instant, called: bool) -> bool {
+        let stopped = !called && now.saturating_duration_since(self.0) >= STALL;
+        if called || stopped {
+            self.0 = now;
+        }
+        stopped
+    }
+}
+
 /// An open microphone.
 struct Capture {
     end: CaptureEnd,
+    pulse: Pulse,
     resampler: Option<Resampler>,
     raw: Vec<f32>,
 }
@@ -195,6 +238,7 @@ impl Capture {
 /// An open loudspeaker.
 struct Playback {
     end: PlaybackEnd,
+    pulse: Pulse,
     resampler: Option<Resampler>,
     since: Instant,
     /// Longest callbacks of this and the last [`Self::WINDOW`], in the device's samples.
@@ -218,6 +262,7 @@ impl Playback {
         let now = Instant::now();
         Self {
             end,
+            pulse: Pulse(now),
             resampler: None,
             since: now,
             longest: [0; 2],
@@ -343,9 +388,24 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_stops_calling_is_noticed_once_at_a_time() {
+        let mut pulse = Pulse::new();
+        let mut t = pulse.0;
+        for _ in 0..100 {
+            t += STALL - IDLE;
+            assert!(!pulse.stopped(t, true));
+        }
+        assert!(!pulse.stopped(t + STALL - IDLE, false));
+        assert!(pulse.stopped(t + STALL, false));
+        assert!(!pulse.stopped(t + STALL + IDLE, false), "told");
+        assert!(pulse.stopped(t + 2 * STALL, false), "and again");
+        assert!(!pulse.stopped(t + 2 * STALL + IDLE, true));
+    }
+
+    #[test]
     fn a_microphone_may_change_its_rate_in_a_call() {
         let (mut half, end, _watch) = ring::capture(thread::current(), thread::current());
-        let mut capture = Capture { end, resampler: None, raw: Vec::new() };
+        let mut capture = Capture { end, pulse: Pulse::new(), resampler: None, raw: Vec::new() };
         let mut heard = Vec::new();
         for rate in [48_000u32, 44_100, 16_000, 48_000] {
             half.set_rate(rate);

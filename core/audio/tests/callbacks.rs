@@ -68,7 +68,7 @@ fn callbacks_of_any_size_allocate_nothing() {
     let mut sound = Vec::with_capacity(100_000);
     let (input, mut output) = (vec![1_000i16; 40_000], vec![0i16; 40_000]);
     let (input_f32, mut output_f32) = (vec![0.1f32; 40_000], vec![0f32; 40_000]);
-    let lost = microphone.lost_handle();
+    let lost = microphone.handle();
     // From nothing at all to more than the rings hold; mono, stereo, 5.1 and sizes that don't divide by it.
     for (round, size) in
         [0, 1, 7, 96, 127, 480, 441, 1_024, 4_095, 40_000].into_iter().cycle().take(200).enumerate()

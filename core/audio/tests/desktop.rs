@@ -32,7 +32,7 @@ fn with_alsa(config: &str, name: &str) {
 
 fn spawn() -> (Audio, mpsc::Receiver<AudioEvent>) {
     let (sender, events) = mpsc::channel();
-    let audio = Audio::spawn(AudioConfig { backend: Backend::Desktop, slots: 1 }, move |event| {
+    let audio = Audio::spawn(AudioConfig { backend: Backend::Device, slots: 1 }, move |event| {
         let _ = sender.send(event);
     });
     (audio.unwrap(), events)

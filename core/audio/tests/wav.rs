@@ -268,9 +268,9 @@ fn what_can_not_work_says_so() {
 
     let spawned = Audio::spawn(AudioConfig { backend: Backend::Null, slots: 0 }, |_| {});
     assert!(matches!(spawned, Err(AudioError::Config(_))), "{spawned:?}");
-    if !cfg!(feature = "desktop") {
-        let spawned = Audio::spawn(AudioConfig { backend: Backend::Desktop, slots: 1 }, |_| {});
-        assert!(matches!(spawned, Err(AudioError::Unsupported(_))), "{spawned:?}");
+    if !cfg!(any(feature = "desktop", target_os = "android", target_os = "ios")) {
+        let spawned = Audio::spawn(AudioConfig { backend: Backend::Device, slots: 1 }, |_| {});
+        assert!(matches!(spawned, Err(AudioError::NoBackend)), "{spawned:?}");
     }
 }
 

@@ -10,7 +10,7 @@ use cpal::{
 use super::Device;
 use crate::{
     AudioError, SAMPLE_RATE,
-    ring::{CaptureHalf, LostHandle, PlaybackHalf, Sample},
+    ring::{CaptureHalf, LineHandle, PlaybackHalf, Sample},
 };
 
 /// The default devices.
@@ -102,7 +102,7 @@ fn hear<S: Sample + SizedSample>(
     mut half: CaptureHalf,
 ) -> Result<Stream, cpal::Error> {
     let channels = config.channels.into();
-    let lost = half.lost_handle();
+    let lost = half.handle();
     card.build_input_stream(
         config,
         move |data: &[S], _| half.write(data, channels),
@@ -117,7 +117,7 @@ fn play<S: Sample + SizedSample>(
     mut half: PlaybackHalf,
 ) -> Result<Stream, cpal::Error> {
     let channels = config.channels.into();
-    let lost = half.lost_handle();
+    let lost = half.handle();
     card.build_output_stream(
         config,
         move |data: &mut [S], _| half.read(data, channels),
@@ -127,7 +127,7 @@ fn play<S: Sample + SizedSample>(
 }
 
 /// What a running stream complains of.
-fn report(why: &cpal::Error, lost: &LostHandle) {
+fn report(why: &cpal::Error, lost: &LineHandle) {
     // Whatever is not known to be harmless is answered by opening the device again.
     match why.kind() {
         ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied | ErrorKind::Xrun => log::debug!("{why}"),

@@ -1,13 +1,22 @@
 //! Where sound comes from and goes to. What is here is the operating system's business and nothing else: reopening,
 //! resampling, mixing to mono and all bookkeeping are done in front of it, once for all backends.
 
-#[cfg(feature = "desktop")]
+#[cfg(target_os = "android")]
+mod android;
+#[cfg(all(feature = "desktop", not(any(target_os = "android", target_os = "ios"))))]
 mod desktop;
+#[cfg(any(target_os = "ios", test))]
+mod duplex;
+#[cfg(target_os = "ios")]
+mod ios;
 mod null;
 mod paced;
 mod wav;
 
 use std::sync::Arc;
+
+#[cfg(target_os = "android")]
+pub use android::context_given;
 
 use crate::{
     AudioError, Backend,
@@ -18,7 +27,7 @@ use crate::{
 /// A microphone and a loudspeaker. All calls come from one thread, never from a callback; they may block.
 ///
 /// A device may call its half with any number of samples at any time, may change the rate
-/// ([`CaptureHalf::set_rate`]) between two calls, and reports its end by a [`crate::ring::LostHandle`]; it is then closed
+/// ([`CaptureHalf::set_rate`]) between two calls, and reports its end by a [`crate::ring::LineHandle`]; it is then closed
 /// and opened again.
 pub(crate) trait Device: Send {
     /// Sees that both directions exist; opens no microphone.
@@ -41,9 +50,31 @@ pub(crate) fn device(backend: &Backend, began: Arc<Began>) -> Result<Box<dyn Dev
             Box::new(wav::device(play.clone(), record.clone(), *repeat, began))
         }
         Backend::Echo => Box::new(null::echo()),
-        #[cfg(feature = "desktop")]
-        Backend::Desktop => Box::new(desktop::Desktop::new()),
-        #[cfg(not(feature = "desktop"))]
-        Backend::Desktop => return Err(AudioError::Unsupported("desktop")),
+        Backend::Device => return system(),
     })
+}
+
+/// The system's microphone and loudspeaker.
+#[cfg_attr(
+    any(feature = "desktop", target_os = "android", target_os = "ios"),
+    expect(clippy::unnecessary_wraps, reason = "not every build has one")
+)]
+fn system() -> Result<Box<dyn Device>, AudioError> {
+    #[cfg(target_os = "android")]
+    return Ok(Box::new(android::Phone::new()));
+    #[cfg(target_os = "ios")]
+    return Ok(Box::new(duplex::Duplex::<ios::VoiceUnit>::new()));
+    #[cfg(all(feature = "desktop", not(any(target_os = "android", target_os = "ios"))))]
+    return Ok(Box::new(desktop::Desktop::new()));
+    #[cfg(not(any(feature = "desktop", target_os = "android", target_os = "ios")))]
+    Err(AudioError::NoBackend)
+}
+
+/// Asks the system to let the calling thread go before those that don't deal with sound. Only a hint: where it is refused,
+/// the worker keeps a little more sound in hand by itself.
+pub(crate) fn hurry() {
+    #[cfg(target_os = "android")]
+    android::hurry();
+    #[cfg(target_os = "ios")]
+    ios::hurry();
 }

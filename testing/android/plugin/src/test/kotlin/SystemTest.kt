@@ -1,3 +1,4 @@
+import android.app.Activity
 import android.app.Notification
 import android.content.Intent
 import android.content.pm.ServiceInfo
@@ -7,6 +8,7 @@ import android.media.AudioManager
 import android.net.ConnectivityManager
 import android.os.Build
 import io.github.jmrtc.cordova.CallService
+import io.github.jmrtc.cordova.NativeContext
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
@@ -175,6 +177,13 @@ class SystemTest {
         assertNotNull(shadowOf(audio).lastAbandonedAudioFocusListener)
         assertTrue(shadowOf(service.get()).isStoppedBySelf)
         service.destroy()
+    }
+
+    @Test
+    fun `the core keeps the application, not the Activity that it was given`() {
+        start("context")
+        val activity = Robolectric.buildActivity(Activity::class.java).get()
+        assertEquals("android.app.Application", NativeContext.give(activity)?.javaClass?.name)
     }
 
     @Test

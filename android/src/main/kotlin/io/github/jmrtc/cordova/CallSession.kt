@@ -18,6 +18,10 @@ import kotlinx.coroutines.launch
 
 /** The engine of the app's process and the two loops that pull from it. Outlives pages and Activities. */
 internal class CallSession private constructor(context: Context, serverUrl: String?) {
+    init {
+        NativeContext.give(context)
+    }
+
     private val engine = Engine.start(EngineConfig(deviceId = deviceId(context), audio = audio, serverUrl = serverUrl))
     val microphone = MicrophonePermission(context) { page }
     private val actions = PlatformActions(engine, microphone, AudioRouter(context), CallService.Switch(context))
