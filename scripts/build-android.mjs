@@ -51,7 +51,7 @@ const sizes = []
 for (const [abi, { target, clang = target }] of chosen) {
   const name = target.replaceAll('-', '_')
   const compiler = join(bin, `${clang}${API}-clang`)
-  await must('cargo', ['rustc', '--release', '--package', 'jmrtc-bindings', '--lib', '--crate-type', 'cdylib', '--target', target, '--',
+  await must('cargo', ['rustc', '--profile', 'library', '--package', 'jmrtc-bindings', '--lib', '--crate-type', 'cdylib', '--target', target, '--',
     // What Android 7 does not have is an error here, not on the phone.
     ...['--no-undefined', '-z,max-page-size=16384', '-soname,libjmrtc.so'].map((option) => `-Clink-arg=-Wl,${option}`)], {
     env: {
@@ -62,7 +62,7 @@ for (const [abi, { target, clang = target }] of chosen) {
       ANDROID_NDK_HOME: ndk, ANDROID_PLATFORM: `android-${API}`, ANDROID_STL: 'c++_static',
     },
   })
-  const built = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), target, 'release/libjmrtc.so')
+  const built = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), target, 'library/libjmrtc.so')
   for (const fault of faultsOfAndroid(built)) {
     failed = true
     console.error(`${abi}: ${fault}`)

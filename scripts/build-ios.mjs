@@ -56,14 +56,14 @@ async function build() {
     const folder = join(out, platform)
     mkdirSync(folder, { recursive: true })
     for (const target of targets) {
-      await must('cargo', ['rustc', '--release', '--package', 'jmrtc-bindings', '--lib', '--crate-type', 'cdylib', '--target', target,
-        '--config', 'profile.release.strip="none"', '--config', 'profile.release.debug="line-tables-only"',
+      await must('cargo', ['rustc', '--profile', 'library', '--package', 'jmrtc-bindings', '--lib', '--crate-type', 'cdylib', '--target', target,
+        '--config', 'profile.library.strip="none"', '--config', 'profile.library.debug="line-tables-only"',
         '--', `-Clink-arg=-Wl,-install_name,@rpath/${NAME}.framework/${NAME}`], {
         env: { ...process.env, IPHONEOS_DEPLOYMENT_TARGET: minimum },
       })
     }
     const library = join(folder, NAME)
-    await must('lipo', ['-create', ...targets.map((target) => join(cargoFolder, target, 'release/libjmrtc.dylib')), '-output', library])
+    await must('lipo', ['-create', ...targets.map((target) => join(cargoFolder, target, 'library/libjmrtc.dylib')), '-output', library])
     await must('dsymutil', [library, '-o', join(out, `${platform}.dSYM`)])
     await must('strip', ['-x', library])
     const framework = layOutFramework(folder, library, platform, minimum)

@@ -15,7 +15,7 @@ console.error(`building (${process.env.JMRTC_PROFILE}) …`)
 await must('npm', ['run', '--silent', 'build'])
 await must('cargo', ['build', '--quiet', '--workspace', ...(process.env.JMRTC_PROFILE === 'release' ? ['--release'] : [])])
 // As it is built for phones.
-await must('cargo', ['build', '--quiet', '--profile', 'mobile', '-p', 'jmrtc-bindings'])
+await must('cargo', ['build', '--quiet', '--profile', 'library', '-p', 'jmrtc-bindings'])
 // Only now: what follows takes its place before all other programs.
 const { root, out, program, temporary } = await import('../e2e/lib/paths.mjs')
 const { Child, cpuSeconds, family, killAll } = await import('../e2e/lib/process.mjs')
@@ -325,7 +325,7 @@ const rtt = median(phones.rtt)
 await closeBrowsers()
 await server.stop()
 const left = killAll()
-const library = size(join(dirname(program('jmrtc-phone')), '../mobile/libjmrtc.so'))
+const library = size(join(dirname(program('jmrtc-phone')), '../library/libjmrtc.so'))
 const folder = join(root, 'node_modules/@roamhq')
 const binding = size(join(folder, readdirSync(folder).find((f) => f.startsWith('wrtc-linux')) ?? '', 'wrtc.node'))
 
