@@ -43,11 +43,13 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, val micro
     val engine = Engine.start(EngineConfig(deviceId = "jvm-$user", serverUrl = Server.url, audio = audio))
     val events = Channel<JsonObject>(Channel.UNLIMITED)
     val actions = Channel<PlatformAction>(Channel.UNLIMITED)
+
     /** Replies as `accept` or `accept 871103`, events as their names, in the order of the loop. */
     val diary: MutableList<String> = java.util.Collections.synchronizedList(mutableListOf())
 
     private val pending = ConcurrentHashMap<String, Pair<String, CompletableDeferred<JsonElement>>>()
     private val calls = AtomicInteger()
+
     // Many threads on purpose: the order must come from the loop alone.
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     val loops = listOf(

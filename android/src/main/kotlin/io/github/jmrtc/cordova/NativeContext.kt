@@ -8,7 +8,7 @@ import com.sun.jna.Native
 /** Hands the JavaVM and the app's context to the Rust core: before Android 8 its sound is not fast without them. */
 internal object NativeContext {
     internal interface Core : Library {
-        @Suppress("ktlint:standard:function-naming")
+        @Suppress("ktlint:standard:function-naming", "FunctionNaming")
         fun jmrtc_give_context(env: JNIEnv, context: Any): Any?
     }
 
