@@ -49,12 +49,12 @@ const TAKEN: [&[u8; 4]; 4] = [b"!int", b"!rec", b"!pla", b"!pri"];
 pub(super) struct VoiceUnit {
     /// First, so that it has stopped before what it calls goes.
     unit: AudioUnit,
-    _ear: Option<Box<Ear>>,
-    _mouth: Box<Mouth>,
+    ear: Option<Box<Ear>>,
+    mouth: Box<Mouth>,
     watch: Box<Watch>,
 }
 
-// SAFETY: the unit may be used from any thread, and what it calls is only touched by it.
+// SAFETY: the unit may be used from any thread, and what it calls is touched by it alone.
 unsafe impl Send for VoiceUnit {}
 
 /// What the microphone's callback owns.
@@ -77,33 +77,47 @@ impl Unit for VoiceUnit {
     }
 
     fn start(capture: Option<CaptureHalf>, mouth: Mouth, line: LineHandle) -> Result<Self, AudioError> {
-        let mut unit = AudioUnit::new_uninitialized(IOType::VoiceProcessingIO).map_err(failed)?;
-        let mut ear = capture.map(|half| {
+        let unit = AudioUnit::new_uninitialized(IOType::VoiceProcessingIO).map_err(failed)?;
+        let ear = capture.map(|half| {
             Box::new(Ear { unit: *unit.as_ref(), half, buffer: vec![0; MOST_FRAMES].into_boxed_slice() })
         });
-        let mut mouth = Box::new(mouth);
-        configure(&mut unit, ear.as_deref_mut(), &mut mouth).map_err(failed)?;
-        unit.initialize().map_err(failed)?;
-        unit.start().map_err(failed)?;
-        let rate = AtomicU64::new(hardware_rate(&unit).to_bits());
-        log::info!("voice unit: {} Hz, microphone {}", hardware_rate(&unit), ear.is_some());
-        let started = Self { unit, _ear: ear, _mouth: mouth, watch: Box::new(Watch { line, rate }) };
-        started.listen()?;
-        Ok(started)
+        let watch = Box::new(Watch { line, rate: AtomicU64::new(0) });
+        // Whatever fails from here on, all goes in the order of the fields.
+        let mut voice = Self { unit, ear, mouth: Box::new(mouth), watch };
+        voice.run().map_err(failed)?;
+        Ok(voice)
     }
 }
 
-fn configure(unit: &mut AudioUnit, ear: Option<&mut Ear>, mouth: &mut Mouth) -> Result<(), Error> {
-    let listens = u32::from(ear.is_some());
-    unit.set_property(kAudioOutputUnitProperty_EnableIO, Scope::Input, Element::Input, Some(&listens))?;
-    unit.set_stream_format(FORMAT, Scope::Input, Element::Output)?;
-    let speak = AURenderCallbackStruct { inputProc: Some(speak), inputProcRefCon: from_mut(mouth).cast() };
-    unit.set_property(kAudioUnitProperty_SetRenderCallback, Scope::Input, Element::Output, Some(&speak))?;
-    let Some(ear) = ear else { return Ok(()) };
-    unit.set_stream_format(FORMAT, Scope::Output, Element::Input)?;
-    // Not the crate's own way to do this: that one allocates in the callback when the number of frames changes.
-    let hear = AURenderCallbackStruct { inputProc: Some(hear), inputProcRefCon: from_mut(ear).cast() };
-    unit.set_property(kAudioOutputUnitProperty_SetInputCallback, Scope::Global, Element::Input, Some(&hear))
+impl VoiceUnit {
+    fn run(&mut self) -> Result<(), Error> {
+        self.configure()?;
+        self.unit.initialize()?;
+        self.unit.start()?;
+        let rate = hardware_rate(&self.unit);
+        self.watch.rate.store(rate.to_bits(), Relaxed);
+        log::info!("voice unit: {rate} Hz, microphone {}", self.ear.is_some());
+        self.listen()
+    }
+
+    fn configure(&mut self) -> Result<(), Error> {
+        let Self { unit, ear, mouth, .. } = self;
+        let listens = u32::from(ear.is_some());
+        unit.set_property(kAudioOutputUnitProperty_EnableIO, Scope::Input, Element::Input, Some(&listens))?;
+        unit.set_stream_format(FORMAT, Scope::Input, Element::Output)?;
+        let speak = AURenderCallbackStruct {
+            inputProc: Some(speak),
+            inputProcRefCon: from_mut::<Mouth>(mouth).cast(),
+        };
+        unit.set_property(kAudioUnitProperty_SetRenderCallback, Scope::Input, Element::Output, Some(&speak))?;
+        let Some(ear) = ear else { return Ok(()) };
+        unit.set_stream_format(FORMAT, Scope::Output, Element::Input)?;
+        // Not the crate's own way to do this: that one allocates in the callback when the number of frames changes.
+        let hear =
+            AURenderCallbackStruct { inputProc: Some(hear), inputProcRefCon: from_mut::<Ear>(ear).cast() };
+        let property = kAudioOutputUnitProperty_SetInputCallback;
+        unit.set_property(property, Scope::Global, Element::Input, Some(&hear))
+    }
 }
 
 /// Where the unit meets the hardware; 0 where it does not say.
@@ -112,13 +126,13 @@ fn hardware_rate(unit: &AudioUnit) -> f64 {
 }
 
 impl VoiceUnit {
-    fn listen(&self) -> Result<(), AudioError> {
+    fn listen(&self) -> Result<(), Error> {
         for property in [kAudioOutputUnitProperty_IsRunning, kAudioUnitProperty_StreamFormat] {
             // SAFETY: the unit is alive; `self.watch` stays where it is until the listener is removed and the unit gone.
             let status = unsafe {
                 AudioUnitAddPropertyListener(*self.unit.as_ref(), property, Some(changed), self.watched())
             };
-            Error::from_os_status(status).map_err(failed)?;
+            Error::from_os_status(status)?;
         }
         Ok(())
     }
@@ -132,7 +146,7 @@ impl Drop for VoiceUnit {
     fn drop(&mut self) {
         // Or stopping it would be told as a loss.
         for property in [kAudioOutputUnitProperty_IsRunning, kAudioUnitProperty_StreamFormat] {
-            // SAFETY: as in `listen`; nothing happens to one that was not added.
+            // SAFETY: as in `VoiceUnit::listen`; nothing happens to one that was not added.
             unsafe {
                 AudioUnitRemovePropertyListenerWithUserData(
                     *self.unit.as_ref(),
@@ -154,7 +168,7 @@ unsafe extern "C-unwind" fn speak(
     _frames: u32,
     wanted: *mut AudioBufferList,
 ) -> i32 {
-    // SAFETY: set together in `configure`; the `Mouth` outlives the unit, and nobody else touches it meanwhile.
+    // SAFETY: set together in `VoiceUnit::configure`; the `Mouth` outlives the unit, and nobody else touches it meanwhile.
     let mouth = unsafe { mouth.cast::<Mouth>().as_mut() };
     // SAFETY: the unit hands over a list of one buffer or none, in FORMAT.
     let Some(list) = (unsafe { wanted.as_mut() }) else { return 0 };
@@ -206,7 +220,7 @@ unsafe extern "C-unwind" fn changed(
     _scope: AudioUnitScope,
     _element: AudioUnitElement,
 ) {
-    // SAFETY: as in `listen`.
+    // SAFETY: as in `VoiceUnit::listen`.
     let watch = unsafe { watch.cast::<Watch>().as_ref() };
     let lost = if property == kAudioOutputUnitProperty_IsRunning {
         // SAFETY: the unit calls us, so it lives, and this property is a u32.
