@@ -19,11 +19,9 @@ function wrapped() {
 
 const open = new Set()
 
-/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
-export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+function options({ microphone, once, args, permissions }) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
-  const profile = temporary('chromium')
-  const context = await chromium.launchPersistentContext(profile, {
+  return {
     executablePath: wrapped(),
     headless: true,
     args: [
@@ -35,12 +33,26 @@ export async function startBrowser({ microphone, once = false, args = [], permis
       ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}${once ? '%noloop' : ''}`] : []),
       ...args,
     ],
-  })
+  }
+}
+
+/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
+export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+  const profile = temporary('chromium')
+  const context = await chromium.launchPersistentContext(profile, options({ microphone, once, args, permissions }))
   /** Its folder, by which its processes are known. */
   context.profile = profile
   open.add(context)
   context.on('close', () => open.delete(context))
   return context
+}
+
+/** Starts a Chromium for many contexts: what is in one dies alone. */
+export async function startContexts() {
+  const browser = await chromium.launch(options({ once: false, args: [], permissions: true }))
+  open.add(browser)
+  browser.on('disconnected', () => open.delete(browser))
+  return browser
 }
 
 /** Closes every browser of this test file. */

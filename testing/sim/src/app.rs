@@ -4,9 +4,15 @@ use jmrtc_call::{CallState, EngineState, Event, LoginState, State};
 use jmrtc_protocol::Username;
 use serde_json::{Value, json};
 
-/// A token that tells its user; the rooms' driver, not the rooms, would check it.
-pub(crate) fn token(user: &Username) -> String {
-    format!("token-of-{user}")
+/// A token that tells its user and until when it is good.
+pub(crate) fn token(user: &Username, until: u64) -> String {
+    format!("{user} until {until}")
+}
+
+/// What a token tells, as the rooms' driver reads it.
+pub(crate) fn read(token: &str) -> Option<(Username, u64)> {
+    let (user, until) = token.split_once(" until ")?;
+    Some((Username::new(user).ok()?, until.parse().ok()?))
 }
 
 /// The methods that an app may think of in `state`, the likely ones more often; `dice` picks.
@@ -17,7 +23,7 @@ pub(crate) fn whim(
     mut dice: impl FnMut(u64) -> u64,
 ) -> (&'static str, Value) {
     if state.login == LoginState::LoggedOut {
-        return ("login", json!({ "token": token(me) }));
+        return ("login", json!({ "token": token(me, u64::MAX) }));
     }
     if state.engine == EngineState::Off && dice(4) > 0 {
         return ("initEngine", json!(null));
@@ -48,7 +54,7 @@ pub(crate) fn whim(
     let methods = if dice(5) > 0 { likely } else { any };
     let method = methods[dice(methods.len() as u64) as usize];
     let args = match method {
-        "login" | "updateToken" => json!({ "token": token(me) }),
+        "login" | "updateToken" => json!({ "token": token(me, u64::MAX) }),
         "startCallUsers" | "inviteUsers" => json!({ "usernames": names(users, &mut dice) }),
         "setIsMuted" => json!({ "muted": dice(2) == 0 }),
         _ => json!(null),
