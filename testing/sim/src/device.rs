@@ -86,6 +86,14 @@ impl Device {
         self.alive = true;
     }
 
+    /// Whoever signs in on it is its user.
+    pub(crate) fn belongs_to(&mut self, user: &Username) {
+        if self.user != *user {
+            self.user = user.clone();
+            self.ear = Ear::new(user.clone());
+        }
+    }
+
     pub(crate) fn unanswered(&self) -> Vec<&str> {
         self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| method.as_str()).collect()
     }

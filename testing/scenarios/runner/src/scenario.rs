@@ -14,7 +14,7 @@ use crate::stage::{AppState, Kind, Network, Related, ServerState, Settings, toke
 /// Long enough to be out of the way on the slowest machine; a scenario that waits for one of them says how long.
 const RING_MS: u64 = 60_000;
 const GRACE_MS: u64 = 60_000;
-const PING_MS: u64 = 1_000;
+const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 

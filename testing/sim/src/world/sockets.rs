@@ -67,15 +67,17 @@ impl World {
         let user = self.devices[conn.device].user.clone();
         let input = match message {
             ClientMessage::Hello(mut hello) => {
-                let good = app::read(&hello.token).filter(|(of, until)| *of == user && *until > now);
-                let Some((_, until)) = good else {
+                let good =
+                    |user: &&Username| app::good_until(&hello.token, user).is_some_and(|until| until > now);
+                let Some(user) = self.users.iter().find(good).cloned() else {
                     conn.at_server = false;
                     let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
                     return self.send(id, ServerMessage::Fault { error });
                 };
                 conn.greeted = true;
-                conn.expires = until;
-                self.agenda.plan(until, Item::Expire);
+                conn.expires = app::good_until(&hello.token, &user).unwrap_or_default();
+                self.agenda.plan(conn.expires, Item::Expire);
+                self.devices[conn.device].belongs_to(&user);
                 let known = vec![self.record(&user)];
                 // As if it had missed more events than are kept for it.
                 if self.chaos && self.roll(6) == 0 {
@@ -90,8 +92,7 @@ impl World {
                 }
             }
             ClientMessage::Request { id: request_id, request: Request::UpdateToken { token } } => {
-                let good = app::read(&token).filter(|(of, until)| *of == user && *until > now);
-                let Some((_, until)) = good else {
+                let Some(until) = app::good_until(&token, &user).filter(|until| *until > now) else {
                     let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
                     return self.send(id, ServerMessage::Failure { id: request_id, error });
                 };
