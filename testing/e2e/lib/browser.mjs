@@ -146,7 +146,7 @@ const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConn
 /** An app in a browser tab: everything it does goes through window.JMRTC. */
 export class Page extends Diary {
   /** Opens `url` in `browser` and listens to every event. */
-  static async open({ browser, url, user, memory = {} }) {
+  static async open({ browser, url, user, memory }) {
     const page = new Page()
     page.options = { browser, url, user }
     page.user = user
@@ -157,15 +157,20 @@ export class Page extends Diary {
       if (process.env.JMRTC_E2E_VERBOSE) console.error(`[page ${user}] ${message.text()}`)
     })
     await page.tab.addInitScript(eavesdrop)
-    await page.tab.addInitScript((memory) => Object.assign(sessionStorage, memory), memory)
+    if (memory) await page.tab.addInitScript((memory) => Object.assign(sessionStorage, memory), memory)
     await page.tab.exposeFunction('__tell', (name, payload) => page.event(name, payload))
     await page.tab.exposeFunction('__answer', (method, answer) => page.reply(method, answer))
-    await page.tab.goto(url)
-    await within(page.tab.waitForFunction(() => typeof window.JMRTC === 'object' && typeof window.JMRTC.startCallUsers === 'function'), 'window.JMRTC')
-    await page.tab.evaluate((events) => {
+    await page.load()
+    return page
+  }
+
+  /** Loads the page and listens to every event. */
+  async load() {
+    await this.tab.goto(this.options.url)
+    await within(this.tab.waitForFunction(() => typeof window.JMRTC === 'object' && typeof window.JMRTC.startCallUsers === 'function'), 'window.JMRTC')
+    await this.tab.evaluate((events) => {
       for (const name of events) window.JMRTC[`add${name}Listener`]((payload) => window.__tell(name, payload))
     }, EVENTS)
-    return page
   }
 
   /** Opens one, signed in and with its engine ready. */
