@@ -116,6 +116,15 @@ pub(crate) enum Role {
     Listen,
     /// Sign in, prepare the sound and do what standard input says (as with --control) until its end.
     Run,
+    /// Do what standard input says until its end and nothing else: not even sign in.
+    Drive,
+}
+
+impl Role {
+    /// Whether it ends with standard input.
+    pub(crate) const fn is_driven(&self) -> bool {
+        matches!(self, Self::Run | Self::Drive)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let display = Display::new(options.json);
     match prepare(&options, &role) {
         Ok((engine, runtime, token)) => {
-            let control = (options.control || role == Role::Run).then(Control::stdin);
+            let control = (options.control || role.is_driven()).then(Control::stdin);
             let manner = Manner { token, talk_for: options.talk_for, ring_for: options.ring_for };
             runtime.block_on(Phone::new(&engine, role, manner, display).run(control)).code.into()
         }
@@ -47,6 +47,7 @@ fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Ru
         (Some(token), _, _) => token.clone(),
         (None, Some(user), _) => token::fetch(&options.server, user)?,
         (None, None, Ok(token)) => token,
+        (None, None, Err(_)) if *role == Role::Drive => String::new(),
         (None, None, Err(_)) => {
             let why = "say who this is: --token, or --user at a --dev server";
             return Err(Outcome::new(2, why));
@@ -89,7 +90,7 @@ fn backend(options: &Options, role: &Role) -> Result<Backend, Outcome> {
             return Err(Outcome::new(2, "echo plays what it hears, no files"));
         }
         Role::Echo => return Ok(Backend::Echo),
-        Role::Call { .. } | Role::Answer | Role::Listen | Role::Run => {}
+        Role::Call { .. } | Role::Answer | Role::Listen | Role::Run | Role::Drive => {}
     }
     if options.play.is_some() || options.record.is_some() {
         return Ok(wav(options.play.clone()));

@@ -99,8 +99,9 @@ impl<'a> Phone<'a> {
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0u32;
         let mut ends = self.engine.playback_ends();
-        let token = self.manner.token.clone();
-        self.call("login", json!({ "token": token }));
+        if self.role != Role::Drive {
+            self.call("login", json!({ "token": self.manner.token }));
+        }
         loop {
             let engine = self.engine;
             let alarm = self.alarm;
@@ -121,7 +122,7 @@ impl<'a> Phone<'a> {
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
                     None => {
                         control = None;
-                        if self.role == Role::Run {
+                        if self.role.is_driven() {
                             self.leave(Outcome::done("end of input"));
                         }
                     }
@@ -233,7 +234,7 @@ impl<'a> Phone<'a> {
             Role::Answer | Role::Echo | Role::Announce { .. } | Role::Listen => {
                 self.display.note("waiting for calls")
             }
-            Role::Run => {}
+            Role::Run | Role::Drive => {}
         }
     }
 
@@ -263,7 +264,7 @@ impl<'a> Phone<'a> {
                 }
             }
             // No more calls will come. Whoever is at standard input may know a new token.
-            Event::CallError(e) if e.code == ErrorCode::LoginRejected && self.role != Role::Run => {
+            Event::CallError(e) if e.code == ErrorCode::LoginRejected && !self.role.is_driven() => {
                 self.leave(Outcome::of_failure(&Failure::new(e.code, e.description)));
             }
             Event::CallConnecting(_)
@@ -284,7 +285,7 @@ impl<'a> Phone<'a> {
     fn answers(&self) -> bool {
         match self.role {
             Role::Answer | Role::Echo | Role::Announce { .. } | Role::Listen => self.leaving.is_none(),
-            Role::Call { .. } | Role::Run => false,
+            Role::Call { .. } | Role::Run | Role::Drive => false,
         }
     }
 }

@@ -19,11 +19,9 @@ function wrapped() {
 
 const open = new Set()
 
-/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
-export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+function options({ microphone, once, args, permissions }) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
-  const profile = temporary('chromium')
-  const context = await chromium.launchPersistentContext(profile, {
+  return {
     executablePath: wrapped(),
     headless: true,
     args: [
@@ -35,12 +33,26 @@ export async function startBrowser({ microphone, once = false, args = [], permis
       ...(microphone ? [`--use-file-for-fake-audio-capture=${microphone}${once ? '%noloop' : ''}`] : []),
       ...args,
     ],
-  })
+  }
+}
+
+/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
+export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+  const profile = temporary('chromium')
+  const context = await chromium.launchPersistentContext(profile, options({ microphone, once, args, permissions }))
   /** Its folder, by which its processes are known. */
   context.profile = profile
   open.add(context)
   context.on('close', () => open.delete(context))
   return context
+}
+
+/** Starts a Chromium for many contexts: what is in one dies alone. */
+export async function startContexts() {
+  const browser = await chromium.launch(options({ once: false, args: [], permissions: true }))
+  open.add(browser)
+  browser.on('disconnected', () => open.delete(browser))
+  return browser
 }
 
 /** Closes every browser of this test file. */
@@ -134,7 +146,7 @@ const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConn
 /** An app in a browser tab: everything it does goes through window.JMRTC. */
 export class Page extends Diary {
   /** Opens `url` in `browser` and listens to every event. */
-  static async open({ browser, url, user, memory = {} }) {
+  static async open({ browser, url, user, memory }) {
     const page = new Page()
     page.options = { browser, url, user }
     page.user = user
@@ -145,15 +157,20 @@ export class Page extends Diary {
       if (process.env.JMRTC_E2E_VERBOSE) console.error(`[page ${user}] ${message.text()}`)
     })
     await page.tab.addInitScript(eavesdrop)
-    await page.tab.addInitScript((memory) => Object.assign(sessionStorage, memory), memory)
+    if (memory) await page.tab.addInitScript((memory) => Object.assign(sessionStorage, memory), memory)
     await page.tab.exposeFunction('__tell', (name, payload) => page.event(name, payload))
     await page.tab.exposeFunction('__answer', (method, answer) => page.reply(method, answer))
-    await page.tab.goto(url)
-    await within(page.tab.waitForFunction(() => typeof window.JMRTC === 'object' && typeof window.JMRTC.startCallUsers === 'function'), 'window.JMRTC')
-    await page.tab.evaluate((events) => {
+    await page.load()
+    return page
+  }
+
+  /** Loads the page and listens to every event. */
+  async load() {
+    await this.tab.goto(this.options.url)
+    await within(this.tab.waitForFunction(() => typeof window.JMRTC === 'object' && typeof window.JMRTC.startCallUsers === 'function'), 'window.JMRTC')
+    await this.tab.evaluate((events) => {
       for (const name of events) window.JMRTC[`add${name}Listener`]((payload) => window.__tell(name, payload))
     }, EVENTS)
-    return page
   }
 
   /** Opens one, signed in and with its engine ready. */

@@ -2,11 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_call::{Client, CommandId, Config, Generation};
-use jmrtc_protocol::{ChannelId, Device as DeviceId, Platform, Username};
+use jmrtc_call::{Client, CommandId, Config, Event, Generation};
+use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, Username};
 use jmrtc_rooms::ConnId;
 
 use crate::judge::Ear;
+
+/// What an app is told.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)]
+pub enum Told {
+    /// The answer to a method call.
+    Answer {
+        /// Of the call.
+        id: CommandId,
+        /// What came of it.
+        result: Result<serde_json::Value, Failure>,
+    },
+    /// An event.
+    Event(Event),
+}
 
 #[derive(Debug)]
 pub(crate) struct Device {
@@ -19,10 +34,10 @@ pub(crate) struct Device {
     pub(crate) conn: Option<ConnId>,
     pub(crate) link: Generation,
     /// Method calls of this life and whether they are answered.
-    pub(crate) commands: BTreeMap<CommandId, (&'static str, bool)>,
+    pub(crate) commands: BTreeMap<CommandId, (String, bool)>,
     pub(crate) ear: Ear,
-    /// Answers and events, in words.
-    pub(crate) heard: Vec<String>,
+    /// Answers and events that nobody has looked at.
+    pub(crate) told: Vec<Told>,
     /// Calls that the person accepted or dialled, in any life.
     pub(crate) yes: BTreeSet<ChannelId>,
     /// Whether the sign-in of this life has told what there is.
@@ -33,6 +48,8 @@ pub(crate) struct Device {
     pub(crate) reconnecting: Option<u64>,
     /// Until when no socket can be opened.
     pub(crate) offline_until: u64,
+    /// What it says to the server waits here.
+    pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
 }
 
 impl Device {
@@ -40,7 +57,7 @@ impl Device {
         Self {
             client: client(&id, seed),
             ear: Ear::new(user.clone()),
-            heard: Vec::new(),
+            told: Vec::new(),
             user,
             id,
             life: 0,
@@ -53,6 +70,7 @@ impl Device {
             has_siblings: false,
             reconnecting: None,
             offline_until: 0,
+            held: None,
         }
     }
 
@@ -61,15 +79,23 @@ impl Device {
         self.client = client(&self.id, seed);
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
-        self.heard.clear();
+        self.told.clear();
         self.looked = false;
         self.link = 0;
         self.reconnecting = None;
         self.alive = true;
     }
 
-    pub(crate) fn unanswered(&self) -> Vec<&'static str> {
-        self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| *method).collect()
+    /// Whoever signs in on it is its user.
+    pub(crate) fn belongs_to(&mut self, user: &Username) {
+        if self.user != *user {
+            self.user = user.clone();
+            self.ear = Ear::new(user.clone());
+        }
+    }
+
+    pub(crate) fn unanswered(&self) -> Vec<&str> {
+        self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| method.as_str()).collect()
     }
 }
 

@@ -6,9 +6,9 @@
 
 mod app;
 mod device;
-mod heard;
 mod judge;
 mod network;
 mod world;
 
-pub use world::{Outcome, World};
+pub use device::Told;
+pub use world::{Network, Outcome, Settings, World};

@@ -20,6 +20,8 @@ pub(crate) enum Item {
     ClosedToServer(ConnId),
     /// The server looks whether it has heard of it lately.
     Watch(ConnId),
+    /// The server looks whether a token is still good.
+    Expire,
     LinkAnswer {
         ticket: Ticket,
         result: Result<String, String>,
@@ -46,7 +48,7 @@ pub(crate) enum Item {
     Command {
         device: usize,
         life: u32,
-        method: &'static str,
+        method: String,
         args: Value,
     },
     Revive {
@@ -73,6 +75,8 @@ pub(crate) struct Conn {
     pub(crate) greeted: bool,
     pub(crate) heard: u64,
     pub(crate) opened: u64,
+    /// Until when its token is good.
+    pub(crate) expires: u64,
     last_up: u64,
     last_down: u64,
 }
@@ -90,6 +94,7 @@ impl Conn {
             greeted: false,
             heard: 0,
             opened: 0,
+            expires: u64::MAX,
             last_up: 0,
             last_down: 0,
         }

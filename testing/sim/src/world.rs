@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{
-    AudioAction, AudioEvent, CallState, Event, Input, LoginState, MediaAction, MediaEvent, Output,
+    AudioAction, AudioEvent, CallState, CommandId, Event, Input, LoginState, MediaAction, MediaEvent, Output,
     PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
 };
 use jmrtc_protocol::{
-    ChannelId, ClientMessage, ErrorCode, Profile, Reason, Relation, Request, ServerMessage, Session,
-    Username, decode_client, decode_server, encode,
+    ChannelId, ClientMessage, Closing, ErrorCode, Failure, Profile, Reason, Relation, Request, ServerMessage,
+    Session, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,7 @@ use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::app;
-use crate::device::Device;
+use crate::device::{Device, Told};
 use crate::network::{Agenda, Conn, Item};
 
 mod devices;
@@ -25,6 +25,8 @@ mod misfortune;
 mod server;
 mod sockets;
 mod verdict;
+
+pub use direct::{Network, Settings};
 
 /// For how long people and misfortune are at work.
 const CHAOS_MS: u64 = 60_000;
@@ -52,6 +54,7 @@ struct Times {
     ring: u64,
     grace: u64,
     ping: u64,
+    max_members: usize,
 }
 
 impl Times {
@@ -68,10 +71,13 @@ pub struct World {
     dice: ChaCha8Rng,
     times: Times,
     users: Vec<Username>,
+    relations: BTreeMap<(Username, Username), Relation>,
     devices: Vec<Device>,
     rooms: Rooms,
     /// Servers started so far.
     server: u32,
+    /// There is none at the moment.
+    down: bool,
     conns: BTreeMap<ConnId, Conn>,
     agenda: Agenda,
     /// People and misfortune are at work.
@@ -101,8 +107,16 @@ impl World {
             ring: between(6_000, 30_000),
             grace: between(5_000, 30_000),
             ping: between(2_000, 8_000),
+            max_members: 5,
         };
-        let mut world = Self::with(dice, times, &[("alice", 2), ("bob", 1), ("carol", 2), ("dave", 1)]);
+        let names = ["alice/0", "alice/1", "bob/0", "carol/0", "carol/1", "dave/0"];
+        let mut world = Self::with(dice, times, &names);
+        // Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
+        let pair = |world: &Self, of: usize, to: usize| (world.users[of].clone(), world.users[to].clone());
+        let blocked = Relation { is_in_black_list: true, ..Relation::default() };
+        world.relations.insert(pair(&world, 3, 0), blocked);
+        let quiet = Relation { is_no_disturb: true, ..Relation::default() };
+        world.relations.insert(pair(&world, 2, 1), quiet);
         world.traced = traced;
         world.thorough = seed.is_multiple_of(16);
         world.chaos = true;
@@ -113,28 +127,20 @@ impl World {
         world
     }
 
-    /// A world in which nothing happens by chance but how long messages take: everybody named has so many
-    /// devices, `alice/0` and so on, signed in and ready. It rings for 20 s, which is the grace time, too.
-    pub fn calm(seed: u64, traced: bool, who: &[(&str, u32)]) -> Result<Self, String> {
-        let times = Times { ring: 20_000, grace: 20_000, ping: 3_000 };
-        let mut world = Self::with(ChaCha8Rng::seed_from_u64(seed), times, who);
-        world.traced = traced;
-        for device in 0..world.devices.len() {
-            world.start_app(device);
-        }
-        world.run_for(10_000)?;
-        world.devices.iter_mut().for_each(|d| d.heard.clear());
-        Ok(world)
-    }
-
-    fn with(mut dice: ChaCha8Rng, times: Times, who: &[(&str, u32)]) -> Self {
-        let name = |n: &str| Username::new(n).unwrap_or_else(|e| unreachable!("{e}"));
-        let mut devices = Vec::new();
-        for (who, count) in who {
-            for n in 0..*count {
-                let mut device = Device::new(name(who), format!("{who}/{n}"), dice.next_u64());
-                device.has_siblings = *count > 1;
-                devices.push(device);
+    /// Devices are named after their user: `alice`, or `alice/tablet`.
+    fn with(mut dice: ChaCha8Rng, times: Times, devices: &[&str]) -> Self {
+        let user = |device: &str| device.split('/').next().unwrap_or_default().to_owned();
+        let name = |n: String| Username::new(&n).unwrap_or_else(|e| unreachable!("{n}: {e}"));
+        let mut users = Vec::new();
+        let mut made = Vec::new();
+        for device in devices {
+            let user = name(user(device));
+            let mut device = Device::new(user.clone(), (*device).to_owned(), dice.next_u64());
+            device.has_siblings =
+                devices.iter().filter(|d| d.split('/').next() == Some(user.as_str())).count() > 1;
+            made.push(device);
+            if !users.contains(&user) {
+                users.push(user);
             }
         }
         Self {
@@ -142,9 +148,11 @@ impl World {
             rooms: rooms(times, &mut dice),
             dice,
             times,
-            users: ["alice", "bob", "carol", "dave"].map(name).into(),
-            devices,
+            users,
+            relations: BTreeMap::new(),
+            devices: made,
             server: 1,
+            down: false,
             conns: BTreeMap::new(),
             agenda: Agenda::default(),
             chaos: false,
@@ -185,38 +193,37 @@ impl World {
         Ok(self.outcome)
     }
 
-    /// Lets so many milliseconds pass.
-    pub fn run_for(&mut self, ms: u64) -> Result<(), String> {
-        self.run_until(self.now + ms)
-    }
-
     fn run_until(&mut self, end: u64) -> Result<(), String> {
-        loop {
-            let clients = self.devices.iter().filter(|d| d.alive).filter_map(|d| d.client.next_deadline());
-            let next = clients
-                .map(|at| at.0)
-                .chain(self.rooms.next_deadline().map(|at| at.0))
-                .chain(self.agenda.next())
-                .min();
-            let Some(next) = next.filter(|at| *at <= end) else { break };
-            self.now = self.now.max(next);
-            while let Some(item) = self.agenda.take(self.now) {
-                self.happen(item)?;
-            }
-            for device in 0..self.devices.len() {
-                let now = self.now;
-                let due = |d: &Device| d.client.next_deadline().is_some_and(|at| at.0 <= now);
-                if self.devices[device].alive && due(&self.devices[device]) {
-                    self.input(device, Input::Deadline)?;
-                    check(!due(&self.devices[device]), || "a deadline that never passes".into())?;
-                }
-            }
-            if self.rooms.next_deadline().is_some_and(|at| at.0 <= self.now) {
-                self.server(jmrtc_rooms::Input::Deadline)?;
-            }
-        }
+        while self.step(end)? {}
         self.now = end;
         Ok(())
+    }
+
+    /// Goes to the next moment at which something happens, and does it; false when that is after `end`.
+    fn step(&mut self, end: u64) -> Result<bool, String> {
+        let clients = self.devices.iter().filter(|d| d.alive).filter_map(|d| d.client.next_deadline());
+        let next = clients
+            .map(|at| at.0)
+            .chain(self.rooms.next_deadline().map(|at| at.0))
+            .chain(self.agenda.next())
+            .min();
+        let Some(next) = next.filter(|at| *at <= end) else { return Ok(false) };
+        self.now = self.now.max(next);
+        while let Some(item) = self.agenda.take(self.now) {
+            self.happen(item)?;
+        }
+        for device in 0..self.devices.len() {
+            let now = self.now;
+            let due = |d: &Device| d.client.next_deadline().is_some_and(|at| at.0 <= now);
+            if self.devices[device].alive && due(&self.devices[device]) {
+                self.input(device, Input::Deadline)?;
+                check(!due(&self.devices[device]), || "a deadline that never passes".into())?;
+            }
+        }
+        if self.rooms.next_deadline().is_some_and(|at| at.0 <= self.now) {
+            self.server(jmrtc_rooms::Input::Deadline)?;
+        }
+        Ok(true)
     }
 
     fn happen(&mut self, item: Item) -> Result<(), String> {
@@ -245,6 +252,7 @@ impl World {
                     Ok(())
                 }
             }
+            Item::Expire => self.expire(),
             Item::LinkAnswer { ticket, result, unmade, server } => {
                 if server == self.server {
                     // What was refused has never been made: no close will come for it.
@@ -261,7 +269,7 @@ impl World {
             Item::Platform { device, life, event } => self.in_life(device, life, Input::Platform(event)),
             Item::Command { device, life, method, args } => {
                 if self.devices[device].life == life && self.devices[device].alive {
-                    self.command(device, method, args)
+                    self.command(device, &method, args).map(|_| ())
                 } else {
                     Ok(())
                 }
@@ -315,7 +323,7 @@ fn rooms(times: Times, dice: &mut ChaCha8Rng) -> Rooms {
         ring_ms: times.ring,
         grace_ms: times.grace,
         ping_ms: times.ping,
-        max_members: 5,
+        max_members: times.max_members,
         slots: 4,
         ice_servers: vec![],
         robots: BTreeSet::from([echo]),

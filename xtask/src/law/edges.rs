@@ -12,7 +12,7 @@ pub struct Crate {
 /// The workspace's edges: a crate may use the crates named beside it and no other of the workspace.
 /// `protocol <- call <- engine <- bindings`, `protocol <- rooms <- server`, `sfu <- server`.
 /// A crate that uses another may also use what that one shows in its interface.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("jmrtc-protocol", &[]),
     ("jmrtc-call", &["jmrtc-protocol"]),
     ("jmrtc-audio", &[]),
@@ -24,6 +24,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("jmrtc-sfu", &[]),
     ("jmrtc-server", &["jmrtc-protocol", "jmrtc-rooms", "jmrtc-sfu"]),
     ("jmrtc-sim", &["jmrtc-protocol", "jmrtc-call", "jmrtc-rooms"]),
+    ("jmrtc-scenarios", &["jmrtc-protocol", "jmrtc-call", "jmrtc-sim"]),
     ("xtask", &["jmrtc-protocol", "jmrtc-call"]),
 ];
 

@@ -1,29 +1,30 @@
 //! What the machines are given and what comes of it.
 
 use super::*;
-use crate::heard;
 
 impl World {
     pub(super) fn start_app(&mut self, device: usize) {
         let life = self.devices[device].life;
-        let args = json!({ "token": app::token(&self.devices[device].user) });
+        let args = json!({ "token": app::token(&self.devices[device].user, u64::MAX) });
         let at = self.now + self.roll(500);
-        self.agenda.plan(at, Item::Command { device, life, method: "login", args });
+        self.agenda.plan(at, Item::Command { device, life, method: "login".into(), args });
         if !self.chaos || self.roll(5) > 0 {
             let at = at + if self.chaos { 500 + self.roll(1_000) } else { 4_000 };
-            self.agenda.plan(at, Item::Command { device, life, method: "initEngine", args: json!(null) });
+            self.agenda
+                .plan(at, Item::Command { device, life, method: "initEngine".into(), args: json!(null) });
         }
     }
 
-    pub(super) fn command(&mut self, device: usize, method: &'static str, args: Value) -> Result<(), String> {
+    pub(super) fn command(&mut self, device: usize, method: &str, args: Value) -> Result<CommandId, String> {
         let dev = &mut self.devices[device];
         let id = dev.commands.len() as u64 + 1;
-        dev.commands.insert(id, (method, false));
+        dev.commands.insert(id, (method.to_owned(), false));
         let state = dev.client.state();
         if let ("accept", CallState::Incoming, Some(session)) = (method, state.call, state.session) {
             dev.yes.insert(session.channel_id);
         }
-        self.input(device, Input::Command { id, method: method.to_owned(), args })
+        self.input(device, Input::Command { id, method: method.to_owned(), args })?;
+        Ok(id)
     }
 
     pub(super) fn in_life(&mut self, device: usize, life: u32, input: Input) -> Result<(), String> {
@@ -50,8 +51,12 @@ impl World {
         self.at_once = matches!(input, Input::Command { .. });
         let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
         for output in outputs {
-            if let Some(line) = heard::line(&output, &self.devices[device].commands) {
-                self.devices[device].heard.push(line);
+            match &output {
+                Output::Reply { id, result } => {
+                    self.devices[device].told.push(Told::Answer { id: *id, result: result.clone() });
+                }
+                Output::Event(event) => self.devices[device].told.push(Told::Event(event.clone())),
+                Output::Socket(_) | Output::Media(_) | Output::Audio(_) | Output::Platform(_) => {}
             }
             self.trace(|w| format!("{} -> {}", w.devices[device].id, shorten(&output)));
             self.output(device, output).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
@@ -98,7 +103,7 @@ impl World {
                 };
                 check(!std::mem::replace(answered, true), || format!("`{method}` answered twice"))?;
                 match result {
-                    Ok(value) if *method == "startCallUsers" => {
+                    Ok(value) if method == "startCallUsers" => {
                         let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
                         dev.yes.insert(session.channel_id);
                     }
@@ -118,12 +123,11 @@ impl World {
                     let sent = decode_client(&encode(&message)).map_err(|e| e.to_string())?;
                     check(sent == message, || "a message that JSON changes".into())?;
                 }
-                let at = self.now + self.latency();
-                if let Some((id, conn)) =
-                    self.devices[device].conn.and_then(|id| Some((id, self.conns.get_mut(&id)?)))
-                {
-                    let at = conn.up(at);
-                    self.agenda.plan(at, Item::ToServer(id, message));
+                if let Some(id) = self.devices[device].conn {
+                    match &mut self.devices[device].held {
+                        Some(held) => held.push((id, message)),
+                        None => self.send_up(id, message),
+                    }
                 }
             }
             Output::Media(action) => self.media(device, life, &action),
@@ -150,7 +154,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
+    fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
         self.devices[device].ear.hear(&event)?;
         if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
             // It may lose patience with a server that is gone, never with one that is there.
@@ -164,9 +168,29 @@ impl World {
         {
             let life = self.devices[device].life;
             let at = self.now + self.roll(4_000);
-            self.agenda.plan(at, Item::Command { device, life, method, args: json!(null) });
+            self.agenda.plan(at, Item::Command { device, life, method: method.into(), args: json!(null) });
         }
         Ok(())
+    }
+
+    pub(super) fn send_up(&mut self, id: ConnId, message: ClientMessage) {
+        let at = self.now + self.latency();
+        if let Some(conn) = self.conns.get_mut(&id) {
+            let at = conn.up(at);
+            self.agenda.plan(at, Item::ToServer(id, message));
+        }
+    }
+
+    /// What the person does on the system's own call screen.
+    pub(super) fn platform(&mut self, device: usize, event: PlatformEvent) -> Result<(), String> {
+        let dev = &mut self.devices[device];
+        let state = dev.client.state();
+        if let (PlatformEvent::Answered, CallState::Incoming, Some(session)) =
+            (&event, state.call, state.session)
+        {
+            dev.yes.insert(session.channel_id);
+        }
+        self.input(device, Input::Platform(event))
     }
 
     /// No sound but in a call to which the person has said yes, and none to or from somebody alone.

@@ -1,62 +1,155 @@
-//! For tests that direct what happens.
+//! For whoever directs what happens.
 
 use super::*;
 
+/// How a directed world is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long it rings, in milliseconds.
+    pub ring_ms: u64,
+    /// How long a lost member stays in its call.
+    pub grace_ms: u64,
+    /// How often clients give a sign of life.
+    pub ping_ms: u64,
+    /// Members of one call.
+    pub max_members: usize,
+    /// What the first keeps about the second.
+    pub relations: BTreeMap<(Username, Username), Relation>,
+}
+
+/// How a device reaches the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// As it should.
+    Up,
+    /// Connections break, and no new one is made.
+    Cut,
+    /// Connections stay and nothing comes through; a new one would do.
+    Silent,
+    /// What the device says waits until it is `Up` again; what it is told comes through.
+    Held,
+}
+
 impl World {
-    fn find(&self, device: &str) -> usize {
+    /// A world in which nothing happens by chance but how long messages take. Of `devices`, named `alice` or
+    /// `alice/tablet`, none is started.
+    pub fn directed(seed: u64, traced: bool, settings: &Settings, devices: &[&str]) -> Self {
+        let times = Times {
+            ring: settings.ring_ms,
+            grace: settings.grace_ms,
+            ping: settings.ping_ms,
+            max_members: settings.max_members,
+        };
+        let mut world = Self::with(ChaCha8Rng::seed_from_u64(seed), times, devices);
+        world.traced = traced;
+        world.relations.clone_from(&settings.relations);
+        world.devices.iter_mut().for_each(|device| device.alive = false);
+        world
+    }
+
+    fn find(&self, device: &str) -> Result<usize, String> {
         let at = self.devices.iter().position(|d| d.id == device);
-        at.unwrap_or_else(|| panic!("there is no {device}"))
+        at.ok_or_else(|| format!("there is no device `{device}`"))
+    }
+
+    fn alive(&self, device: &str) -> Result<usize, String> {
+        let at = self.find(device)?;
+        if self.devices[at].alive { Ok(at) } else { Err(format!("the app of `{device}` does not run")) }
+    }
+
+    /// The time.
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Goes on to the next thing that happens; false when that is after `end`.
+    pub fn go(&mut self, end: u64) -> Result<bool, String> {
+        self.step(end)
+    }
+
+    /// Lets everything happen until `end`.
+    pub fn go_to(&mut self, end: u64) -> Result<(), String> {
+        self.run_until(end)
     }
 
     /// The app on `device` calls a method.
-    pub fn call(&mut self, device: &str, method: &'static str, args: Value) -> Result<(), String> {
-        self.command(self.find(device), method, args)
+    pub fn call(&mut self, device: &str, method: &str, args: Value) -> Result<CommandId, String> {
+        self.command(self.alive(device)?, method, args)
     }
 
-    /// The app on `device` calls a method, a little later.
-    pub fn call_later(&mut self, ms: u64, device: &str, method: &'static str, args: Value) {
-        let device = self.find(device);
-        let life = self.devices[device].life;
-        self.agenda.plan(self.now + ms, Item::Command { device, life, method, args });
+    /// What the app on `device` has been told since the last look.
+    pub fn told_to(&mut self, device: &str) -> Result<Vec<Told>, String> {
+        let device = self.find(device)?;
+        Ok(std::mem::take(&mut self.devices[device].told))
     }
 
-    /// The answers and events that the app on `device` has got since the last look.
-    pub fn heard(&mut self, device: &str) -> Vec<String> {
-        let device = self.find(device);
-        std::mem::take(&mut self.devices[device].heard)
+    /// A token of `user` that is good for so many milliseconds.
+    pub fn token(&self, user: &Username, ms: u64) -> String {
+        app::token(user, self.now.saturating_add(ms))
     }
 
-    /// A number below `below`, from the seed.
-    pub fn chance(&mut self, below: u64) -> u64 {
-        self.roll(below)
-    }
-
-    /// The network of `device` is gone for so many milliseconds.
-    pub fn cut(&mut self, device: &str, ms: u64) {
-        let device = self.find(device);
-        self.devices[device].offline_until = self.now + ms;
-        self.break_socket(device);
+    /// The app on `device` is started.
+    pub fn open_app(&mut self, device: &str) -> Result<(), String> {
+        let device = self.find(device)?;
+        check(!self.devices[device].alive, || "the app runs already".into())?;
+        let seed = self.dice.next_u64();
+        self.devices[device].revive(seed);
+        Ok(())
     }
 
     /// The app on `device` is killed.
-    pub fn kill_app(&mut self, device: &str) {
-        let device = self.find(device);
+    pub fn kill_app(&mut self, device: &str) -> Result<(), String> {
+        let device = self.alive(device)?;
         self.stop(device);
+        Ok(())
     }
 
-    /// The app on `device` is started, signs in and makes its engine ready.
-    pub fn start(&mut self, device: &str) -> Result<(), String> {
-        let device = self.find(device);
-        self.happen(Item::Revive { device })
+    /// How `device` reaches the server from now on.
+    pub fn network(&mut self, device: &str, network: Network) -> Result<(), String> {
+        let device = self.find(device)?;
+        match network {
+            Network::Up => {
+                self.devices[device].offline_until = 0;
+                for (id, message) in self.devices[device].held.take().into_iter().flatten() {
+                    self.send_up(id, message);
+                }
+            }
+            Network::Cut => {
+                self.devices[device].offline_until = u64::MAX;
+                self.break_socket(device);
+            }
+            Network::Silent => {
+                if let Some(id) = self.devices[device].conn {
+                    self.brake(id);
+                }
+            }
+            Network::Held => self.devices[device].held = Some(Vec::new()),
+        }
+        Ok(())
     }
 
-    /// The server is gone and a new one in its place; `cleanly`: it said goodbye.
-    pub fn new_server(&mut self, cleanly: bool) -> Result<(), String> {
+    /// The operating system of `device` tells the app something.
+    pub fn system(&mut self, device: &str, event: PlatformEvent) -> Result<(), String> {
+        self.platform(self.alive(device)?, event)
+    }
+
+    /// The server is gone; `cleanly`: it said goodbye.
+    pub fn stop_server(&mut self, cleanly: bool) -> Result<(), String> {
+        self.down = true;
         self.replace_server(cleanly)
     }
 
-    /// Everything is answered and all ends agree about which calls there are.
-    pub fn agree(&mut self) -> Result<(), String> {
-        self.all_agree()
+    /// A server is there again.
+    pub const fn start_server(&mut self) {
+        self.down = false;
+    }
+
+    /// Everything is answered and all ends agree that there is no call.
+    pub fn at_rest(&mut self) -> Result<(), String> {
+        self.all_agree()?;
+        let counts = self.rooms.counts();
+        check(counts.calls == 0 && self.links.is_empty(), || {
+            format!("the server still has {} calls and {} links", counts.calls, self.links.len())
+        })
     }
 }

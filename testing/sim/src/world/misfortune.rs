@@ -31,14 +31,7 @@ impl World {
             87..=90 => self.in_life(device, life, Input::Platform(PlatformEvent::NetworkChanged)),
             91..=92 => {
                 let event = if self.roll(2) == 0 { PlatformEvent::Answered } else { PlatformEvent::Declined };
-                let dev = &mut self.devices[device];
-                let state = dev.client.state();
-                if let (PlatformEvent::Answered, CallState::Incoming, Some(session)) =
-                    (&event, state.call, state.session)
-                {
-                    dev.yes.insert(session.channel_id);
-                }
-                self.in_life(device, life, Input::Platform(event))
+                if self.devices[device].alive { self.platform(device, event) } else { Ok(()) }
             }
             93..=96 => {
                 self.kill(device);
@@ -58,7 +51,7 @@ impl World {
         let (state, user) = (dev.client.state(), dev.user.clone());
         let users = self.users.clone();
         let (method, args) = app::whim(&state, &user, &users, |n| self.dice.next_u64() % n);
-        self.command(device, method, args)
+        self.command(device, method, args).map(|_| ())
     }
 
     pub(super) fn break_socket(&mut self, device: usize) {
@@ -103,6 +96,7 @@ impl World {
         if self.roll(3) > 0 { Ok(()) } else { self.replace_server(cleanly) }
     }
 
+    /// The server is gone and a new one in its place, which remembers nothing; `cleanly`: it said goodbye.
     pub(super) fn replace_server(&mut self, cleanly: bool) -> Result<(), String> {
         self.trace(|_| format!("the server is restarted, cleanly: {cleanly}"));
         if cleanly {

@@ -3,22 +3,13 @@
 use super::*;
 
 impl World {
-    /// Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
     pub(super) fn record(&self, user: &Username) -> UserRecord {
-        let mut record =
-            UserRecord { username: user.clone(), profile: Profile::default(), relations: BTreeMap::new() };
-        match user.as_str() {
-            "dave" => {
-                let relation = Relation { is_in_black_list: true, ..Relation::default() };
-                record.relations.insert(self.users[0].clone(), relation);
-            }
-            "carol" => {
-                let relation = Relation { is_no_disturb: true, ..Relation::default() };
-                record.relations.insert(self.users[1].clone(), relation);
-            }
-            _ => {}
+        let of_user = self.relations.iter().filter(|((of, _), _)| of == user);
+        UserRecord {
+            username: user.clone(),
+            profile: Profile::default(),
+            relations: of_user.map(|((_, to), relation)| (to.clone(), relation.clone())).collect(),
         }
-        record
     }
 
     pub(super) fn server(&mut self, input: jmrtc_rooms::Input) -> Result<(), String> {
@@ -44,7 +35,7 @@ impl World {
                 jmrtc_rooms::Output::Push { .. } | jmrtc_rooms::Output::Record(_) => {}
             }
         }
-        Ok(())
+        self.expire()
     }
 
     pub(super) fn send(&mut self, id: ConnId, message: ServerMessage) -> Result<(), String> {

@@ -19,7 +19,7 @@ impl World {
         self.conns.insert(id, Conn::new(device, life, generation, self.server));
         self.devices[device].conn = Some(id);
         let at = self.now + self.latency();
-        let offline = self.now < self.devices[device].offline_until;
+        let offline = self.down || self.now < self.devices[device].offline_until;
         let unlucky = self.chaos && self.roll(20) == 0;
         match (offline || unlucky, self.roll(2)) {
             (false, _) => self.agenda.plan(at, Item::Opened(id)),
@@ -67,7 +67,17 @@ impl World {
         let user = self.devices[conn.device].user.clone();
         let input = match message {
             ClientMessage::Hello(mut hello) => {
+                let good =
+                    |user: &&Username| app::good_until(&hello.token, user).is_some_and(|until| until > now);
+                let Some(user) = self.users.iter().find(good).cloned() else {
+                    conn.at_server = false;
+                    let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
+                    return self.send(id, ServerMessage::Fault { error });
+                };
                 conn.greeted = true;
+                conn.expires = app::good_until(&hello.token, &user).unwrap_or_default();
+                self.agenda.plan(conn.expires, Item::Expire);
+                self.devices[conn.device].belongs_to(&user);
                 let known = vec![self.record(&user)];
                 // As if it had missed more events than are kept for it.
                 if self.chaos && self.roll(6) == 0 {
@@ -80,6 +90,16 @@ impl World {
                     resume: hello.resume,
                     known,
                 }
+            }
+            ClientMessage::Request { id: request_id, request: Request::UpdateToken { token } } => {
+                let Some(until) = app::good_until(&token, &user).filter(|until| *until > now) else {
+                    let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
+                    return self.send(id, ServerMessage::Failure { id: request_id, error });
+                };
+                conn.expires = until;
+                self.agenda.plan(until, Item::Expire);
+                let request = Request::UpdateToken { token };
+                jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known: vec![] }
             }
             ClientMessage::Request { id: request_id, request } => {
                 let named: &[Username] = match &request {
@@ -97,6 +117,20 @@ impl World {
             ClientMessage::Ping { ack } => jmrtc_rooms::Input::Ping { conn: id, ack },
         };
         self.server(input)
+    }
+
+    /// Connections whose token is no longer good are closed, those of users in a call once that is over.
+    pub(super) fn expire(&mut self) -> Result<(), String> {
+        let over = |c: &Conn| c.greeted && c.at_server && c.server == self.server && c.expires <= self.now;
+        let over: Vec<_> =
+            self.conns.iter().filter(|(_, c)| over(c)).map(|(id, c)| (*id, c.device)).collect();
+        for (id, device) in over {
+            if !self.rooms.is_in_call(&self.devices[device].user) {
+                self.send(id, ServerMessage::Closing { reason: Closing::TokenExpired })?;
+                self.closed_to_server(id)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn closed_to_server(&mut self, id: ConnId) -> Result<(), String> {

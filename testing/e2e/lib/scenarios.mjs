@@ -1,0 +1,24 @@
+// The scenario files as tests.
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { root } from './paths.mjs'
+import { playScenario } from './stage.mjs'
+
+const folder = join(root, 'testing/scenarios')
+/** `calls/bob-refuses.yaml` and so on; `JMRTC_SCENARIO=bob` leaves only those with `bob` in their name. */
+const all = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.yaml') && file.includes(process.env.JMRTC_SCENARIO ?? '')).sort()
+
+/** One test for each file. Most of each is waiting: several at a time. */
+export function scenarios(name, kinds, { only = all, concurrency }) {
+  describe(name, { concurrency }, () => {
+    for (const file of only.filter((file) => all.includes(file))) {
+      test(file, { timeout: 120_000 }, async (t) => {
+        const { verdict, why } = await playScenario(join(folder, file), kinds)
+        if (verdict === 'skipped') return t.skip(why)
+        assert.equal(verdict, 'passed', why)
+      })
+    }
+  })
+}

@@ -1,0 +1,215 @@
+// The stage of the scenarios: a real server and real apps, for a runner (jmrtc-scenarios) that says what happens.
+// Its protocol is in docs/scenarios.md.
+import assert from 'node:assert/strict'
+import { relative } from 'node:path'
+import { apiPage } from './api-page.mjs'
+import { Page, startContexts } from './browser.mjs'
+import { program, root } from './paths.mjs'
+import { Child } from './process.mjs'
+import { Proxy } from './proxy.mjs'
+import { Server, token } from './server.mjs'
+import { until } from './wait.mjs'
+
+/** A jmrtc-phone under control. */
+class PhoneDevice {
+  async start({ device, report, network }) {
+    this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', device, 'drive'])
+    this.child.out.push = (line) => {
+      const { event, id, result, error, payload } = JSON.parse(line)
+      if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
+      else if (event.startsWith('Call')) report({ device, event, payload })
+    }
+  }
+
+  call(call, method, args) {
+    this.child.process.stdin.write(`${JSON.stringify({ id: call, method, args })}\n`)
+  }
+
+  system(event) {
+    this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL')
+    await this.child.ended
+  }
+
+  async stop() {
+    const { code } = await this.child.stop('SIGINT')
+    assert.equal(code, 0, `${this.child.name} ended with ${code}`)
+  }
+}
+
+let browser
+let pages
+/** Tabs, each in a browser context of its own: what is in one dies alone. A new one costs more than a scenario. */
+const idle = []
+
+/** A page in a browser. */
+class PageDevice {
+  async start({ device, report, network }) {
+    browser ??= startContexts()
+    pages ??= apiPage()
+    this.network = network
+    const found = this.context ? undefined : idle.pop()
+    this.context ??= found?.context ?? (await (await browser).newContext())
+    if (found) {
+      this.page = found.page
+      await this.page.load()
+    } else {
+      const page = (this.page = await Page.open({ browser: this.context, url: await pages, user: device, memory: this.memory }))
+      await page.tab.exposeFunction('__report', (call, answer) => page.answer(call, answer))
+    }
+    this.page.event = (event, payload) => report({ device, event, payload })
+    this.page.answer = (call, answer) => report({ device, call, ...answer })
+  }
+
+  async call(call, method, args) {
+    const given = method === 'login' && args && !args.serverUrl ? { ...args, serverUrl: this.network.url } : args
+    await this.page.tab.evaluate(([call, method, args]) => {
+      const callbacks = [
+        (result) => window.__report(call, { result: result ?? null }),
+        ({ code, name, description }) => window.__report(call, { error: { code, name, description } }),
+      ]
+      window.JMRTC[method](...(args === undefined ? callbacks : [args, ...callbacks]))
+    }, [call, method, given])
+  }
+
+  system(event) {
+    throw new Error(`a page has no operating system that tells ${event}`)
+  }
+
+  async kill() {
+    await this.page.kill()
+    this.memory = this.page.options.memory
+  }
+
+  async stop() {
+    const { context, page, memory } = this
+    this.context = undefined
+    if (memory) await context.close()
+    else {
+      await page.tab.goto('about:blank')
+      idle.push({ context, page })
+    }
+    assert.deepEqual(page.problems, [], 'errors in a page')
+  }
+}
+
+const DEVICES = { phone: PhoneDevice, browser: PageDevice }
+
+/** Plays one scenario file; `kinds` is a kind for all devices or `{user: kind}`. Resolves with the runner's `{verdict, why}`. */
+export async function playScenario(file, kinds) {
+  const kindOf = (device) => (typeof kinds === 'string' ? kinds : kinds[device.split('/')[0]] ?? 'phone')
+  const all = typeof kinds === 'string' ? [kinds] : [...new Set(['phone', ...Object.values(kinds)])]
+  const runner = new Child(`scenario ${relative(root, file)}`, program('jmrtc-scenarios'), ['--stage', all.join(','), relative(root, file)], { cwd: root })
+  const say = (message) => runner.process.stdin.write(`${JSON.stringify(message)}\n`)
+  const stage = new Stage(kindOf, say)
+  try {
+    let doing = Promise.resolve()
+    const verdict = new Promise((resolve, reject) => {
+      runner.out.push = (line) => {
+        const order = JSON.parse(line)
+        if (order.verdict) return resolve(order)
+        doing = doing.then(() => stage[order.do](order)).then(() => say({ done: true }), (error) => say({ done: false, why: error.message }))
+      }
+      runner.ended.then(({ code, signal }) => reject(new Error(`the runner ended with ${code ?? signal}: ${runner.err.join('\n')}`)))
+    })
+    return await verdict
+  } finally {
+    runner.kill()
+    await Promise.all([runner.ended, stage.clear()])
+  }
+}
+
+/** What the runner's orders do. */
+class Stage {
+  #devices = new Map()
+  #server
+
+  constructor(kindOf, report) {
+    this.kindOf = kindOf
+    this.report = report
+  }
+
+  async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, relations } }) {
+    this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers] })
+    // Whoever has shown a token once is a user.
+    for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.#rest(user, 'GET', '/v1/users/me')
+    for (const { of, to, relation } of relations) await this.#rest(of, 'PUT', `/v1/users/me/relations/${to}`, relation)
+    for (const device of devices) {
+      this.#devices.set(device, { app: new DEVICES[this.kindOf(device)](), network: await Proxy.start(this.#server.port), runs: false })
+    }
+  }
+
+  async #rest(user, method, path, body) {
+    const headers = { authorization: `Bearer ${token(user)}`, ...(body ? { 'content-type': 'application/json' } : {}) }
+    const response = await fetch(this.#server.url + path, { method, headers, body: body && JSON.stringify(body) })
+    assert.equal(response.status, 200, `${method} ${path}: ${await response.text()}`)
+  }
+
+  async start({ device }) {
+    const known = this.#devices.get(device)
+    await known.app.start({ device, report: this.report, network: known.network })
+    known.runs = true
+  }
+
+  async kill({ device }) {
+    const known = this.#devices.get(device)
+    known.runs = false
+    await known.app.kill()
+  }
+
+  async call({ device, call, method, args }) {
+    const real = args?.token?.$token
+    const given = real ? { ...args, token: token(real.user, { seconds: real.ms / 1000 }) } : args
+    await this.#devices.get(device).app.call(call, method, given)
+  }
+
+  network({ device, state }) {
+    const { network } = this.#devices.get(device)
+    if (state === 'cut') network.cut()
+    else if (state === 'silent') network.freeze()
+    else if (state === 'held') network.hold()
+    else {
+      network.restore()
+      network.release()
+    }
+  }
+
+  system({ device, event }) {
+    this.#devices.get(device).app.system(event)
+  }
+
+  async server({ state }) {
+    if (state === 'stopped') await this.#server.stop()
+    else if (state === 'killed') await this.#server.kill()
+    else this.#server = await this.#server.again()
+  }
+
+  async close() {
+    let counts
+    await until(async () => {
+      const metrics = await this.#server.metrics()
+      counts = Object.entries(metrics).filter(([name, value]) => /^jmrtc_(calls|links)(_active|_open)?(\{|$)/.test(name) && value !== 0)
+      return counts.length === 0
+    }, () => `a server without calls; there are ${JSON.stringify(counts)}`)
+    for (const known of this.#devices.values()) {
+      if (known.runs) await known.app.stop()
+      known.runs = false
+    }
+    await this.#server.expectEmpty()
+    const { code } = await this.#server.stop()
+    assert.equal(code, 0, `the server ended with ${code}`)
+  }
+
+  /** Ends what a failure has left. */
+  async clear() {
+    for (const { app, network, runs } of this.#devices.values()) {
+      if (runs) await app.kill().catch(() => {})
+      await app.context?.close().catch(() => {})
+      network.stop()
+    }
+    if (this.#server) await this.#server.kill()
+  }
+}

@@ -1,0 +1,95 @@
+//! A stage in another process: orders out, one JSON object a line; `{"done": true}` or `{"done": false, "why": …}`
+//! to each comes in, with reports between.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use crate::stage::{Kind, Order, Report, Stage};
+
+/// Real servers, debug builds, two busy cores.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stage at the other end of standard input and output.
+pub struct Pipe<W> {
+    kinds: Vec<Kind>,
+    out: W,
+    lines: Receiver<String>,
+    reports: VecDeque<Report>,
+}
+
+#[derive(Deserialize)]
+struct Done {
+    done: bool,
+    #[serde(default)]
+    why: String,
+}
+
+impl<W: Write> Pipe<W> {
+    /// One whose devices are of these kinds.
+    pub fn new(kinds: Vec<Kind>, input: impl BufRead + Send + 'static, out: W) -> Self {
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in input.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { kinds, out, lines, reports: VecDeque::new() }
+    }
+
+    fn line(&self, patience: Duration) -> Result<Option<String>, String> {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err("the stage is gone".into()),
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(line: &str) -> Result<T, String> {
+    serde_json::from_str(line).map_err(|e| format!("the stage says what is not understood ({e}): {line}"))
+}
+
+impl<W: Write> Stage for Pipe<W> {
+    fn kinds(&self) -> Vec<Kind> {
+        self.kinds.clone()
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        let text = serde_json::to_string(order).map_err(|e| e.to_string())?;
+        writeln!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(|e| e.to_string())?;
+        loop {
+            let line = self.line(PATIENCE)?.ok_or_else(|| format!("the stage does not do {text}"))?;
+            match serde_json::from_str::<Done>(&line) {
+                Ok(Done { done: true, .. }) => return Ok(()),
+                Ok(Done { done: false, why }) => return Err(why),
+                Err(_) => self.reports.push_back(read(&line)?),
+            }
+        }
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        match self.reports.pop_front() {
+            Some(report) => Ok(Some(report)),
+            None => self.line(patience)?.map(|line| read(&line)).transpose(),
+        }
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        let end = Instant::now() + time;
+        while let Some(line) = self.line(end.saturating_duration_since(Instant::now()))? {
+            self.reports.push_back(read(&line)?);
+        }
+        Ok(())
+    }
+}

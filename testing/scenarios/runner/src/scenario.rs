@@ -1,0 +1,500 @@
+//! A scenario file, read strictly: what is not understood is an error that names file and line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use jmrtc_protocol::{ErrorCode, Relation, Username};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_saphyr::Spanned;
+
+use crate::stage::{AppState, Kind, Network, Related, ServerState, Settings, token, user_of};
+
+/// Long enough to be out of the way on the slowest machine; a scenario that waits for one of them says how long.
+const RING_MS: u64 = 60_000;
+const GRACE_MS: u64 = 60_000;
+const PING_MS: u64 = 4_000;
+const MEMBERS: usize = 8;
+const HOUR_MS: i64 = 3_600_000;
+
+const METHODS: [&str; 16] = [
+    "init",
+    "login",
+    "logout",
+    "updateToken",
+    "initEngine",
+    "releaseEngine",
+    "startCallUsers",
+    "accept",
+    "refuse",
+    "hangup",
+    "inviteUsers",
+    "isMuted",
+    "setIsMuted",
+    "isSpeakerphoneEnabled",
+    "setIsSpeakerphoneEnabled",
+    "getState",
+];
+
+const EVENTS: [&str; 11] = [
+    "CallOutgoing",
+    "CallReceiveInvite",
+    "CallConnecting",
+    "CallConnected",
+    "CallMemberJoin",
+    "CallMemberLeave",
+    "CallDisconnect",
+    "CallOtherUserInvited",
+    "CallError",
+    "CallReconnecting",
+    "CallReconnected",
+];
+
+const SYSTEM: [&str; 3] = ["answered", "declined", "networkChanged"];
+
+/// A scenario.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// In one line.
+    pub title: String,
+    /// Where it is not played, and why not.
+    pub skip: BTreeMap<Kind, String>,
+    /// Who takes part, and how far each app is at the beginning.
+    pub(crate) devices: Vec<(String, AppState)>,
+    pub(crate) settings: Settings,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One step, and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) line: u64,
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    /// Does not wait for the answer.
+    Send {
+        device: String,
+        method: String,
+        args: Option<Value>,
+    },
+    Expect(Expect),
+    /// Exactly the first of these that comes true.
+    OneOf(Vec<Vec<Expect>>),
+    Nothing {
+        device: String,
+    },
+    App {
+        device: String,
+        state: AppState,
+    },
+    Network {
+        device: String,
+        state: Network,
+    },
+    System {
+        device: String,
+        event: String,
+    },
+    Server {
+        state: ServerState,
+    },
+    Wait {
+        ms: u64,
+    },
+}
+
+/// The next thing that an app is told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Expect {
+    pub(crate) device: String,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum What {
+    Event { name: String, payload: Value },
+    Result { method: String, result: Option<Value> },
+    Failure { method: String, code: ErrorCode },
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Event { name, payload } => write!(f, "{} hears {name} {payload}", self.device),
+            What::Result { method, result: Some(result) } => {
+                write!(f, "{}: {method} gives {result}", self.device)
+            }
+            What::Result { method, result: None } => write!(f, "{}: {method} succeeds", self.device),
+            What::Failure { method, code } => write!(f, "{}: {method} fails {}", self.device, code.name()),
+        }
+    }
+}
+
+/// As it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    title: String,
+    devices: Spanned<Vec<Value>>,
+    #[serde(default)]
+    server: RawServer,
+    #[serde(default)]
+    relations: BTreeMap<String, Spanned<Value>>,
+    #[serde(default)]
+    skip: BTreeMap<Kind, String>,
+    steps: Vec<Spanned<Value>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawServer {
+    ring_time: Option<String>,
+    grace_time: Option<String>,
+    ping_time: Option<String>,
+    max_members: Option<usize>,
+}
+
+/// `3s`, `500ms`.
+pub(crate) fn milliseconds(text: &str) -> Option<u64> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (text.strip_suffix('s')?, 1_000),
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn time(text: &str) -> Result<u64, String> {
+    milliseconds(text).ok_or_else(|| format!("`{text}` is no time; write 3s or 500ms"))
+}
+
+/// One of a few words.
+fn word<T: for<'de> Deserialize<'de>>(value: &Value) -> Result<T, String> {
+    serde_json::from_value(value.clone()).map_err(|e| e.to_string())
+}
+
+fn one_of<'a>(word: &'a str, known: &[&str], what: &str) -> Result<&'a str, String> {
+    if known.contains(&word) { Ok(word) } else { Err(format!("there is no {what} `{word}`")) }
+}
+
+impl Scenario {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong with it, and in which line.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        Self::parse(file, &text)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// What is wrong with it, and in which line.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
+        let raw: Raw = serde_saphyr::from_str(text).map_err(|e| format!("{}: {e}", file.display()))?;
+        let at = |line: u64, what: String| format!("{}:{line}: {what}", file.display());
+        let line = raw.devices.referenced.line();
+        let devices = devices(&raw.devices.value).map_err(|e| at(line, e))?;
+        let server = settings(&raw.server).map_err(|e| format!("{}: server: {e}", file.display()))?;
+        let mut settings = server;
+        for (pair, relation) in raw.relations {
+            let related = related(&pair, &relation.value);
+            settings.relations.push(related.map_err(|e| at(relation.referenced.line(), e))?);
+        }
+        let reader = Reader { devices: devices.iter().map(|(name, _)| name.as_str()).collect() };
+        let mut steps = Vec::new();
+        for (n, step) in raw.steps.iter().enumerate() {
+            let line = step.referenced.line();
+            let actions = reader.step(&step.value).map_err(|e| at(line, format!("step {}: {e}", n + 1)))?;
+            steps.extend(actions.into_iter().map(|action| Step { line, action }));
+        }
+        if steps.is_empty() {
+            return Err(format!("{}: there are no steps", file.display()));
+        }
+        Ok(Self { file: file.to_owned(), title: raw.title, skip: raw.skip, devices, settings, steps })
+    }
+}
+
+/// Every scenario file in `folder` and those below.
+///
+/// # Errors
+/// A folder that can't be read.
+pub fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|e| e == "yaml") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn devices(list: &[Value]) -> Result<Vec<(String, AppState)>, String> {
+    let mut devices = Vec::new();
+    let mut seen = BTreeSet::new();
+    for item in list {
+        let (name, state) = match item {
+            Value::String(name) => (name.clone(), AppState::Ready),
+            Value::Object(fields) if fields.len() == 1 => {
+                let Some((name, state)) = fields.iter().next() else { continue };
+                (name.clone(), word(state)?)
+            }
+            _ => return Err(format!("`{item}` is no device: write `bob`, `bob/tablet` or `bob: closed`")),
+        };
+        Username::new(user_of(&name)).map_err(|e| format!("device `{name}`: {e}"))?;
+        if name.contains(char::is_whitespace) || !seen.insert(name.clone()) {
+            return Err(format!("device `{name}`: a name has no blanks and is there once"));
+        }
+        devices.push((name, state));
+    }
+    Ok(devices)
+}
+
+fn settings(raw: &RawServer) -> Result<Settings, String> {
+    let or = |text: &Option<String>, otherwise: u64| text.as_deref().map_or(Ok(otherwise), time);
+    Ok(Settings {
+        ring_ms: or(&raw.ring_time, RING_MS)?,
+        grace_ms: or(&raw.grace_time, GRACE_MS)?,
+        ping_ms: or(&raw.ping_time, PING_MS)?,
+        max_members: raw.max_members.unwrap_or(MEMBERS),
+        relations: Vec::new(),
+    })
+}
+
+/// `dave to alice: {isInBlackList: true}`.
+fn related(pair: &str, fields: &Value) -> Result<Related, String> {
+    let (of, to) = pair.split_once(" to ").ok_or("a relation is `dave to alice: {…}`")?;
+    let mut relation = serde_json::to_value(Relation::default()).map_err(|e| e.to_string())?;
+    for (name, value) in fields.as_object().ok_or("a relation has fields")? {
+        let known = relation.get_mut(name).ok_or_else(|| format!("a relation has no `{name}`"))?;
+        *known = value.clone();
+    }
+    Ok(Related { of: of.to_owned(), to: to.to_owned(), relation: word(&relation)? })
+}
+
+struct Reader<'a> {
+    devices: BTreeSet<&'a str>,
+}
+
+/// `DEVICE VERB …: VALUE`, and what stands beside it.
+struct Phrase<'a> {
+    words: Vec<&'a str>,
+    value: Option<&'a Value>,
+    more: BTreeMap<&'a str, &'a Value>,
+}
+
+impl<'a> Phrase<'a> {
+    fn of(step: &'a Value) -> Result<Self, String> {
+        let (text, value, more) = match step {
+            Value::String(text) => (text, None, BTreeMap::new()),
+            Value::Object(fields) => {
+                let mut fields = fields.iter();
+                let (text, value) = fields.next().ok_or("a step says something")?;
+                // `- bob hears nothing:` without a value is null.
+                let value = Some(value).filter(|v| !v.is_null());
+                (text, value, fields.map(|(key, value)| (key.as_str(), value)).collect())
+            }
+            _ => return Err(format!("`{step}` is no step")),
+        };
+        Ok(Self { words: text.split(' ').collect(), value, more })
+    }
+
+    fn some(&self) -> Result<&'a Value, String> {
+        self.value.ok_or_else(|| format!("`{}` needs a value", self.words.join(" ")))
+    }
+
+    fn none(&self) -> Result<(), String> {
+        if self.value.is_none() { Ok(()) } else { Err(format!("`{}` has no value", self.words.join(" "))) }
+    }
+
+    fn alone(&self) -> Result<(), String> {
+        match self.more.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(format!("`{key}` means nothing beside `{}`", self.words.join(" "))),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn step(&self, step: &Value) -> Result<Vec<Action>, String> {
+        let phrase = Phrase::of(step)?;
+        let device = phrase.words.first().copied().unwrap_or_default();
+        match phrase.words[..] {
+            ["server"] => {
+                phrase.alone()?;
+                return Ok(vec![Action::Server { state: word(phrase.some()?)? }]);
+            }
+            ["wait"] => {
+                phrase.alone()?;
+                let text = phrase.some()?.as_str().ok_or("`wait` needs a time")?;
+                return Ok(vec![Action::Wait { ms: time(text)? }]);
+            }
+            ["one", "of"] => {
+                phrase.alone()?;
+                let ways = phrase.some()?.as_array().filter(|w| w.len() >= 2);
+                let ways = ways.ok_or("`one of` is a list of at least two lists of steps")?;
+                return Ok(vec![Action::OneOf(
+                    ways.iter().map(|way| self.way(way)).collect::<Result<_, _>>()?,
+                )]);
+            }
+            _ => {}
+        }
+        if !self.devices.contains(device) {
+            return Err(format!("`{device}` is no device of this scenario"));
+        }
+        let device = device.to_owned();
+        Ok(match phrase.words[1..] {
+            ["calls", method] => {
+                let send = Action::Send {
+                    args: args(&device, &phrase)?,
+                    device: device.clone(),
+                    method: known(method)?,
+                };
+                vec![send, Action::Expect(Expect { device, what: answer(method, &phrase.more)? })]
+            }
+            ["sends", method] => {
+                phrase.alone()?;
+                vec![Action::Send { args: args(&device, &phrase)?, device, method: known(method)? }]
+            }
+            ["is", "answered", method] => {
+                phrase.none()?;
+                vec![Action::Expect(Expect { device, what: answer(&known(method)?, &phrase.more)? })]
+            }
+            ["hears", "nothing"] => {
+                phrase.none()?;
+                phrase.alone()?;
+                vec![Action::Nothing { device }]
+            }
+            ["hears", name] => {
+                phrase.alone()?;
+                vec![Action::Expect(Expect { device, what: event(name, phrase.some()?)? })]
+            }
+            ["hears"] => {
+                phrase.alone()?;
+                let list = phrase.some()?.as_array().ok_or("`hears` needs an event or a list of events")?;
+                let expect = |item: &Value| match item.as_object().filter(|fields| fields.len() == 1) {
+                    Some(fields) => fields.iter().next().map_or(Err(String::new()), |(n, p)| event(n, p)),
+                    None => Err(format!("`{item}` is no event with its fields")),
+                };
+                let whats: Vec<_> = list.iter().map(expect).collect::<Result<_, _>>()?;
+                let heard = |what| Action::Expect(Expect { device: device.clone(), what });
+                whats.into_iter().map(heard).collect()
+            }
+            ["app"] => {
+                phrase.alone()?;
+                vec![Action::App { device, state: word(phrase.some()?)? }]
+            }
+            ["network"] => {
+                phrase.alone()?;
+                vec![Action::Network { device, state: word(phrase.some()?)? }]
+            }
+            ["system"] => {
+                phrase.alone()?;
+                let event = phrase.some()?.as_str().ok_or("`system` needs a word")?;
+                vec![Action::System { device, event: one_of(event, &SYSTEM, "word of a system")?.to_owned() }]
+            }
+            _ => return Err(format!("`{}` is not understood", phrase.words.join(" "))),
+        })
+    }
+
+    /// One way of several: only what is heard.
+    fn way(&self, steps: &Value) -> Result<Vec<Expect>, String> {
+        let steps = steps.as_array().ok_or("each way is a list of steps")?;
+        let mut all = Vec::new();
+        for step in steps {
+            for action in self.step(step)? {
+                let Action::Expect(expect) = action else {
+                    return Err("in `one of` there is only what somebody hears or is answered".into());
+                };
+                all.push(expect);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn known(method: &str) -> Result<String, String> {
+    one_of(method, &METHODS, "method").map(str::to_owned)
+}
+
+fn event(name: &str, payload: &Value) -> Result<What, String> {
+    one_of(name, &EVENTS, "event")?;
+    let says_why = payload.get("reason").is_some();
+    if ["CallDisconnect", "CallMemberLeave"].contains(&name) && !says_why {
+        return Err(format!("`{name}` needs a reason"));
+    }
+    Ok(What::Event { name: name.to_owned(), payload: payload.clone() })
+}
+
+/// What a method is expected to come to: `gives`, `fails`, or the success that the contract states.
+fn answer(method: &str, more: &BTreeMap<&str, &Value>) -> Result<What, String> {
+    let method = known(method)?;
+    if let Some(key) = more.keys().find(|key| !["gives", "fails"].contains(*key)) {
+        return Err(format!("`{key}` means nothing here; `gives` and `fails` do"));
+    }
+    match (more.get("gives"), more.get("fails")) {
+        (Some(_), Some(_)) => Err("it either `gives` or `fails`".into()),
+        (_, Some(name)) => {
+            let code = ErrorCode::ALL.into_iter().find(|code| name.as_str() == Some(code.name()));
+            Ok(What::Failure { method, code: code.ok_or_else(|| format!("there is no failure {name}"))? })
+        }
+        (Some(result), None) => Ok(What::Result { method, result: Some((*result).clone()) }),
+        (None, None) => {
+            let result = match method.as_str() {
+                "initEngine" => Some(Value::Null),
+                "login"
+                | "startCallUsers"
+                | "inviteUsers"
+                | "isMuted"
+                | "isSpeakerphoneEnabled"
+                | "getState" => None,
+                _ => Some(Value::Object(Map::new())),
+            };
+            Ok(What::Result { method, result })
+        }
+    }
+}
+
+fn args(device: &str, phrase: &Phrase<'_>) -> Result<Option<Value>, String> {
+    let mut args = phrase.value.cloned();
+    if let Some(Value::Object(fields)) = &mut args {
+        for value in fields.values_mut() {
+            if let Some(text) = value.as_str().and_then(|text| text.strip_prefix('$')) {
+                *value = token_of(text, user_of(device))?;
+            }
+        }
+    }
+    Ok(args)
+}
+
+/// `token`, `token of bob`, `token for 3s`, `expired token`.
+fn token_of(text: &str, user: &str) -> Result<Value, String> {
+    Ok(match text.split(' ').collect::<Vec<_>>()[..] {
+        ["token"] => token(user, HOUR_MS),
+        ["token", "of", other] => token(other, HOUR_MS),
+        ["token", "for", ms] => token(user, time(ms)?.try_into().unwrap_or(HOUR_MS)),
+        ["expired", "token"] => token(user, -HOUR_MS),
+        _ => return Err(format!("`${text}` is no token")),
+    })
+}
+
+/// What `login` gets when an app is made ready.
+pub(crate) fn own_token(device: &str) -> Value {
+    token(user_of(device), HOUR_MS)
+}
+
+impl Serialize for Expect {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}

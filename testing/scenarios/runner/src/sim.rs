@@ -1,0 +1,173 @@
+//! The stage without anything real: the machines and the rooms in a simulated world.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jmrtc_call::PlatformEvent;
+use jmrtc_protocol::Username;
+use jmrtc_sim::{Told, World};
+use serde_json::{Value, json};
+
+use crate::stage::{Answer, Kind, Network, Order, Report, ServerState, Settings, Stage};
+
+/// Longer than anything that a machine or the rooms do by themselves. It costs nothing.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One simulated world.
+#[derive(Debug)]
+pub struct Sim {
+    seed: u64,
+    traced: bool,
+    world: Option<World>,
+    devices: Vec<String>,
+    /// The runner's number of each of a device's calls, in order.
+    calls: Vec<(String, u64, u64)>,
+    reports: VecDeque<Report>,
+}
+
+impl Sim {
+    /// One that `seed` fixes. `traced` keeps a log for [`Sim::log`].
+    pub const fn new(seed: u64, traced: bool) -> Self {
+        Self { seed, traced, world: None, devices: Vec::new(), calls: Vec::new(), reports: VecDeque::new() }
+    }
+
+    /// What happened, one line each.
+    pub fn log(&self) -> &[String] {
+        self.world.as_ref().map_or(&[], World::log)
+    }
+
+    fn world(&mut self) -> Result<&mut World, String> {
+        self.world.as_mut().ok_or_else(|| "there is no world yet".into())
+    }
+
+    fn after(&mut self, time: Duration) -> Result<u64, String> {
+        Ok(self.world()?.now().saturating_add(time.as_millis().try_into().unwrap_or(u64::MAX)))
+    }
+
+    fn open(&mut self, devices: &[String], settings: &Settings) -> Result<(), String> {
+        let name = |n: &str| Username::new(n).map_err(|e| e.to_string());
+        let mut relations = std::collections::BTreeMap::new();
+        for related in &settings.relations {
+            relations.insert((name(&related.of)?, name(&related.to)?), related.relation.clone());
+        }
+        let settings = jmrtc_sim::Settings {
+            ring_ms: settings.ring_ms,
+            grace_ms: settings.grace_ms,
+            ping_ms: settings.ping_ms,
+            max_members: settings.max_members,
+            relations,
+        };
+        self.devices = devices.to_vec();
+        let names: Vec<_> = devices.iter().map(String::as_str).collect();
+        self.world = Some(World::directed(self.seed, self.traced, &settings, &names));
+        Ok(())
+    }
+
+    fn call(&mut self, device: &str, call: u64, method: &str, args: Option<&Value>) -> Result<(), String> {
+        let mut args = args.cloned().unwrap_or_default();
+        let world = self.world()?;
+        if let Some(token) = args.get("token").and_then(|token| token.get("$token")) {
+            let user = token["user"].as_str().unwrap_or_default();
+            let user = Username::new(user).map_err(|e| e.to_string())?;
+            let ms = token["ms"].as_i64().unwrap_or_default();
+            let token = u64::try_from(ms).map_or_else(|_| "expired".to_owned(), |ms| world.token(&user, ms));
+            args["token"] = json!(token);
+        }
+        let id = world.call(device, method, args)?;
+        self.calls.push((device.to_owned(), id, call));
+        self.collect()
+    }
+
+    fn collect(&mut self) -> Result<(), String> {
+        let Some(world) = &mut self.world else { return Ok(()) };
+        for device in &self.devices {
+            for told in world.told_to(device)? {
+                self.reports.push_back(match told {
+                    Told::Event(event) => {
+                        let mut event = serde_json::to_value(&event).map_err(|e| e.to_string())?;
+                        let name = event["name"].as_str().unwrap_or_default().to_owned();
+                        Report::Event {
+                            device: device.clone(),
+                            event: name,
+                            payload: event["payload"].take(),
+                        }
+                    }
+                    Told::Answer { id, result } => {
+                        let call = self.calls.iter().find(|(of, own, _)| of == device && *own == id);
+                        let Some((_, _, call)) = call else { return Err("an answer to nothing".into()) };
+                        let answer = result.map_or_else(Answer::Error, Answer::Result);
+                        Report::Answer { device: device.clone(), call: *call, answer }
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stage for Sim {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::Sim]
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        match order {
+            Order::Open { devices, settings } => return self.open(devices, settings),
+            Order::Call { device, call, method, args } => {
+                return self.call(device, *call, method, args.as_ref());
+            }
+            Order::Start { device } => {
+                self.calls.retain(|(of, _, _)| of != device);
+                self.world()?.open_app(device)
+            }
+            Order::Kill { device } => self.world()?.kill_app(device),
+            Order::Network { device, state } => self.world()?.network(
+                device,
+                match state {
+                    Network::Up => jmrtc_sim::Network::Up,
+                    Network::Cut => jmrtc_sim::Network::Cut,
+                    Network::Silent => jmrtc_sim::Network::Silent,
+                    Network::Held => jmrtc_sim::Network::Held,
+                },
+            ),
+            Order::System { device, event } => {
+                let event: PlatformEvent =
+                    serde_json::from_value(json!({ "event": event })).map_err(|e| e.to_string())?;
+                self.world()?.system(device, event)
+            }
+            Order::Server { state } => match state {
+                ServerState::Stopped => self.world()?.stop_server(true),
+                ServerState::Killed => self.world()?.stop_server(false),
+                ServerState::Running => {
+                    self.world()?.start_server();
+                    Ok(())
+                }
+            },
+            Order::Close => self.world()?.at_rest(),
+        }?;
+        self.collect()
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        let end = self.after(patience)?;
+        loop {
+            if let Some(report) = self.reports.pop_front() {
+                return Ok(Some(report));
+            }
+            if !self.world()?.go(end)? {
+                return Ok(None);
+            }
+            self.collect()?;
+        }
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        let end = self.after(time)?;
+        self.world()?.go_to(end)?;
+        self.collect()
+    }
+}

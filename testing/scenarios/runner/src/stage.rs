@@ -1,0 +1,221 @@
+//! The small protocol between the runner and a stage: whatever holds a server and apps on devices.
+
+use std::time::Duration;
+
+use jmrtc_protocol::{Failure, Relation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What the devices of a stage are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// The machines alone, in a simulated world.
+    Sim,
+    /// `jmrtc-phone`.
+    Phone,
+    /// A page in a browser.
+    Browser,
+    /// The Android plugin.
+    Android,
+    /// The iOS plugin.
+    Ios,
+}
+
+/// What the runner tells a stage to do. As JSON `{"do": "kill", "device": "bob"}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Order {
+    /// Start a server; these devices will be wanted. No app runs yet, but each device's user exists.
+    Open {
+        /// `alice`, `bob/tablet`: the user is before the slash.
+        devices: Vec<String>,
+        /// How the server is configured.
+        settings: Settings,
+    },
+    /// Start the app on a device.
+    Start {
+        /// On which.
+        device: String,
+    },
+    /// End the app on a device at once, as the system kills it.
+    Kill {
+        /// On which.
+        device: String,
+    },
+    /// Let the app call a method; the answer comes as a [`Report`].
+    Call {
+        /// On which device.
+        device: String,
+        /// Comes back in the answer.
+        call: u64,
+        /// Of `window.JMRTC`.
+        method: String,
+        /// Its argument; absent for none. `{"$token": {"user": "bob", "ms": 3600000}}` in it is a token of Bob's that
+        /// is good for an hour; where `ms` is below 0 it has expired.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        args: Option<Value>,
+    },
+    /// Change how a device reaches the server.
+    Network {
+        /// Which.
+        device: String,
+        /// To what.
+        state: Network,
+    },
+    /// Let the operating system tell the app something.
+    System {
+        /// On which device.
+        device: String,
+        /// `answered`, `declined`, `networkChanged`.
+        event: String,
+    },
+    /// Stop, kill or start the server.
+    Server {
+        /// To what.
+        state: ServerState,
+    },
+    /// End everything. Fails if the server still holds a call or a link.
+    Close,
+}
+
+/// How the server is configured; times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// How long it rings.
+    pub ring_ms: u64,
+    /// How long a lost member stays in its call.
+    pub grace_ms: u64,
+    /// How often clients give a sign of life.
+    pub ping_ms: u64,
+    /// Members of one call.
+    pub max_members: usize,
+    /// What users keep about others.
+    pub relations: Vec<Related>,
+}
+
+/// What one user keeps about another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Related {
+    /// Whose.
+    pub of: String,
+    /// About whom.
+    pub to: String,
+    /// What.
+    pub relation: Relation,
+}
+
+/// How a device reaches the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Network {
+    /// As it should.
+    Up,
+    /// Connections break, and no new one is made.
+    Cut,
+    /// Connections stay and nothing comes through; a new one would do.
+    Silent,
+    /// What the device says waits until it is `up` again; what it is told comes through.
+    Held,
+}
+
+/// Whether there is a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ServerState {
+    /// It said goodbye.
+    Stopped,
+    /// It did not.
+    Killed,
+    /// One is there, at the same address and with the same data.
+    Running,
+}
+
+/// How far an app is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AppState {
+    /// It does not run.
+    Closed,
+    /// It has called nothing.
+    New,
+    /// `login` has succeeded.
+    SignedIn,
+    /// So has `initEngine`.
+    Ready,
+}
+
+/// What a stage tells, in the order in which the app was told.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+#[allow(clippy::large_enum_variant)]
+pub enum Report {
+    /// The answer to [`Order::Call`].
+    Answer {
+        /// The device.
+        device: String,
+        /// Of the order.
+        call: u64,
+        /// What came of it.
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    /// An event.
+    Event {
+        /// The device.
+        device: String,
+        /// Its name.
+        event: String,
+        /// What a listener gets.
+        payload: Value,
+    },
+}
+
+/// What came of a method.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// It succeeded.
+    Result(Value),
+    /// It failed.
+    Error(Failure),
+}
+
+/// A server and apps on devices, real or not.
+pub trait Stage {
+    /// What its devices are.
+    fn kinds(&self) -> Vec<Kind>;
+
+    /// For how long something is waited for.
+    fn patience(&self) -> Duration;
+
+    /// Does it, and returns when it is done; for a method call, when the app has called.
+    ///
+    /// # Errors
+    /// Why not.
+    fn carry_out(&mut self, order: &Order) -> Result<(), String>;
+
+    /// The next thing that an app was told; none within `patience`.
+    ///
+    /// # Errors
+    /// The stage is broken.
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String>;
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// The stage is broken.
+    fn pass(&mut self, time: Duration) -> Result<(), String>;
+}
+
+/// The user of a device.
+pub(crate) fn user_of(device: &str) -> &str {
+    device.split('/').next().unwrap_or(device)
+}
+
+/// What stands for a token in the arguments of a method, for the stage to put one there:
+/// `{"$token": {"user": "alice", "ms": 3600000}}`, expired if `ms` is below 0.
+pub(crate) fn token(user: &str, ms: i64) -> Value {
+    json!({ "$token": { "user": user, "ms": ms } })
+}
