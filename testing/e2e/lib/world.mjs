@@ -28,7 +28,7 @@ export function cleanUp(current) {
   })
 }
 
-/** Makes endpoints for stories. `pages` is needed for kind `page`: `{browsers: {user: browser}, url}`. */
+/** Makes endpoints. `pages` is needed for kind `page`: `{browsers: {user: browser}, url}`. */
 export class World {
   static async start(options = {}) {
     const world = new World()
@@ -45,17 +45,5 @@ export class World {
       : await Page.ready({ server: network.url, ...common, url: this.pages.url, browser: this.pages.browsers[user] })
     endpoint.network = network
     return endpoint
-  }
-
-  async stopServer() {
-    return this.server.stop()
-  }
-
-  async killServer() {
-    return this.server.kill()
-  }
-
-  async startServer() {
-    this.server = await this.server.again()
   }
 }
