@@ -221,11 +221,6 @@ export class Page extends Diary {
     await this.tab.close()
   }
 
-  /** The tab as a person reloads it after it crashed: the same tab to the page, with what it kept for itself. */
-  again() {
-    return Page.ready(this.options)
-  }
-
   async stop() {
     await this.tab.close()
   }

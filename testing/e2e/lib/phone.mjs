@@ -93,11 +93,6 @@ export class Phone extends Diary {
     await this.child.ended
   }
 
-  /** The same app on the same device, started again. */
-  again() {
-    return Phone.ready(this.options)
-  }
-
   /** Ends politely; resolves with the exit code. */
   async stop() {
     const { code } = await this.child.stop('SIGINT')

@@ -4,9 +4,9 @@ import { program, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
 import { until, within } from './wait.mjs'
 
-/** Long enough for two busy cores, short enough for many stories. */
-export const RING_S = 6
-export const GRACE_S = 4
+/** Long enough for two busy cores, short enough to be waited for. */
+const RING_S = 6
+const GRACE_S = 4
 
 const SECRET = 'end-to-end-tests-only-0123456789abcdef'
 export const APP_KEY = 'e2e'

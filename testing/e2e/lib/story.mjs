@@ -1,5 +1,4 @@
 // What an endpoint did and was told, as lines that a test can write down.
-import assert from 'node:assert/strict'
 import { Log } from './wait.mjs'
 
 const names = (users) => (users.length === 0 ? '-' : users.map((u) => u.username).join(', '))
@@ -60,11 +59,6 @@ export class Diary {
     return found.payload
   }
 
-  /** Whether the payload of every event so far fits the seed's models; returns the sessions seen. */
-  sessions() {
-    return this.log.items.flatMap(({ payload }) => (payload?.channelId ? [payload] : payload?.session ? [payload.session] : []))
-  }
-
   get lines() {
     return this.log.items.map(({ line }) => line)
   }
@@ -77,35 +71,12 @@ export class Diary {
   clear() {
     this.log.items.length = 0
   }
-
-  /** Fails unless exactly these lines are in the log; lines of `ignore`d methods don't count. */
-  expect(lines) {
-    assert.deepEqual(this.lines, lines, `${this.user} was told something else`)
-  }
 }
 
-const USER_KEYS = ['type', 'username', 'appKey', 'nickname', 'gender', 'avatarThumbPath', 'birthday', 'region', 'signature', 'address', 'noteName', 'noteText', 'isNoDisturb', 'isInBlackList', 'isFriend', 'extras']
-
-function checkUser(user, where) {
-  assert.deepEqual(Object.keys(user).sort(), [...USER_KEYS].sort(), `${where}: fields of a user`)
-  assert.equal(user.type, 'user')
-  assert.ok(['male', 'female', 'unknown'].includes(user.gender), `${where}: gender ${user.gender}`)
-  for (const key of ['isNoDisturb', 'isInBlackList', 'isFriend']) assert.equal(typeof user[key], 'boolean', `${where}: ${key}`)
-  assert.equal(typeof user.birthday, 'number')
-}
-
-/** Fails unless what was told fits the models of the API reference; to be asked at the end of each story. */
-export function checkModels(diary) {
-  const sessions = diary.sessions()
-  for (const session of sessions) {
-    const where = `${diary.user}'s session`
-    const extra = Object.keys(session).filter((k) => !['channelId', 'mediaType', 'inviter', 'invitingMembers', 'joinedMembers', 'startTime', 'invitedBy', 'silent', 'failed', 'code', 'name', 'description'].includes(k))
-    assert.deepEqual(extra, [], `${where}: unknown fields`)
-    assert.equal(typeof session.channelId, 'string')
-    assert.equal(session.mediaType, 'voice')
-    assert.equal(typeof session.startTime, 'number')
-    for (const user of [session.inviter, ...session.invitingMembers, ...session.joinedMembers]) checkUser(user, where)
-  }
-  for (const { name, payload } of diary.log.items) if (name === 'CallMemberJoin') checkUser(payload, name)
-  return sessions
+/** `a`, alice, calls `b`, bob, who accepts; both are connected. */
+export async function talk(a, b) {
+  await a.call('startCallUsers', { usernames: ['bob'] })
+  await b.until('CallReceiveInvite')
+  await b.call('accept')
+  await Promise.all([a.until('CallConnected'), b.until('CallConnected')])
 }

@@ -28,7 +28,7 @@ export function cleanUp(current) {
   })
 }
 
-/** Makes endpoints for stories. `pages` is needed for kind `page`: `{browsers: {user: browser}, url}`. */
+/** Makes endpoints. `pages` is needed for kind `page`: `{browsers: {user: browser}, url}`. */
 export class World {
   static async start(options = {}) {
     const world = new World()
@@ -51,16 +51,3 @@ export class World {
   network() {
     return Proxy.start(this.server.port)
   }
-
-  async stopServer() {
-    return this.server.stop()
-  }
-
-  async killServer() {
-    return this.server.kill()
-  }
-
-  async startServer() {
-    this.server = await this.server.again()
-  }
-}

@@ -243,13 +243,14 @@ fn devices(list: &[Value]) -> Result<Vec<(String, AppState)>, String> {
     let mut devices = Vec::new();
     let mut seen = BTreeSet::new();
     for item in list {
-        let (name, state) = match item {
-            Value::String(name) => (name.clone(), AppState::Ready),
-            Value::Object(fields) if fields.len() == 1 => {
-                let Some((name, state)) = fields.iter().next() else { continue };
-                (name.clone(), word(state)?)
+        let only =
+            item.as_object().filter(|fields| fields.len() == 1).and_then(|fields| fields.iter().next());
+        let (name, state) = match (item.as_str(), only) {
+            (Some(name), _) => (name.to_owned(), AppState::Ready),
+            (None, Some((name, state))) => (name.clone(), word(state)?),
+            (None, None) => {
+                return Err(format!("`{item}` is no device: write `bob`, `bob/tablet` or `bob: closed`"));
             }
-            _ => return Err(format!("`{item}` is no device: write `bob`, `bob/tablet` or `bob: closed`")),
         };
         Username::new(user_of(&name)).map_err(|e| format!("device `{name}`: {e}"))?;
         if name.contains(char::is_whitespace) || !seen.insert(name.clone()) {
@@ -295,17 +296,14 @@ struct Phrase<'a> {
 
 impl<'a> Phrase<'a> {
     fn of(step: &'a Value) -> Result<Self, String> {
-        let (text, value, more) = match step {
-            Value::String(text) => (text, None, BTreeMap::new()),
-            Value::Object(fields) => {
-                let mut fields = fields.iter();
-                let (text, value) = fields.next().ok_or("a step says something")?;
-                // `- bob hears nothing:` without a value is null.
-                let value = Some(value).filter(|v| !v.is_null());
-                (text, value, fields.map(|(key, value)| (key.as_str(), value)).collect())
-            }
-            _ => return Err(format!("`{step}` is no step")),
+        let mut fields = step.as_object().into_iter().flatten();
+        let (text, value) = match (step.as_str(), fields.next()) {
+            (Some(text), _) => (text, None),
+            // `- bob calls accept:` without a value is null.
+            (None, Some((text, value))) => (text.as_str(), Some(value).filter(|v| !v.is_null())),
+            (None, None) => return Err(format!("`{step}` is no step")),
         };
+        let more = fields.map(|(key, value)| (key.as_str(), value)).collect();
         Ok(Self { words: text.split(' ').collect(), value, more })
     }
 

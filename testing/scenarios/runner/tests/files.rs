@@ -1,0 +1,104 @@
+//! What is wrong with a file, or with what happened, is said so that its author can mend it.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use jmrtc_scenarios::{Scenario, Sim, Verdict, play};
+
+const RINGS: &str = "title: Bob is called
+devices: [alice, bob]
+steps:
+  - alice calls startCallUsers: {usernames: [bob]}
+    gives: {i: [bob], j: [alice]}
+  - alice hears CallOutgoing: {i: [bob], j: [alice]}
+";
+
+fn read(text: &str) -> Result<Scenario, String> {
+    Scenario::parse(Path::new("a.yaml"), text)
+}
+
+fn played(steps: &str) -> String {
+    let scenario = read(&format!("{RINGS}{steps}")).unwrap();
+    match play(&scenario, &mut Sim::new(1, false)) {
+        Verdict::Failed(why) => why,
+        verdict @ (Verdict::Passed | Verdict::Skipped(_)) => format!("{verdict:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_named_with_its_line() {
+    for (step, problem) in [
+        ("bob hers nothing", "a.yaml:7: step 3: `bob hers nothing` is not understood"),
+        ("eve hears nothing", "a.yaml:7: step 3: `eve` is no device of this scenario"),
+        ("bob calls fly", "a.yaml:7: step 3: there is no method `fly`"),
+        ("bob hears CallMissed: {}", "a.yaml:7: step 3: there is no event `CallMissed`"),
+        ("bob hears CallDisconnect: {}", "a.yaml:7: step 3: `CallDisconnect` needs a reason"),
+        ("bob hears CallConnecting", "a.yaml:7: step 3: `bob hears CallConnecting` needs a value"),
+        ("{bob calls accept: null, fails: OOPS}", "a.yaml:7: step 3: there is no failure \"OOPS\""),
+        (
+            "{bob calls accept: null, expects: OOPS}",
+            "a.yaml:7: step 3: `expects` means nothing here; `gives` and `fails` do",
+        ),
+        ("{bob network: cut, when: now}", "a.yaml:7: step 3: `when` means nothing beside `bob network`"),
+        ("wait: a while", "a.yaml:7: step 3: `a while` is no time; write 3s or 500ms"),
+        ("bob calls login: {token: $ticket}", "a.yaml:7: step 3: `$ticket` is no token"),
+    ] {
+        assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
+    }
+    for (more, problem) in [
+        ("colour: red", "line 7 column 1: unknown field `colour`"),
+        ("server: {ringtime: 3s}", "line 7 column 10: unknown field `ringtime`"),
+        ("skip: {telex: it has none}", "line 7 column 8: unknown variant `telex`"),
+        ("relations: {bob to alice: {isInBlacklist: true}}", "a.yaml:7: a relation has no `isInBlacklist`"),
+    ] {
+        let told = read(&format!("{RINGS}{more}\n")).unwrap_err();
+        assert!(told.contains(problem), "{told}");
+    }
+}
+
+#[test]
+fn what_happened_otherwise_is_shown_beside_what_was_expected() {
+    let gone = "  - alice calls hangup\n  - alice hears CallDisconnect: {reason: hangup}\n";
+    let rung = "  - bob hears CallReceiveInvite: {i: [bob]}\n";
+    let over = "  - bob hears CallDisconnect: {reason: cancel, detail: cancelledByInviter}\n";
+    assert_eq!(played(&format!("{rung}{gone}{over}")), "Passed");
+    for (steps, expected, seen) in [
+        (
+            "  - bob hears CallReceiveInvite: {i: [carol]}\n".to_owned(),
+            "a.yaml:7: bob hears CallReceiveInvite {\"i\":[\"carol\"]}",
+            "where payload.invitingMembers[0] is bob, not \"carol\"",
+        ),
+        (
+            format!("{rung}  - bob hears CallConnecting: {{i: []}}\n"),
+            "a.yaml:8: bob hears CallConnecting {\"i\":[]}",
+            "but was told CallDisconnect",
+        ),
+        (rung.to_owned() + "  - bob hears nothing\n" + gone + over, "", "Passed"),
+        (
+            "  - bob hears nothing\n".to_owned(),
+            "a.yaml:7: bob hears nothing",
+            "but was told CallReceiveInvite",
+        ),
+        (format!("{rung}{gone}"), "a.yaml: at the end: bob hears nothing", "but was told CallDisconnect"),
+        (rung.to_owned(), "a.yaml: at the end: alice is still in a call", "call: \"outgoing\""),
+        (
+            format!("{rung}  - bob calls refuse:\n    fails: CALL_ENDED\n"),
+            "a.yaml:8: bob: refuse fails CALL_ENDED",
+            "but was told refuse gives {}",
+        ),
+        (
+            format!("{rung}{gone}  - bob hears CallDisconnect: {{reason: cancel}}\n"),
+            "a.yaml:10: bob hears CallDisconnect",
+            "where payload.detail is \"cancelledByInviter\", of which nothing is said",
+        ),
+    ] {
+        let told = played(&steps);
+        assert!(told.contains(expected) && told.contains(seen), "{steps}: {told}");
+    }
+}
+
+#[test]
+fn what_a_stage_can_not_do_is_skipped_with_its_reason() {
+    let scenario = read(&format!("{RINGS}skip: {{sim: it has no weather}}\n")).unwrap();
+    assert_eq!(play(&scenario, &mut Sim::new(1, false)), Verdict::Skipped("it has no weather".to_owned()));
+}
