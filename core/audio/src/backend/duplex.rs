@@ -119,9 +119,11 @@ mod tests {
     use super::*;
     use crate::ring::{self, PlaybackEnd, Watch};
 
+    type Callbacks = (Option<CaptureHalf>, Mouth);
+
     thread_local! {
         /// The callbacks of the unit that runs, and how many have been started.
-        static UNIT: RefCell<(Option<(Option<CaptureHalf>, Mouth)>, u32)> = const { RefCell::new((None, 0)) };
+        static UNIT: RefCell<(Option<Callbacks>, u32)> = const { RefCell::new((None, 0)) };
     }
 
     struct Fake;
