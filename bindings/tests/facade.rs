@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jmrtc::{AudioBackend, Engine, EngineConfig, Message, PlatformAction, PlatformEvent, StartError};
+use jmrtc::{AudioBackend, Engine, EngineConfig, Message, PlatformEvent, StartError};
 use serde_json::{Value, json};
 
 fn config() -> EngineConfig {
@@ -90,22 +90,6 @@ async fn a_loop_may_be_cancelled_and_begun_again() {
     }
     assert!(engine.command("x".to_owned(), "init".to_owned(), String::new()));
     assert_eq!(reply(&engine).await, ("x".to_owned(), true, json!({})));
-}
-
-#[tokio::test]
-async fn a_system_without_devices_says_so() {
-    let engine = Engine::start(EngineConfig { audio: AudioBackend::Device, ..config() }).unwrap();
-    assert!(engine.command("x".to_owned(), "initEngine".to_owned(), String::new()));
-    assert_eq!(engine.next_platform_action().await, Some(PlatformAction::RequestMicrophone));
-    engine.platform_event(PlatformEvent::Microphone { granted: true });
-    let (id, ok, value) = reply(&engine).await;
-    assert_eq!(id, "x");
-    // A machine with a sound card, and built with the feature `desktop`, has what is asked for.
-    if !ok {
-        assert_eq!(value["name"], "ENGINE_FAILED");
-        assert!(value["description"].as_str().unwrap().contains("audio device"), "{value}");
-    }
-    engine.stop().await;
 }
 
 #[test]

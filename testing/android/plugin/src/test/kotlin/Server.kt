@@ -31,6 +31,8 @@ class Phone(private val user: String, vararg options: String) : AutoCloseable {
         "--user",
         user,
         "--json",
+        "--audio",
+        "null",
         *options,
         "run",
     ).redirectError(ProcessBuilder.Redirect.DISCARD).start()
