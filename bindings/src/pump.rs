@@ -36,8 +36,8 @@ pub(crate) struct Command {
 
 /// Runs until the engine has stopped and everything is told, or nobody listens any more.
 ///
-/// Being one task is what keeps the order: the engine holds an event back until the command that caused
-/// it has its answer, and here the answer is in line before the next event is asked for.
+/// Being one task is what keeps the order: the engine holds an event back until the command that caused it has its answer,
+/// and here no answer is taken while there is an event that came before it.
 pub(crate) async fn run(
     engine: &jmrtc_engine::Engine,
     mut commands: mpsc::UnboundedReceiver<Command>,
@@ -47,15 +47,15 @@ pub(crate) async fn run(
     loop {
         let message = tokio::select! {
             biased;
+            event = engine.next_event() => match event {
+                Some(event) => Message::Event { json: encode(&event) },
+                None => break,
+            },
             Some(reply) = running.next() => reply,
             Some(command) = commands.recv() => {
                 running.push(answer(engine, command));
                 continue;
             }
-            event = engine.next_event() => match event {
-                Some(event) => Message::Event { json: encode(&event) },
-                None => break,
-            },
         };
         if outlet.send(message).await.is_err() {
             return;

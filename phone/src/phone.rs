@@ -106,7 +106,8 @@ impl<'a> Phone<'a> {
             let engine = self.engine;
             let alarm = self.alarm;
             tokio::select! {
-                Some(answer) = self.commands.next() => self.answer(answer),
+                // The engine holds an event back until the command that caused it is answered: what there is came before.
+                biased;
                 event = engine.next_event() => match event {
                     Some(event) => {
                         if matches!(event, Event::CallConnected(_)) {
@@ -117,6 +118,7 @@ impl<'a> Phone<'a> {
                     }
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
+                Some(answer) = self.commands.next() => self.answer(answer),
                 line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
