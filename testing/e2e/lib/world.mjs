@@ -51,3 +51,4 @@ export class World {
   network() {
     return Proxy.start(this.server.port)
   }
+}
