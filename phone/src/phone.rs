@@ -70,6 +70,8 @@ impl<'a> Phone<'a> {
     pub(crate) fn new(engine: &'a Engine, role: Role, manner: Manner, display: Display) -> Self {
         Self {
             engine,
+            // Who is driven does nothing of that by itself.
+            prepared: role == Role::Drive,
             role,
             manner,
             display,
@@ -77,7 +79,6 @@ impl<'a> Phone<'a> {
             alarm: None,
             in_call: false,
             connected: false,
-            prepared: false,
             leaving: None,
         }
     }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use futures_util::StreamExt;
 use jmrtc_protocol::limits::MAX_PROFILE_BYTES;
 use jmrtc_protocol::{ErrorCode, Failure, Profile, Relation, User, Username};
 use jmrtc_rooms::UserRecord;
@@ -31,6 +31,8 @@ const MAX_EXTRAS: usize = 32;
 const MAX_LISTED: u32 = 1000;
 /// From a request's head to its answer, the body included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Of a body that is too long, so much is read and thrown away: who still sends when the connection closes may never see the answer.
+const MAX_SKIPPED: usize = 8 << 20;
 /// How long a token of /v1/dev/token is good.
 const DEV_TOKEN_S: u64 = 24 * 3600;
 
@@ -47,7 +49,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(demo::page)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_PROFILE_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), headers))
         .with_state(app)
 }
@@ -255,7 +256,7 @@ fn check_texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Answer<()> {
 }
 
 /// A JSON body, whatever its content type says.
-struct Body(Bytes);
+struct Body(Vec<u8>);
 
 impl Body {
     fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
@@ -266,15 +267,23 @@ impl Body {
 
 impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     type Rejection = Refusal;
-    async fn from_request(request: Request, state: &S) -> Answer<Self> {
-        match Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(e) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::new(
-                ErrorCode::LimitExceeded,
-                format!("a body has at most {MAX_PROFILE_BYTES} bytes"),
-            )),
-            Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
+    async fn from_request(request: Request, _: &S) -> Answer<Self> {
+        let mut stream = request.into_body().into_data_stream();
+        let (mut body, mut length) = (Vec::new(), 0);
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|e| Refusal::new(ErrorCode::InvalidParameter, e.to_string()))?;
+            length += chunk.len();
+            if length <= MAX_PROFILE_BYTES {
+                body.extend_from_slice(&chunk);
+            } else if length > MAX_SKIPPED {
+                break;
+            }
         }
+        if length > MAX_PROFILE_BYTES {
+            let why = format!("a body has at most {MAX_PROFILE_BYTES} bytes");
+            return Err(Refusal::new(ErrorCode::LimitExceeded, why));
+        }
+        Ok(Self(body))
     }
 }
 
