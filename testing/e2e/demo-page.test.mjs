@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test, { afterEach, before } from 'node:test'
 import { accessibilityProblems } from './lib/a11y.mjs'
 import { saveRecording, startBrowser } from './lib/browser.mjs'
-import { DESKTOP, PHONE, leave, meter, signIn, state, visit as open } from './lib/demo-page.mjs'
+import { DESKTOP, PHONE, hearEachOther, leave, meter, signIn, state, visit as open } from './lib/demo-page.mjs'
 import { out } from './lib/paths.mjs'
 import { Server } from './lib/server.mjs'
 import { RECOGNISED, assertCallHeard, sentence } from './lib/speech.mjs'
@@ -46,14 +46,7 @@ test('Alice clicks Call, Bob accepts, they hear each other, Alice mutes, Bob han
   await Promise.all([state(alice, 'Connected'), state(bob, 'Connected')])
   await alice.getByRole('timer').waitFor()
   await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true), meter(alice, 'level-in', true)])
-  await assertCallHeard(async () => {
-    await Promise.all([alice, bob].map((tab) => tab.evaluate(() => window.__e2e.record())))
-    await pass(8_500)
-    return [
-      { said: sentence('alice'), heard: await saveRecording(bob, 'bob'), what: 'Bob hears Alice', bar: RECOGNISED },
-      { said: sentence('bob'), heard: await saveRecording(alice, 'alice'), what: 'Alice hears Bob', bar: RECOGNISED },
-    ]
-  }, t)
+  await hearEachOther(alice, bob, t)
   await alice.getByRole('button', { name: 'Mute' }).click()
   assert.equal(await alice.getByRole('button', { name: 'Mute' }).getAttribute('aria-pressed'), 'true')
   await meter(bob, 'level-out', false)

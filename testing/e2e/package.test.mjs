@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { before } from 'node:test'
-import { saveRecording, startBrowser } from './lib/browser.mjs'
-import { leave, meter, signIn, state, visit } from './lib/demo-page.mjs'
+import { startBrowser } from './lib/browser.mjs'
+import { hearEachOther, leave, meter, signIn, state, visit } from './lib/demo-page.mjs'
 import { ID, NATIVE, addedLines, capacitor, changes, checkout, elements, run, said, tree } from './lib/package.mjs'
 import { serve } from './lib/pages.mjs'
 import { root, temporary } from './lib/paths.mjs'
 import { Server, token } from './lib/server.mjs'
-import { RECOGNISED, assertCallHeard, sentence } from './lib/speech.mjs'
-import { Log, pass } from './lib/wait.mjs'
+import { sentence } from './lib/speech.mjs'
+import { Log } from './lib/wait.mjs'
 import { cleanUp } from './lib/world.mjs'
 
 const MINUTES = 60_000
@@ -338,14 +338,7 @@ test("a call from Cordova's browser platform to Capacitor's web build, speech bo
   await bob.getByRole('button', { name: 'Accept' }).click()
   await Promise.all([state(alice, 'Connected'), state(bob, 'Connected')])
   await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true)])
-  await assertCallHeard(async () => {
-    await Promise.all([alice, bob].map((tab) => tab.evaluate(() => window.__e2e.record())))
-    await pass(8_500)
-    return [
-      { said: sentence('alice'), heard: await saveRecording(bob, 'bob'), what: 'Bob hears Alice', bar: RECOGNISED },
-      { said: sentence('bob'), heard: await saveRecording(alice, 'alice'), what: 'Alice hears Bob', bar: RECOGNISED },
-    ]
-  }, t)
+  await hearEachOther(alice, bob, t)
   await bob.getByRole('button', { name: 'Hang up' }).click()
   await alice.locator('#call.ended').waitFor()
 

@@ -1,7 +1,8 @@
 // The demo page, driven as a person does.
 import assert from 'node:assert/strict'
-import { eavesdrop } from './browser.mjs'
-import { PATIENCE } from './wait.mjs'
+import { eavesdrop, saveRecording } from './browser.mjs'
+import { RECOGNISED, assertCallHeard, sentence } from './speech.mjs'
+import { PATIENCE, pass } from './wait.mjs'
 
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
@@ -35,6 +36,18 @@ export const meter = (tab, id, loud) => tab.waitForFunction(([id, loud]) => {
   const value = Number(document.getElementById(id).getAttribute('aria-valuenow'))
   return loud ? value > 30 : value < 5
 }, [id, loud], { polling: 50 })
+
+/** Fails unless Alice and Bob hear each other's sentences in the call that they are in. */
+export function hearEachOther(alice, bob, t) {
+  return assertCallHeard(async () => {
+    await Promise.all([alice, bob].map((tab) => tab.evaluate(() => window.__e2e.record())))
+    await pass(8_500)
+    return [
+      { said: sentence('alice'), heard: await saveRecording(bob, 'bob'), what: 'Bob hears Alice', bar: RECOGNISED },
+      { said: sentence('bob'), heard: await saveRecording(alice, 'alice'), what: 'Alice hears Bob', bar: RECOGNISED },
+    ]
+  }, t)
+}
 
 /** Closes the pages; nothing must have gone wrong in them. */
 export async function leave(...tabs) {
