@@ -32,7 +32,7 @@ function environment(target) {
 /** Runs cargo for targets, with Clippy in the place of the compiler: what is compiled is linted on the way. */
 async function cargo(command, targets, ...rest) {
   const start = Date.now()
-  await must('cargo', [command, '--quiet', '--package', 'jmrtc-bindings', '--lib', '--profile', 'mobile', ...targets.flatMap((target) => ['--target', target]), ...rest], {
+  await must('cargo', [command, '--quiet', '--package', 'jmrtc-bindings', '--lib', ...targets.flatMap((target) => ['--target', target]), ...rest], {
     env: {
       ...process.env, ...Object.assign({}, ...targets.map(environment)),
       RUSTC_WORKSPACE_WRAPPER: join(sysroot(), 'bin/clippy-driver'), CMAKE: stub, SDKROOT: root,
@@ -50,7 +50,7 @@ async function linkAndroid() {
   for (const name of ['c++_static', 'c++abi']) writeFileSync(join(out, `lib${name}.a`), '!<arch>\n')
   const options = [`-L${out}`, '-zmax-page-size=16384', '-soname=libjmrtc.so']
   await cargo('rustc', ['aarch64-linux-android'], '--crate-type', 'cdylib', '--', ...options.map((option) => `-Clink-arg=${option}`))
-  const library = join(folder, 'aarch64-linux-android/mobile/libjmrtc.so')
+  const library = join(folder, 'aarch64-linux-android/debug/libjmrtc.so')
   judge('libjmrtc.so', faultsOfAndroid(library))
   const there = new Set(read('testing/mobile/android-24-symbols.txt').split('\n').filter((line) => !line.startsWith('#')))
   const newer = symbols(library, '--dynamic').wanted.filter((name) => !fromC.test(name) && !there.has(name))
@@ -63,7 +63,7 @@ async function linkIos() {
   execFileSync(tool('gcc-ld/ld64.lld'), [
     '-arch', 'arm64', '-platform_version', 'ios', '13.0', '18.0', '-dylib', '-undefined', 'dynamic_lookup', '-dead_strip', '-all_load',
     '-exported_symbol', '_uniffi_*', '-exported_symbol', '_ffi_*', '-install_name', '@rpath/JmrtcCoreFFI.framework/JmrtcCoreFFI',
-    join(folder, 'aarch64-apple-ios/mobile/libjmrtc.a'), '-o', library,
+    join(folder, 'aarch64-apple-ios/debug/libjmrtc.a'), '-o', library,
   ], { stdio: 'inherit' })
   const framework = layOutFramework(join(out, 'device'), library, 'iPhoneOS', '13.0')
   judge('JmrtcCoreFFI.framework', faultsOfIos(framework, '13.0'))

@@ -1,38 +1,45 @@
 // `npm test`: everything that continuous integration runs, in order of cost.
 // `npm test -- NAME…` runs only the steps named; `npm test -- --list` names them.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { install } from './install.mjs'
-import { run } from './run.mjs'
+import { root, run } from './run.mjs'
 
-const npm = (script) => () => run('npm', ['run', '--silent', script])
+// Lints on the way: Clippy is in the compiler's place for what is ours, so that nothing is compiled twice.
+Object.assign(process.env, { RUSTC_WORKSPACE_WRAPPER: 'clippy-driver', CLIPPY_ARGS: '-Dwarnings__CLIPPY_HACKERY__' })
+
+const cargo = (...args) => ['cargo', ...args]
+const npm = (script) => ['npm', 'run', '--silent', script]
 
 /** The desktop backend is a feature of its own, because on Linux it needs ALSA's headers: where they are it is linted and tested. */
 const alsa = () => process.platform !== 'linux' || spawnSync('pkg-config', ['--exists', 'alsa']).status === 0
-function cargo(...args) {
-  return () => {
-    if (alsa()) return run('cargo', [...args.slice(0, 1), '--features', 'jmrtc-phone/desktop', ...args.slice(1)])
-    console.log('without sound cards: no ALSA headers here (libasound2-dev)')
-    return run('cargo', args)
-  }
+
+function rust() {
+  if (alsa()) return cargo('test', '--features', 'jmrtc-phone/desktop', '--quiet', '--workspace', '--no-fail-fast')
+  console.log('without sound cards: no ALSA headers here (libasound2-dev)')
+  return cargo('test', '--quiet', '--workspace', '--no-fail-fast')
 }
 
-const steps = [
-  ['format', 'Rust is formatted', () => run('cargo', ['fmt', '--all', '--check'])],
+/** One after the other. */
+const first = [
+  ['format', 'Rust is formatted', () => cargo('fmt', '--all', '--check')],
   // The pages come first: the server embeds them.
-  ['build', 'wasm, TypeScript, demo page', npm('build')],
-  ['www', 'TypeScript tests', npm('test:www')],
-  ['clippy', 'Rust lints', cargo('clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings')],
-  ['rust', 'Rust tests', cargo('test', '--quiet', '--workspace', '--no-fail-fast')],
-  ['mobile', 'the native library for phones', npm('test:mobile')],
+  ['build', 'wasm, TypeScript, demo page', () => npm('build')],
+  ['www', 'TypeScript tests', () => npm('test:www')],
+  ['rust', 'Rust lints and tests', rust],
   // Not with -p: the dependencies' features would differ from the tests', and all be built again.
   // And as they are given to others, without ALSA: the system in which Swift runs has none.
-  ['binaries', 'server, phone and library', () => run('cargo', ['build', '--quiet', '--workspace'])],
-  ['codegen', 'generated files are current', () => run('cargo', ['xtask', 'codegen', '--check'])],
-  ['e2e', 'calls between real parts', npm('test:e2e')],
-  ['kotlin', 'calls from the JVM', npm('test:kotlin')],
-  ['android', 'the Android plugin under Robolectric', npm('test:android')],
-  ['ios', 'the iOS bridge in Swift', npm('test:ios')],
+  ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
+  ['codegen', 'generated files are current', () => cargo('xtask', 'codegen', '--check')],
 ]
+/** Calls in real time are mostly waiting: what compiles runs beside them, one after the other. */
+const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
+const beside = [
+  ['kotlin', 'calls from the JVM', () => npm('test:kotlin')],
+  ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
+  ['ios', 'the iOS bridge in Swift', () => npm('test:ios')],
+  ['mobile', 'the native library for phones', () => npm('test:mobile')],
+]
+const steps = [...first, ...calls, ...beside]
 
 const args = process.argv.slice(2)
 if (args.includes('--list')) {
@@ -45,20 +52,39 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-await install('test')
-const results = []
-for (const [name, what, step] of steps) {
-  if (args.length > 0 && !args.includes(name)) continue
-  console.log(`\n=== ${name}: ${what}`)
-  const start = Date.now()
-  const code = await step()
-  results.push({ name, code, seconds: Math.round((Date.now() - start) / 1000) })
-  // A later step would only fail for the same reason.
-  if (code !== 0 && ['build', 'binaries'].includes(name)) break
+/** Runs a command line; resolves with its exit code when all that it says is printed, in one piece. */
+async function runThenSay(title, [command, ...args]) {
+  const said = []
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data))
+  const code = await new Promise((resolve) => child.on('error', () => resolve(127)).on('close', (code) => resolve(code ?? 1)))
+  process.stdout.write(Buffer.concat([Buffer.from(title), ...said]))
+  return code
 }
+
+const results = []
+
+/** Runs those of a list of steps that are wanted; resolves with whether the rest makes sense. */
+async function runAll(list, { later = false } = {}) {
+  for (const [name, what, command] of list) {
+    if (args.length > 0 && !args.includes(name)) continue
+    const title = `\n=== ${name}: ${what}\n`
+    const start = Date.now()
+    if (!later) process.stdout.write(title)
+    const [program, ...rest] = command()
+    const code = later ? await runThenSay(title, [program, ...rest]) : await run(program, rest)
+    results.push({ name, code, seconds: Math.round((Date.now() - start) / 1000) })
+    // A later step would only fail for the same reason.
+    if (code !== 0 && ['build', 'binaries'].includes(name)) return false
+  }
+  return true
+}
+
+await install('test')
+if (await runAll(first)) await Promise.all([runAll(calls), runAll(beside, { later: true })])
 
 console.log('')
 for (const { name, code, seconds } of results) console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds} s`)
 const failed = results.filter((r) => r.code !== 0).length
-console.log(`${results.length - failed} passed, ${failed} failed`)
+console.log(`${results.length - failed} passed, ${failed} failed, ${Math.round(process.uptime())} s in all`)
 process.exit(failed === 0 ? 0 : 1)
