@@ -85,6 +85,7 @@ impl CallInfo {
             channel_id: session.channel_id.0.clone(),
             people: people.into_iter().map(Person::from).collect(),
             silent: session.silent,
+            muted_members: Vec::new(),
             start_time: session.start_time,
         }
     }

@@ -4,8 +4,8 @@ import { leaveWords, nameOf } from './words.js'
 
 const NAMES: Record<EventName, true> = {
   CallOutgoing: true, CallReceiveInvite: true, CallConnecting: true, CallConnected: true, CallMemberJoin: true,
-  CallMemberLeave: true, CallDisconnect: true, CallOtherUserInvited: true, CallError: true, CallReconnecting: true,
-  CallReconnected: true,
+  CallMemberLeave: true, CallDisconnect: true, CallOtherUserInvited: true, CallMemberMuted: true,
+  CallActiveSpeakers: true, CallError: true, CallReconnecting: true, CallReconnected: true,
 }
 
 /** A page that is left open must not grow without end. */
@@ -39,6 +39,8 @@ function about(event: Event): string {
     case 'CallDisconnect': return event.payload.reason + (event.payload.detail ? `, ${event.payload.detail}` : '')
     case 'CallOtherUserInvited':
       return `${event.payload.invitedUsers.map(nameOf).join(', ')} by ${nameOf(event.payload.fromUser)}`
+    case 'CallMemberMuted': return `${nameOf(event.payload.user)} ${event.payload.muted ? 'muted' : 'unmuted'}`
+    case 'CallActiveSpeakers': return event.payload.activeSpeakers.map(nameOf).join(', ') || 'nobody'
     case 'CallError': return `${event.payload.name}: ${event.payload.description}`
     case 'CallConnecting':
     case 'CallConnected':

@@ -158,6 +158,11 @@ fn sentence(event: &Event) -> String {
         Event::CallOtherUserInvited(p) => {
             format!("{} invites {}", name(&p.from_user), names(&p.invited_users))
         }
+        Event::CallMemberMuted(p) => {
+            format!("{} is {}", name(&p.user), if p.muted { "muted" } else { "not muted any more" })
+        }
+        Event::CallActiveSpeakers(p) if p.active_speakers.is_empty() => "nobody speaks".to_owned(),
+        Event::CallActiveSpeakers(p) => format!("speaking: {}", names(&p.active_speakers)),
         Event::CallError(e) => format!("error {}: {}", e.name, e.description),
         Event::CallReconnecting(_) => "reconnecting".to_owned(),
         Event::CallReconnected(s) => format!("connected again: {}", with(s)),

@@ -274,6 +274,8 @@ impl<'a> Phone<'a> {
             | Event::CallMemberJoin(_)
             | Event::CallMemberLeave(_)
             | Event::CallOtherUserInvited(_)
+            | Event::CallMemberMuted(_)
+            | Event::CallActiveSpeakers(_)
             | Event::CallError(_)
             | Event::CallReconnecting(_)
             | Event::CallReconnected(_) => {}

@@ -120,6 +120,13 @@ pub enum Request {
         /// Whom to invite.
         usernames: Vec<Username>,
     },
+    /// Tells the other members whether one's microphone is muted. Says nothing about what the server forwards.
+    Mute {
+        /// The call.
+        channel_id: ChannelId,
+        /// Whether it is, from now on.
+        muted: bool,
+    },
     /// Makes or renews the media link of this device for a call in which the user is ringing or joined:
     /// an SDP offer of one `sendonly` and N `recvonly` Opus lines. A link may be prepared while it rings;
     /// no sound passes it before `accept`. A repeat on the same link is an ICE restart.

@@ -194,6 +194,7 @@ mod tests {
             inviter: user(0),
             inviting_members: Vec::new(),
             joined_members: (0..DEFAULT_MAX_MEMBERS).map(user).collect(),
+            muted_members: Vec::new(),
             start_time: 1,
             invited_by: Some(user(1)),
             silent: false,

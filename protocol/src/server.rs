@@ -161,6 +161,8 @@ pub enum Reply {
         /// Who could not be invited.
         failed: Vec<FailedUser>,
     },
+    /// The others are told.
+    Mute,
     /// The link is there.
     Link {
         /// SDP (RFC 8866).
@@ -232,6 +234,15 @@ pub enum ServerEvent {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         #[cfg_attr(feature = "codegen", ts(optional))]
         detail: Option<Detail>,
+    },
+    /// A member muted or unmuted; told to the other joined.
+    Muted {
+        /// The call.
+        session: Session,
+        /// Who.
+        user: User,
+        /// Whether the microphone is muted now.
+        muted: bool,
     },
     /// Who is heard in which receive slot of this device.
     Slots {

@@ -12,7 +12,7 @@ pub enum MediaType {
     Voice,
 }
 
-/// A call as one viewer sees it: the seed's session model plus `invitedBy` and `silent`.
+/// A call as one viewer sees it: the seed's session model plus `mutedMembers`, `invitedBy` and `silent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +27,10 @@ pub struct Session {
     pub inviting_members: Vec<User>,
     /// In the call, in the order in which they joined; the inviter is joined from the start.
     pub joined_members: Vec<User>,
+    /// Who of the joined has muted the microphone.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Username>>"))]
+    pub muted_members: Vec<Username>,
     /// Unix milliseconds at which a second member joined; 0 before.
     #[cfg_attr(feature = "codegen", ts(type = "number"))]
     pub start_time: i64,

@@ -32,6 +32,7 @@ names!(request_name, REQUESTS, Request {
     Refuse => "refuse",
     Leave => "leave",
     Invite => "invite",
+    Mute => "mute",
     Link => "link",
 });
 
@@ -53,6 +54,7 @@ names!(reply_name, REPLIES, Reply {
     Refuse => "refuse",
     Leave => "leave",
     Invite => "invite",
+    Mute => "mute",
     Link => "link",
 });
 
@@ -62,6 +64,7 @@ names!(event_name, EVENTS, ServerEvent {
     Left => "left",
     OthersInvited => "othersInvited",
     Ended => "ended",
+    Muted => "muted",
     Slots => "slots",
 });
 

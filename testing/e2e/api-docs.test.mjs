@@ -63,6 +63,7 @@ const states = {
 const things = {
   'bob calls': () => bob.call('startCallUsers', { usernames: ['alice'] }),
   'bob hangs up': () => bob.call('hangup'),
+  'bob mutes': () => bob.call('setIsMuted', { muted: true }),
   'bob invites carol': () => bob.call('inviteUsers', { usernames: ['carol'] }),
   'bob invites carol, who accepts': async () => {
     await things['bob invites carol']()
@@ -133,6 +134,7 @@ for (const example of examples) {
     } finally {
       page.network.restore()
       await Promise.all([bob, carol].map((phone) => phone.call('hangup')))
+      await bob.call('setIsMuted', { muted: false })
       // Not everybody is signed in at the end.
       await page.call('logout').catch(() => {})
       await page.stop()

@@ -1,9 +1,9 @@
 // A group of three: each hears every other at once, and nobody themselves. Who is told what is in testing/scenarios/group.
 import assert from 'node:assert/strict'
 import test, { before } from 'node:test'
-import { tone } from './lib/speech.mjs'
+import { sentence, silence, tone } from './lib/speech.mjs'
 import { pass } from './lib/wait.mjs'
-import { readWav, toneSeconds } from './lib/wav.mjs'
+import { readWav, toneGaps, toneSeconds } from './lib/wav.mjs'
 import { World, cleanUp } from './lib/world.mjs'
 
 let world
@@ -35,5 +35,57 @@ test('three hear each other', { timeout: 60_000 }, async () => {
       if (user === who.user) assert.equal(seconds, 0, `${who.user} hears themselves`)
       else assert.ok(seconds > 1.5, `${who.user} hears ${user} for ${seconds} s`)
     }
+  }
+})
+
+/** `who` calls in `others`, who accept. */
+async function gather(who, ...others) {
+  await who.call('startCallUsers', { usernames: others.map(({ user }) => user) })
+  await Promise.all(others.map((other) => other.until('CallReceiveInvite')))
+  await Promise.all(others.map((other) => other.call('accept')))
+  await Promise.all([who, ...others].map((one) => one.until('CallConnected')))
+}
+
+test('people come and go, and a tone goes on for the rest without a fault', { timeout: 90_000 }, async () => {
+  // Multiples of 50 Hz, which do not disturb each other in 20 ms, and so soft that nothing is limited.
+  const soft = (hz) => tone(hz, 10, 0.1)
+  const crowd = ['carol', 'dave', 'erin', 'frank', 'grace']
+  const [alice, bob, ...others] = await Promise.all(['alice', 'bob', ...crowd].map((user, i) => world.endpoint('phone', user, {
+    play: user === 'alice' ? soft(450) : user === 'bob' ? silence() : soft(700 + 300 * i), repeat: true, record: user === 'bob',
+  })))
+  await gather(alice, bob)
+  await pass(500)
+  // Three beside Alice at a time, as many as there are slots: each newcomer takes the slot of one who has gone.
+  for (const [i, other] of [...others, ...others.slice(0, 3)].entries()) {
+    if (i >= 3) await others[(i - 3) % others.length].call('hangup')
+    await alice.call('inviteUsers', { usernames: [other.user] })
+    await other.until('CallReceiveInvite')
+    await other.call('accept')
+    await other.until('CallConnected')
+    other.clear()
+    await pass(500)
+  }
+  await alice.call('hangup')
+  for (const phone of [alice, bob, ...others]) {
+    assert.equal(await phone.stop(), 0)
+    phone.network.stop()
+  }
+  const heard = readWav(bob.recording)
+  assert.deepEqual(toneGaps(heard, 450), [], 'moments without the tone')
+  for (const i of others.keys()) assert.ok(toneSeconds(heard, 1300 + 300 * i, 0.1) > 0.3, `Bob hears ${crowd[i]}`)
+})
+
+test('everybody is told who speaks', { timeout: 60_000 }, async () => {
+  const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((user) => world.endpoint('phone', user, {
+    play: user === 'bob' ? sentence('bob') : silence(), repeat: true,
+  })))
+  await gather(alice, bob, carol)
+  for (const who of [alice, bob, carol]) await who.speakers.find((speakers) => speakers.join() === 'bob', `${who.user}: bob speaks`)
+  await bob.call('setIsMuted', { muted: true })
+  for (const who of [alice, bob, carol]) await who.speakers.find((speakers) => speakers.length === 0, `${who.user}: nobody speaks`)
+  for (const who of [alice, carol]) await who.until('CallMemberMuted bob true')
+  for (const who of [alice, bob, carol]) {
+    assert.equal(await who.stop(), 0)
+    who.network.stop()
   }
 })

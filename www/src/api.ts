@@ -26,6 +26,8 @@ const EVENTS: Record<EventName, true> = {
   CallMemberLeave: true,
   CallDisconnect: true,
   CallOtherUserInvited: true,
+  CallMemberMuted: true,
+  CallActiveSpeakers: true,
   CallError: true,
   CallReconnecting: true,
   CallReconnected: true,

@@ -1,5 +1,6 @@
 import type {
-  DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, OthersInvitedPayload, Session, State, User,
+  ActiveSpeakersPayload, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, MutedPayload, OthersInvitedPayload,
+  Session, State, User,
 } from './generated/model.js'
 import type { FailedUser } from './generated/wire.js'
 
@@ -192,6 +193,16 @@ export interface JmrtcApi {
   addCallOtherUserInvitedListener(listener: (invitation: OthersInvitedPayload) => void): RemoveListener
   /** Removes a listener of `CallOtherUserInvited`. */
   removeCallOtherUserInvitedListener(listener: (invitation: OthersInvitedPayload) => void): void
+
+  /** A member muted or unmuted the microphone; who was before is in `session.mutedMembers`. *Ours.* @returns removes it */
+  addCallMemberMutedListener(listener: (muted: MutedPayload) => void): RemoveListener
+  /** Removes a listener of `CallMemberMuted`. */
+  removeCallMemberMutedListener(listener: (muted: MutedPayload) => void): void
+
+  /** Others speak than before, oneself included; the first is the one to show. *Ours.* @returns removes it */
+  addCallActiveSpeakersListener(listener: (speakers: ActiveSpeakersPayload) => void): RemoveListener
+  /** Removes a listener of `CallActiveSpeakers`. */
+  removeCallActiveSpeakersListener(listener: (speakers: ActiveSpeakersPayload) => void): void
 
   /** Something failed that no method can report. @returns removes it */
   addCallErrorListener(listener: (error: ErrorPayload) => void): RemoveListener

@@ -2,6 +2,7 @@ use jmrtc_protocol::{ChannelId, Reason, Session, User, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
+use crate::speakers::Speakers;
 use crate::{CallState, CommandId, Timestamp};
 
 /// The one live call of this device.
@@ -23,6 +24,11 @@ pub(crate) struct Call {
     pub(crate) connected: bool,
     /// `CallReconnecting` was told and not yet `CallReconnected`.
     pub(crate) reconnecting: bool,
+    /// The server knows that we are muted.
+    pub(crate) told_muted: bool,
+    /// Who is heard in which receive slot.
+    pub(crate) slots: Vec<Option<Username>>,
+    pub(crate) speakers: Speakers,
     /// Taken over from this app's life before; `startCallUsers` abandons it.
     pub(crate) restored: bool,
     /// The platform shows it as incoming.
@@ -98,6 +104,9 @@ impl Call {
             link_lost: None,
             connected: false,
             reconnecting: false,
+            told_muted: false,
+            slots: Vec::new(),
+            speakers: Speakers::default(),
             restored: false,
             shown: false,
             started: false,
@@ -152,6 +161,7 @@ impl Call {
         let mut session = self.session.clone();
         session.joined_members.retain(|u| &u.username != me);
         session.inviting_members.retain(|u| &u.username != me);
+        session.muted_members.retain(|name| name != me);
         session
     }
 

@@ -9,8 +9,8 @@ use crate::out::Out;
 use crate::outbox::Outbox;
 use crate::posture::Posture;
 use crate::{
-    AudioAction, CallState, Config, Event, Generation, Input, LoginState, Output, PlatformAction, State,
-    Timestamp,
+    ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Output,
+    PlatformAction, State, Timestamp,
 };
 
 mod audio;
@@ -22,6 +22,7 @@ mod media;
 mod methods;
 mod requests;
 mod sign_in;
+mod voices;
 mod welcome;
 
 /// The machine. Pure: the same config and inputs give the same outputs, and the whole of it serialises.
@@ -132,6 +133,7 @@ impl Client {
 
     /// Does what follows from the state that an input has led to.
     fn settle(&mut self, out: &mut Out) {
+        self.settle_muted();
         self.flush(out);
         self.settle_platform(out);
         self.settle_link(out);
@@ -171,6 +173,9 @@ impl Client {
             return;
         }
         let link_up = call.link.is_up();
+        if !link_up && call.speakers.silence() {
+            out.event(Event::CallActiveSpeakers(ActiveSpeakersPayload { active_speakers: Vec::new() }));
+        }
         call.link_lost = if link_up { None } else { call.link_lost.or(Some(now)) };
         if !call.connected {
             if link_up && call.session.joined_members.len() >= 2 {

@@ -25,6 +25,10 @@ pub enum Event {
     CallDisconnect(DisconnectPayload),
     /// Someone is invited into the running call.
     CallOtherUserInvited(OthersInvitedPayload),
+    /// A member muted or unmuted the microphone.
+    CallMemberMuted(MutedPayload),
+    /// Others speak than before.
+    CallActiveSpeakers(ActiveSpeakersPayload),
     /// Something failed that no method call can report.
     CallError(ErrorPayload),
     /// Signalling or media is lost; the call goes on.
@@ -70,6 +74,26 @@ pub struct OthersInvitedPayload {
     pub invited_users: Vec<User>,
     /// Who invited.
     pub from_user: User,
+}
+
+/// Who muted or unmuted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+pub struct MutedPayload {
+    /// Who.
+    pub user: User,
+    /// Whether the microphone is muted now.
+    pub muted: bool,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ActiveSpeakersPayload {
+    /// All who speak, oneself included. The first is the loudest by and large and changes rarely: the one to show.
+    /// In a call of more voices than can be heard at once, of those that are heard.
+    pub active_speakers: Vec<User>,
 }
 
 /// A failure with the fields of the session it happened in, if any: it serves apps that

@@ -122,6 +122,14 @@ pub enum MediaEvent {
         /// For the developer.
         why: String,
     },
+    /// How loud it is at the moment, in -dBov (RFC 6464): 0 is the loudest, 127 silence. Five times a second while
+    /// the link is up.
+    Levels {
+        /// What is sent of the microphone; 127 while nothing is.
+        own: u8,
+        /// What each receive slot plays, in the order of the offer.
+        slots: Vec<u8>,
+    },
 }
 
 /// What the audio devices tell.

@@ -23,12 +23,13 @@ mod out;
 mod outbox;
 mod output;
 mod posture;
+mod speakers;
 pub mod transcript;
 
 pub use client::Client;
 pub use event::{
-    CallState, DisconnectPayload, EngineState, ErrorPayload, Event, LeavePayload, LoginState,
-    OthersInvitedPayload, State,
+    ActiveSpeakersPayload, CallState, DisconnectPayload, EngineState, ErrorPayload, Event, LeavePayload,
+    LoginState, MutedPayload, OthersInvitedPayload, State,
 };
 pub use input::{
     AudioEvent, CommandId, Config, Generation, Input, MediaEvent, PlatformEvent, SocketEvent, Timestamp,

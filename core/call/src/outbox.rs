@@ -66,6 +66,7 @@ impl Entry {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
+            | Request::Mute { .. }
             | Request::Link { .. } => false,
         }
     }
@@ -77,6 +78,7 @@ impl Entry {
             | Request::Refuse { channel_id }
             | Request::Leave { channel_id, .. }
             | Request::Invite { channel_id, .. }
+            | Request::Mute { channel_id, .. }
             | Request::Link { channel_id, .. } => Some(channel_id),
             Request::UpdateToken { .. } | Request::Logout | Request::Start { .. } => None,
         }
@@ -91,6 +93,21 @@ impl Entry {
             | Request::Start { .. }
             | Request::Accept { .. }
             | Request::Invite { .. }
+            | Request::Mute { .. }
+            | Request::Link { .. } => false,
+        }
+    }
+
+    pub(crate) const fn is_mute(&self) -> bool {
+        match self.request {
+            Request::Mute { .. } => true,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Accept { .. }
+            | Request::Refuse { .. }
+            | Request::Leave { .. }
+            | Request::Invite { .. }
             | Request::Link { .. } => false,
         }
     }
@@ -104,7 +121,8 @@ impl Entry {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
-            | Request::Invite { .. } => false,
+            | Request::Invite { .. }
+            | Request::Mute { .. } => false,
         }
     }
 }
@@ -193,6 +211,11 @@ impl Outbox {
         entry.owner = Owner::Nobody;
         entry.expires = expires;
         self.entries.insert(0, entry);
+    }
+
+    /// Whether the server is still to be told, or to confirm, that we are muted or not.
+    pub(crate) fn mutes(&self) -> bool {
+        self.entries.iter().any(Entry::is_mute)
     }
 
     /// The `startCallUsers` under way.

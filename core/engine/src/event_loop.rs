@@ -33,6 +33,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Frames that wait for this task before new ones are dropped: one second.
 const AUDIO_BACKLOG: usize = 50;
 
+/// In -dBov.
+const SILENCE: u8 = 127;
+
 /// Names the sign-out of [`Control::Stop`]; no caller waits for it.
 const STOP_COMMAND: CommandId = 0;
 
@@ -270,6 +273,8 @@ impl EventLoop {
                     | Event::CallMemberJoin(_)
                     | Event::CallMemberLeave(_)
                     | Event::CallOtherUserInvited(_)
+                    | Event::CallMemberMuted(_)
+                    | Event::CallActiveSpeakers(_)
                     | Event::CallError(_)
                     | Event::CallReconnecting(_)
                     | Event::CallReconnected(_) => {}
@@ -435,8 +440,8 @@ impl EventLoop {
         let mut stats = Stats {
             connected_ms: self.connected.map(|at| at.elapsed().as_millis() as u64),
             packets_refused: self.refused,
-            level_in: 127,
-            level_out: 127,
+            level_in: SILENCE,
+            level_out: SILENCE,
             sending: self.posture.send && self.link_up,
             ..Stats::default()
         };
@@ -456,6 +461,19 @@ impl EventLoop {
             }
         }
         self.outlets.stats.send_replace(stats);
+        self.tell_levels();
+    }
+
+    /// The machine decides who speaks.
+    fn tell_levels(&mut self) {
+        let (Some(media), Some(audio)) = (&self.media, &self.audio) else { return };
+        if self.connected.is_none() || !self.link_up {
+            return;
+        }
+        let (generation, audio) = (media.generation, audio.stats());
+        let own = if self.posture.send { audio.level_in } else { SILENCE };
+        let slots = audio.slots.iter().map(|slot| slot.level).collect();
+        self.handle(Input::Media { generation, event: MediaEvent::Levels { own, slots } });
     }
 
     /// Closes what is open and tells who waits.

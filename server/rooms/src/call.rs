@@ -42,6 +42,7 @@ pub(crate) struct Joined {
     pub(crate) user: Username,
     pub(crate) invited_by: Username,
     pub(crate) seat: Seat,
+    pub(crate) muted: bool,
     /// Index into the call's log.
     pub(crate) entry: usize,
 }
@@ -144,6 +145,7 @@ impl Call {
             inviter: see(&self.inviter),
             inviting_members: self.rung.iter().map(|m| see(&m.user)).collect::<Vec<User>>(),
             joined_members: self.joined.iter().map(|m| see(&m.user)).collect(),
+            muted_members: self.joined.iter().filter(|m| m.muted).map(|m| m.user.clone()).collect(),
             start_time: self.start_time,
             invited_by,
             silent: viewer.silent,

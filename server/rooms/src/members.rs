@@ -142,7 +142,13 @@ impl Rooms {
             Seat::Device { sign_in, .. } => Some(*sign_in),
             Seat::Robot => None,
         };
-        call.joined.push(Joined { user: rung.user, invited_by: rung.invited_by, seat, entry: rung.entry });
+        call.joined.push(Joined {
+            user: rung.user,
+            invited_by: rung.invited_by,
+            seat,
+            muted: false,
+            entry: rung.entry,
+        });
 
         if robot {
             self.media(MediaCommand::Echo { call: key, on: true });

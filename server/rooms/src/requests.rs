@@ -92,6 +92,7 @@ impl Rooms {
             Request::Refuse { channel_id } => self.refuse(asker, &channel_id)?,
             Request::Leave { channel_id, reason } => self.leave(asker, &channel_id, reason),
             Request::Invite { channel_id, usernames } => self.invite(asker, &channel_id, usernames, known)?,
+            Request::Mute { channel_id, muted } => self.mute(asker, &channel_id, muted)?,
             Request::Link { channel_id, generation, offer } => {
                 self.link(asker, &channel_id, generation, offer)?;
                 return Ok(None);
@@ -161,7 +162,13 @@ impl Rooms {
             channel: channel.clone(),
             inviter: user.clone(),
             rung: Vec::new(),
-            joined: vec![Joined { user: user.clone(), invited_by: user.clone(), seat, entry: 0 }],
+            joined: vec![Joined {
+                user: user.clone(),
+                invited_by: user.clone(),
+                seat,
+                muted: false,
+                entry: 0,
+            }],
             start_time: 0,
             log: vec![MemberRecord {
                 username: user.clone(),
@@ -275,6 +282,26 @@ impl Rooms {
         });
         self.ring(key, &invited);
         Ok(Reply::Invite { session, invited, failed })
+    }
+
+    fn mute(&mut self, asker: &Asker, channel: &ChannelId, muted: bool) -> Result<Reply, Failure> {
+        let (key, Part::Joined) = self.part(asker, channel)? else {
+            return fail(ErrorCode::InvalidState, "accept the call first");
+        };
+        let Some(call) = self.calls.get_mut(&key) else {
+            return fail(ErrorCode::ServerError, "the call is gone");
+        };
+        let mut others = call.joined.clone();
+        others.retain(|m| m.user != asker.user);
+        let own = call.joined.iter_mut().find(|m| m.user == asker.user);
+        if own.is_some_and(|m| std::mem::replace(&mut m.muted, muted) != muted) {
+            self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::Muted {
+                session,
+                user: rooms.directory.view(viewer, &asker.user),
+                muted,
+            });
+        }
+        Ok(Reply::Mute)
     }
 
     /// Sorts whom `by` names for a new call or for the call `inside`; fails if nobody is left or it is too many.

@@ -14,6 +14,14 @@ const SILENT_AFTER: Duration = Duration::from_millis(400);
 /// How fast a packet's level takes effect: at once for a voice that begins, over half a second for one that ends.
 const ATTACK: f32 = 0.5;
 const RELEASE: f32 = 0.04;
+/// No voice counts for more than this (dBov), and what is as loud as that does not outdo it by [`MARGIN`]: levels are the
+/// sender's own word.
+const LOUDEST: i8 = -25;
+/// Speech has pauses. Whatever stays within this (dB) of its smoothed level ...
+const PAUSE: f32 = 12.0;
+/// ... for so long is a fan, a tone or a lie, and counts for less by [`STEADY`] dB until it pauses.
+const STEADY_AFTER: Duration = Duration::from_secs(6);
+const STEADY: f32 = 25.0;
 /// Taken for a packet without a level: an ordinary voice.
 const UNKNOWN_LEVEL: i8 = -40;
 
@@ -23,12 +31,18 @@ pub(crate) struct Loudness {
     /// dB above digital silence (-127 dBov), smoothed.
     smoothed: f32,
     heard: Option<Instant>,
+    /// When it was last clearly quieter than it mostly is, or began.
+    paused: Option<Instant>,
 }
 
 impl Loudness {
     /// A packet with this level (RFC 6464, dBov: 0 is the loudest, -127 silence).
     pub(crate) fn hear(&mut self, now: Instant, level: Option<i8>) {
-        let level = 127.0 + f32::from(level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, 0));
+        let level = 127.0 + f32::from(level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, LOUDEST));
+        let silent = self.heard.is_none_or(|heard| now.saturating_duration_since(heard) >= SILENT_AFTER);
+        if silent || level < self.smoothed - PAUSE {
+            self.paused = Some(now);
+        }
         let weight = if level > self.smoothed { ATTACK } else { RELEASE };
         self.smoothed += weight * (level - self.smoothed);
         self.heard = Some(now);
@@ -37,7 +51,10 @@ impl Loudness {
     /// dB above digital silence, 0 to 127.
     pub(crate) fn now(&self, now: Instant) -> f32 {
         match self.heard {
-            Some(heard) if now.saturating_duration_since(heard) < SILENT_AFTER => self.smoothed,
+            Some(heard) if now.saturating_duration_since(heard) < SILENT_AFTER => {
+                let since = self.paused.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+                if since < STEADY_AFTER { self.smoothed } else { (self.smoothed - STEADY).max(0.0) }
+            }
             Some(_) | None => 0.0,
         }
     }
@@ -203,8 +220,36 @@ mod tests {
         }
         assert!(voice.now(at) > 80.0, "a breath is no end");
         assert_eq!(voice.now(at + SILENT_AFTER), 0.0);
+        at += SILENT_AFTER;
         voice.hear(at, Some(i8::MIN));
         voice.hear(at, Some(i8::MAX));
         assert!((0.0..=127.0).contains(&voice.now(at)));
+    }
+
+    /// Levels of 20 ms each, `seconds` long; returns how loud it is at the end.
+    fn after(seconds: u64, level: impl Fn(u64) -> i8) -> f32 {
+        let start = Instant::now();
+        let mut voice = Loudness::default();
+        let at = |n: u64| start + Duration::from_millis(20 * n);
+        (0..seconds * 50).for_each(|n| voice.hear(at(n), Some(level(n))));
+        voice.now(at(seconds * 50))
+    }
+
+    #[test]
+    fn nobody_shouts_down_the_others_by_saying_so() {
+        let speech = |n: u64| if n % 50 < 35 { -30 } else { -60 };
+        let (liar, speaker) = (after(3, |_| 0), after(3, speech));
+        assert!(liar < speaker + MARGIN + 10.0, "{liar} and {speaker}");
+        assert_eq!(after(3, |_| 0), after(3, |_| LOUDEST));
+    }
+
+    #[test]
+    fn what_never_pauses_is_no_speech() {
+        let fan = |_| -35;
+        let speech = |n: u64| if n % 100 < 80 { -40 } else { -65 };
+        assert!(after(5, fan) > after(5, speech), "it may be a long word");
+        assert!(after(7, fan) + MARGIN < after(7, speech), "it is none");
+        let begins_to_speak = |n: u64| if n < 400 { -35 } else { speech(n) };
+        assert!(after(12, begins_to_speak) > 80.0, "a pause makes it a voice again");
     }
 }

@@ -45,7 +45,7 @@ function cached(name, samples) {
 }
 
 /** Path of a WAV with a tone. */
-export const tone = (hz, seconds = 10) => cached(`tone-${hz}-${seconds}.wav`, () => sine(hz, seconds))
+export const tone = (hz, seconds = 10, amplitude = 0.5) => cached(`tone-${hz}-${seconds}-${amplitude}.wav`, () => sine(hz, seconds, amplitude))
 
 /** Path of a WAV with nothing in it. */
 export const silence = (seconds = 10) => cached(`silence-${seconds}.wav`, () => new Float32Array(48_000 * seconds))

@@ -26,6 +26,8 @@ export function eventLine(name, payload) {
       return `${name} ${why(payload)}`
     case 'CallOtherUserInvited':
       return `${name} ${names(payload.invitedUsers)} by ${payload.fromUser.username}`
+    case 'CallMemberMuted':
+      return `${name} ${payload.user.username} ${payload.muted}`
     case 'CallError':
       return `${name} ${payload.code} ${payload.name}`
     default:
@@ -45,7 +47,11 @@ export class Diary {
   /** `{line, name, payload}` of an event or `{line, method, result, error}` of an answer. */
   log = new Log()
 
+  /** Who spoke, each time that it changed: depends on what is said, and is no part of the story. */
+  speakers = new Log()
+
   event(name, payload) {
+    if (name === 'CallActiveSpeakers') return this.speakers.push(payload.activeSpeakers.map((u) => u.username))
     this.log.push({ line: eventLine(name, payload), name, payload, at: Date.now() })
   }
 

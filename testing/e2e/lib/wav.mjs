@@ -48,9 +48,9 @@ export function writeWav(path, samples, rate = 48_000) {
   return path
 }
 
-/** A sine of `hz` and half of full scale. */
-export function sine(hz, seconds, rate = 48_000) {
-  return Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hz * i) / rate))
+/** A sine of `hz`. */
+export function sine(hz, seconds, amplitude = 0.5, rate = 48_000) {
+  return Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => amplitude * Math.sin((2 * Math.PI * hz * i) / rate))
 }
 
 /** RMS in dB of full scale; -120 for silence. */
@@ -86,4 +86,24 @@ export function toneSeconds({ samples, rate }, hz, part = 0.7) {
     if (level(window) > -50 && share(window, rate, hz) > part) windows++
   }
   return windows / 10
+}
+
+/**
+ * Where a tone that should go on does not: `{at, amplitude}` of each 20 ms, from where it is first there until where it is last, in
+ * which it has less than half of its usual amplitude, or twice as much. Seconds; 1 is the usual amplitude.
+ */
+export function toneGaps({ samples, rate }, hz) {
+  const n = rate / 50
+  const amplitudes = []
+  for (let at = 0; at + n <= samples.length; at += n) {
+    const window = samples.subarray(at, at + n)
+    amplitudes.push(Math.sqrt(share(window, rate, hz)) * 10 ** (level(window) / 20))
+  }
+  const usual = amplitudes.filter((a) => a > 0.005).toSorted((a, b) => a - b)
+  const middle = usual[Math.floor(usual.length / 2)]
+  if (middle === undefined) return [{ at: 0, amplitude: 0 }]
+  const there = amplitudes.map((a) => a > middle / 2)
+  const [first, last] = [there.indexOf(true), there.lastIndexOf(true)]
+  return amplitudes.map((a, i) => ({ at: i / 50, amplitude: Math.round((100 * a) / middle) / 100 }))
+    .filter(({ amplitude }, i) => i > first && i < last && (amplitude < 0.5 || amplitude > 2))
 }

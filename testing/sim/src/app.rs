@@ -101,6 +101,8 @@ pub(crate) fn reflex(event: &Event, mut dice: impl FnMut(u64) -> u64) -> Option<
         | Event::CallMemberLeave(_)
         | Event::CallDisconnect(_)
         | Event::CallOtherUserInvited(_)
+        | Event::CallMemberMuted(_)
+        | Event::CallActiveSpeakers(_)
         | Event::CallError(_)
         | Event::CallReconnecting(_)
         | Event::CallReconnected(_) => None,

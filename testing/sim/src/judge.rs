@@ -100,6 +100,14 @@ impl Ear {
             Event::CallOtherUserInvited(_) => {
                 self.member("others invited")?;
             }
+            Event::CallMemberMuted(payload) => {
+                let call = self.member("muted")?;
+                let known = call.joined.contains(&payload.user.username);
+                check(known, || format!("{} is muted and not there", payload.user.username))?;
+            }
+            Event::CallActiveSpeakers(_) => {
+                self.member("speakers")?;
+            }
             Event::CallDisconnect(payload) => {
                 let Some(call) = self.call.take() else { return Err("an end of no call".into()) };
                 call.same(&payload.session)?;

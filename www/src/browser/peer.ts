@@ -19,10 +19,18 @@ export interface PeerSink {
   line(line: Line | undefined): void
 }
 
+/** Milliseconds between two levels for the machine, which decides who speaks. */
+const LEVELS_MS = 200
+/** In -dBov. */
+const SILENCE = 127
+
 /** The media link: one peer connection to the server; at most one, a new one replaces it. */
 export class Peer {
   #pc: RTCPeerConnection | undefined
   #generation = 0
+  /** When a receiver had played something last. */
+  readonly #played = new WeakMap<RTCRtpReceiver, number>()
+  #levels: ReturnType<typeof setInterval> | undefined
 
   constructor(private readonly sink: PeerSink) {}
 
@@ -83,6 +91,7 @@ export class Peer {
     switch (pc.connectionState) {
       case 'connected':
         this.#event(pc, { event: 'connected' })
+        this.#levels ??= setInterval(() => void this.#tellLevels(pc), LEVELS_MS)
         break
       case 'disconnected':
         this.#event(pc, { event: 'disconnected' })
@@ -95,6 +104,27 @@ export class Peer {
       case 'closed':
         break
     }
+  }
+
+  async #tellLevels(pc: RTCPeerConnection): Promise<void> {
+    const [sender, ...receivers] = pc.getTransceivers()
+    let own = SILENCE
+    // Of the microphone's track, which is null while nothing may be sent.
+    if (sender?.sender.track?.enabled) {
+      (await sender.sender.getStats()).forEach((s: { type: string, audioLevel?: number }) => {
+        if (s.type === 'media-source') own = dBov(s.audioLevel)
+      })
+    }
+    this.#event(pc, { event: 'levels', own, slots: receivers.map(({ receiver }) => this.#level(receiver)) })
+  }
+
+  /** What a receiver plays; silent where it has played nothing since it was asked last. */
+  #level(receiver: RTCRtpReceiver): number {
+    const [source] = receiver.getSynchronizationSources()
+    const played = this.#played.get(receiver)
+    if (source === undefined || source.timestamp === played) return SILENCE
+    this.#played.set(receiver, source.timestamp)
+    return dBov(source.audioLevel)
   }
 
   #event(pc: RTCPeerConnection, event: MediaEvent): void {
@@ -112,10 +142,17 @@ export class Peer {
 
   #close(): void {
     this.#generation = 0
+    clearInterval(this.#levels)
+    this.#levels = undefined
     if (this.#pc === undefined) return
     this.sink.line(undefined)
     this.#pc.onconnectionstatechange = null
     this.#pc.close()
     this.#pc = undefined
   }
+}
+
+/** A linear level, 1 the loudest, in -dBov. */
+function dBov(level = 0): number {
+  return level > 0 ? Math.min(SILENCE, Math.round(-20 * Math.log10(level))) : SILENCE
 }

@@ -70,6 +70,8 @@ export function listeners(): void {
     JMRTC.addCallReconnectingListener(ofSession), JMRTC.addCallReconnectedListener(ofSession),
     JMRTC.addCallMemberJoinListener(ofUser), JMRTC.addCallMemberLeaveListener(ofLeave),
     JMRTC.addCallDisconnectListener(ofEnd), JMRTC.addCallOtherUserInvitedListener(ofInvited),
+    JMRTC.addCallMemberMutedListener(({ user, muted }) => console.log(user.nickname, muted)),
+    JMRTC.addCallActiveSpeakersListener(({ activeSpeakers: [first] }) => console.log(first?.username)),
     JMRTC.addCallErrorListener(ofError), JMRTC.on('CallDisconnect', ofEnd),
   ]
   for (const remove of removers) remove()

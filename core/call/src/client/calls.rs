@@ -138,6 +138,7 @@ impl Client {
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let Some(call) = &mut self.call else { return };
         let alone = session.joined_members.iter().all(|u| u.username == me);
+        call.told_muted = session.muted_members.contains(&me);
         call.session = session;
         dismiss(call, out);
         if alone {
@@ -200,6 +201,7 @@ impl Client {
 
     /// Takes over a call that this device was in before the app was started anew.
     pub(super) fn restore(&mut self, session: Session) {
+        let me = self.me().cloned();
         let connected = session.joined_members.len() >= 2;
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let accept = if connected { Accept::Joined } else { Accept::Dialled { until } };
@@ -207,6 +209,7 @@ impl Client {
         call.connected = connected;
         call.reconnecting = connected;
         call.restored = true;
+        call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
         self.muted = self.config.muted;
         self.call = Some(call);
     }

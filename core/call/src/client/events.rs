@@ -7,7 +7,7 @@ use super::Client;
 use super::calls::RING_MARGIN_MS;
 use crate::call::{Accept, Ring};
 use crate::out::Out;
-use crate::{Event, LeavePayload, OthersInvitedPayload};
+use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload};
 
 /// More than a server may owe us.
 const MAX_HELD: usize = 256;
@@ -38,7 +38,17 @@ impl Client {
                 }
             }
             ServerEvent::Ended { session, reason, detail } => self.ended(session, reason, detail, out),
-            ServerEvent::Slots { .. } => {}
+            ServerEvent::Muted { session, user, muted } => {
+                if self.member_event(&session, out) {
+                    self.update(session, out);
+                    out.event(Event::CallMemberMuted(MutedPayload { user, muted }));
+                }
+            }
+            ServerEvent::Slots { channel_id, slots } => {
+                if let Some(call) = self.call.as_mut().filter(|c| c.is(&channel_id)) {
+                    call.slots = slots;
+                }
+            }
         }
     }
 
@@ -56,6 +66,7 @@ impl Client {
                 ServerEvent::Joined { .. }
                 | ServerEvent::Left { .. }
                 | ServerEvent::OthersInvited { .. }
+                | ServerEvent::Muted { .. }
                 | ServerEvent::Ended { .. }
                 | ServerEvent::Slots { .. } => true,
             });
@@ -161,6 +172,7 @@ pub(super) const fn channel_of(event: &ServerEvent) -> &ChannelId {
         | ServerEvent::Joined { session, .. }
         | ServerEvent::Left { session, .. }
         | ServerEvent::OthersInvited { session, .. }
+        | ServerEvent::Muted { session, .. }
         | ServerEvent::Ended { session, .. } => &session.channel_id,
         ServerEvent::Slots { channel_id, .. } => channel_id,
     }

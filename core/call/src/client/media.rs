@@ -84,6 +84,7 @@ impl Client {
             MediaEvent::Connected => self.link_up(generation),
             MediaEvent::Disconnected => self.link_down(generation, out),
             MediaEvent::Failed { .. } => self.fail_link(out),
+            MediaEvent::Levels { own, slots } => self.levels(own, &slots, out),
         }
     }
 

@@ -54,6 +54,7 @@ impl Client {
                 }
                 self.invited_users(owner, invited, failed, out);
             }
+            (Request::Mute { channel_id, muted }, Reply::Mute) => self.mute_told(&channel_id, muted),
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
             _ => {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
@@ -99,6 +100,14 @@ impl Client {
                     self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
                 } else if code != ErrorCode::CallEnded {
                     self.leave_unwanted(channel_id, LeaveReason::Hangup);
+                }
+            }
+            Request::Mute { ref channel_id, muted } => {
+                if matches!(error.code, ErrorCode::LimitExceeded | ErrorCode::ServerError) {
+                    self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
+                } else {
+                    // Nothing that asking again would mend.
+                    self.mute_told(&channel_id.clone(), muted);
                 }
             }
             Request::Link { .. } => self.link_refused(&error, out),
@@ -164,6 +173,7 @@ impl Client {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
+            | Request::Mute { .. }
             | Request::Link { .. } => false,
         });
         self.enter(session, out);
@@ -240,6 +250,7 @@ impl Client {
                 | Request::Refuse { .. }
                 | Request::Leave { .. }
                 | Request::Invite { .. }
+                | Request::Mute { .. }
                 | Request::Link { .. } => out.fail_all(command, ErrorCode::Network, WHY),
             }
         }

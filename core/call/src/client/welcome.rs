@@ -7,8 +7,8 @@ use super::sign_in::who;
 use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
-use crate::outbox::Owner;
-use crate::{Event, LeavePayload};
+use crate::outbox::{Entry, Owner};
+use crate::{Event, LeavePayload, MutedPayload};
 
 /// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
 const DOUBT_MS: u64 = 3_000;
@@ -98,7 +98,10 @@ impl Client {
 
     /// Tells what has changed in the call while nobody could tell us.
     fn catch_up(&mut self, session: Session, out: &mut Out) {
-        let Some(call) = &self.call else { return };
+        let me = self.me().cloned();
+        let _superseded = self.outbox.take(Entry::is_mute);
+        let Some(call) = &mut self.call else { return };
+        call.told_muted = me.as_ref().is_some_and(|me| session.muted_members.contains(me));
         let payload = |user: &User, reason| LeavePayload { user: user.clone(), reason, detail: None };
         // Who is only rung now has left and was invited once more.
         let left = |user: &&User| !session.is_joined(&user.username);
@@ -106,7 +109,14 @@ impl Client {
         let joined = call.session.joined_members.iter().filter(left).map(|u| payload(u, Reason::Hangup));
         let inviting = call.session.inviting_members.iter().filter(gone).map(|u| payload(u, Reason::Cancel));
         let leaves: Vec<_> = joined.chain(inviting).collect();
+        let muted = |session: &Session, user: &User| session.muted_members.contains(&user.username);
+        let stayed = session.joined_members.iter().filter(|u| call.session.is_joined(&u.username));
+        let switched = stayed
+            .filter(|u| muted(&session, u) != muted(&call.session, u) && me.as_ref() != Some(&u.username));
+        let switches: Vec<_> =
+            switched.map(|u| MutedPayload { user: u.clone(), muted: muted(&session, u) }).collect();
         self.update(session, out);
+        switches.into_iter().for_each(|payload| out.event(Event::CallMemberMuted(payload)));
         leaves.into_iter().for_each(|payload| out.event(Event::CallMemberLeave(payload)));
     }
 }

@@ -45,6 +45,7 @@ fn session() -> impl Strategy<Value = Session> {
             inviter: rig::user(inviter),
             inviting_members: inviting,
             joined_members: joined,
+            muted_members: if start_time % 2 == 0 { vec![rig::name("alice")] } else { Vec::new() },
             start_time,
             ..rig::session("", "")
         },
@@ -66,6 +67,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         1 => Just(Reply::Refuse),
         1 => Just(Reply::Leave),
         1 => (session(), failed()).prop_map(|(session, failed)| Reply::Invite { session, invited: vec![], failed }),
+        1 => Just(Reply::Mute),
         1 => Just(Reply::Link { answer: "answer".into() }),
     ]
 }
@@ -87,7 +89,12 @@ fn event() -> impl Strategy<Value = ServerEvent> {
             .prop_map(|(session, users, by)| ServerEvent::OthersInvited { session, users, by }),
         2 => (session(), reason())
             .prop_map(|(session, (reason, detail))| ServerEvent::Ended { session, reason, detail }),
-        1 => Just(ServerEvent::Slots { channel_id: ChannelId("c1".into()), slots: vec![None] }),
+        1 => (session(), user(), any::<bool>())
+            .prop_map(|(session, user, muted)| ServerEvent::Muted { session, user, muted }),
+        1 => Just(ServerEvent::Slots {
+            channel_id: ChannelId("c1".into()),
+            slots: vec![None, Some(rig::name("bob"))],
+        }),
     ]
 }
 
@@ -172,6 +179,8 @@ fn step() -> impl Strategy<Value = Step> {
         MediaEvent::Connected,
         MediaEvent::Connected,
         MediaEvent::Disconnected,
+        MediaEvent::Levels { own: 20, slots: vec![20, 127, 0] },
+        MediaEvent::Levels { own: 20, slots: vec![] },
         MediaEvent::Failed { why: "ice".into() },
     ]);
     let code = select(ErrorCode::ALL.to_vec());
@@ -342,6 +351,7 @@ impl World {
             | Event::CallOtherUserInvited(_)
             | Event::CallError(_)
             | Event::CallReconnecting(_) => {}
+            Event::CallMemberMuted(_) | Event::CallActiveSpeakers(_) => assert!(self.in_call),
         }
     }
 }

@@ -8,3 +8,4 @@ mod links;
 mod methods;
 mod rig;
 mod stories;
+mod voices;

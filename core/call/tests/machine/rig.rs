@@ -31,6 +31,7 @@ pub(crate) fn session(inviting: &str, joined: &str) -> Session {
         media_type: MediaType::Voice,
         inviter: user("alice"),
         inviting_members: users(inviting),
+        muted_members: Vec::new(),
         start_time: if joined_members.len() > 1 { 1_700_000_000_000 } else { 0 },
         joined_members,
         invited_by: None,
@@ -446,6 +447,11 @@ fn show_event(event: &Event) -> String {
             format!("CallOtherUserInvited {} by {}", names.join(", "), p.from_user.username)
         }
         Event::CallError(p) => format!("CallError {}", p.name),
+        Event::CallMemberMuted(p) => format!("CallMemberMuted {} {}", p.user.username, p.muted),
+        Event::CallActiveSpeakers(p) => {
+            let names: Vec<_> = p.active_speakers.iter().map(|u| u.username.as_str()).collect();
+            format!("CallActiveSpeakers {}", names.join(" "))
+        }
         Event::CallReconnecting(_) => "CallReconnecting".to_owned(),
         Event::CallReconnected(_) => "CallReconnected".to_owned(),
     }
@@ -475,6 +481,7 @@ fn show_sent(message: &ClientMessage) -> String {
                 let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
                 format!("> invite {channel_id} {}", names.join(" "))
             }
+            Request::Mute { channel_id, muted } => format!("> mute {channel_id} {muted}"),
             Request::Link { channel_id, generation, .. } => format!("> link {channel_id} {generation}"),
         },
     }

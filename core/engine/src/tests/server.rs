@@ -116,6 +116,7 @@ pub(super) fn session(inviting: &[&str], joined: &[&str]) -> Session {
         inviter: user("alice"),
         inviting_members: inviting.iter().map(|n| user(n)).collect(),
         joined_members: joined.iter().map(|n| user(n)).collect(),
+        muted_members: Vec::new(),
         start_time: if joined.len() > 1 { 1_700_000_000_000 } else { 0 },
         invited_by: None,
         silent: false,

@@ -36,6 +36,7 @@ enum Ask {
     Refuse,
     Leave(bool),
     Link(u32),
+    Mute(bool),
     Logout,
     UpdateToken,
     /// About somebody else's call.
@@ -52,6 +53,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         2 => Just(Ask::Refuse),
         3 => any::<bool>().prop_map(Ask::Leave),
         6 => (0..4u32).prop_map(Ask::Link),
+        2 => any::<bool>().prop_map(Ask::Mute),
         1 => Just(Ask::Logout),
         1 => Just(Ask::UpdateToken),
         2 => (0..CLIENTS.len(), 0..5u8).prop_map(|(whose, how)| Ask::Meddle(whose, how)),
@@ -161,6 +163,7 @@ fn request(w: &World, client: &str, ask: &Ask) -> Request {
         Ask::Leave(true) => Request::Leave { channel_id, reason: LeaveReason::Hangup },
         Ask::Leave(false) => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
         Ask::Link(generation) => Request::Link { channel_id, generation: *generation, offer: "offer".into() },
+        Ask::Mute(muted) => Request::Mute { channel_id, muted: *muted },
         Ask::Logout => Request::Logout,
         Ask::UpdateToken => Request::UpdateToken { token: "checked before".into() },
     };

@@ -17,6 +17,7 @@ fn request(method: &str, channel_id: ChannelId, users: &[&str]) -> Request {
         "leave" => Request::Leave { channel_id, reason: LeaveReason::Hangup },
         "lose" => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
         "invite" => Request::Invite { channel_id, usernames },
+        "mute" => Request::Mute { channel_id, muted: true },
         "link" => Request::Link { channel_id, generation: 1, offer: "offer".into() },
         other => panic!("{other}"),
     }
@@ -72,17 +73,20 @@ fn method_by_wrong_moment() {
         ("no call", "refuse", "! CALL_ENDED"),
         ("no call", "leave", "leave"),
         ("no call", "lose", "leave"),
+        ("no call", "mute", "! CALL_ENDED"),
         ("no call", "invite", "! CALL_ENDED"),
         ("no call", "link", "! CALL_ENDED"),
         ("ended", "accept", "! CALL_ENDED"),
         ("ended", "refuse", "! CALL_ENDED"),
         ("ended", "leave", "leave"),
+        ("ended", "mute", "! CALL_ENDED"),
         ("ended", "invite", "! CALL_ENDED"),
         ("ended", "link", "! CALL_ENDED"),
         ("calling", "start", "! ALREADY_IN_CALL"),
         ("calling", "accept", "! INVALID_STATE"),
         ("calling", "refuse", "! INVALID_STATE"),
         ("calling", "invite", "! INVALID_STATE"),
+        ("rung", "mute", "! INVALID_STATE"),
         ("rung", "invite", "! INVALID_STATE"),
         ("rung", "lose", "leave"),
         ("joined", "start", "! ALREADY_IN_CALL"),
@@ -93,12 +97,14 @@ fn method_by_wrong_moment() {
         ("joined elsewhere", "refuse", "! CALL_ENDED"),
         ("joined elsewhere", "leave", "leave"),
         ("joined elsewhere", "lose", "leave"),
+        ("joined elsewhere", "mute", "! CALL_ENDED"),
         ("joined elsewhere", "invite", "! CALL_ENDED"),
         ("joined elsewhere", "link", "! CALL_ENDED"),
         ("stranger", "accept", "! CALL_ENDED"),
         ("stranger", "refuse", "! CALL_ENDED"),
         ("stranger", "leave", "leave"),
         ("stranger", "lose", "leave"),
+        ("stranger", "mute", "! CALL_ENDED"),
         ("stranger", "invite", "! CALL_ENDED"),
         ("stranger", "link", "! CALL_ENDED"),
     ];
@@ -299,4 +305,30 @@ fn invitations_into_one_call_are_finite() {
     w.expect("alice", &["! LIMIT_EXCEEDED"]);
     w.leave("alice");
     assert_eq!(w.records.pop().unwrap().members.len(), 1_000);
+}
+
+#[test]
+fn whoever_mutes_is_shown_muted_to_the_others() {
+    let mut w = World::in_call("alice", "bob", &["carol"]);
+    w.invite("alice", &["carol"]);
+    w.forget();
+    w.mute("alice", true);
+    w.expect("alice", &["mute"]);
+    w.expect("bob", &["Muted alice true S(i: carol; j: alice bob; m: alice)+"]);
+    w.expect("carol", &[]);
+    w.mute("alice", true);
+    w.expect("alice", &["mute"]);
+    w.expect("bob", &[]);
+    w.accept("carol");
+    w.expect("carol", &["accept S(i: -; j: alice bob carol; m: alice)+"]);
+    w.leave("alice");
+    w.invite("bob", &["alice"]);
+    w.forget();
+    // Back in the call, nobody is muted before saying so.
+    w.accept("alice");
+    w.expect("alice", &["accept S(i: -; j: bob carol alice)+"]);
+    w.forget();
+    w.mute("alice", false);
+    w.expect("alice", &["mute"]);
+    w.expect("bob", &[]);
 }

@@ -200,6 +200,7 @@ impl World {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
+            | Request::Mute { .. }
             | Request::Link { .. } => &[],
         };
         let known = named.iter().filter_map(|n| self.store.get(n).cloned()).collect();
@@ -237,6 +238,11 @@ impl World {
     pub(crate) fn invite(&mut self, client: &str, users: &[&str]) -> u64 {
         let channel_id = self.channel(client);
         self.ask(client, Request::Invite { channel_id, usernames: users.iter().map(|u| name(u)).collect() })
+    }
+
+    pub(crate) fn mute(&mut self, client: &str, muted: bool) -> u64 {
+        let channel_id = self.channel(client);
+        self.ask(client, Request::Mute { channel_id, muted })
     }
 
     pub(crate) fn link(&mut self, client: &str, generation: u32) -> u64 {
@@ -495,6 +501,10 @@ impl Client {
                 );
                 self.stay(session, &wrong);
             }
+            ServerEvent::Muted { session, user, muted } => {
+                assert_eq!(session.muted_members.contains(&user.username), *muted, "{wrong}");
+                self.stay(session, &wrong);
+            }
             ServerEvent::OthersInvited { session, users, .. } => {
                 assert!(users.iter().all(|user| session.is_inviting(&user.username)), "{wrong}");
                 self.stay(session, &wrong);
@@ -554,7 +564,11 @@ fn names<'a>(users: impl IntoIterator<Item = &'a Username>) -> String {
 fn show_members(session: &Session) -> String {
     let inviting = names(session.inviting_members.iter().map(|u| &u.username));
     let joined = names(session.joined_members.iter().map(|u| &u.username));
-    let mut text = format!("S(i: {inviting}; j: {joined})");
+    let mut text = format!("S(i: {inviting}; j: {joined}");
+    if !session.muted_members.is_empty() {
+        text.push_str(&format!("; m: {}", names(&session.muted_members)));
+    }
+    text.push(')');
     if session.start_time != 0 {
         text.push('+');
     }
@@ -605,6 +619,7 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             Reply::Logout => "logout".into(),
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
+            Reply::Mute => "mute".into(),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {
@@ -620,6 +635,9 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             ServerEvent::OthersInvited { session, users, by } => {
                 let users = names(users.iter().map(|u| &u.username));
                 format!("OthersInvited {users} by {} {}", by.username, show_session(session))
+            }
+            ServerEvent::Muted { session, user, muted } => {
+                format!("Muted {} {muted} {}", user.username, show_session(session))
             }
             ServerEvent::Ended { session, reason, detail } => {
                 format!("Ended {} {}", show_why(*reason, *detail), show_session(session))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Fields that are there only where there is something to say: a file must name them where they are.
-const OCCASIONAL: [&str; 4] = ["detail", "silent", "failed", "invitedBy"];
+const OCCASIONAL: [&str; 5] = ["detail", "silent", "failed", "invitedBy", "mutedMembers"];
 
 /// Names that stand for a value, bound where they are met first.
 pub(crate) type Names = BTreeMap<String, Value>;

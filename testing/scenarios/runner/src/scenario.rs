@@ -37,7 +37,7 @@ const METHODS: [&str; 16] = [
     "getState",
 ];
 
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 12] = [
     "CallOutgoing",
     "CallReceiveInvite",
     "CallConnecting",
@@ -46,6 +46,7 @@ const EVENTS: [&str; 11] = [
     "CallMemberLeave",
     "CallDisconnect",
     "CallOtherUserInvited",
+    "CallMemberMuted",
     "CallError",
     "CallReconnecting",
     "CallReconnected",

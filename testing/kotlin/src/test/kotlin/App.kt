@@ -70,6 +70,8 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, val micro
                     }
                     is Message.Event -> {
                         val event = Json.parseToJsonElement(message.json).jsonObject
+                        // Depends on what is said, not on what is done.
+                        if (event.name == "CallActiveSpeakers") continue
                         diary += event.name
                         events.send(event)
                     }

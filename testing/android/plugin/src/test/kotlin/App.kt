@@ -148,6 +148,8 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
         if (id == listening) {
             check(arrived.ok && arrived.keep) { "the events' callback is over: $message" }
             val event = JSONObject(arrived.text)
+            // Depends on what is said, not on what is done.
+            if (event.getString("name") == "CallActiveSpeakers") return
             events += event
             diary += event.getString("name")
         } else if (id in methods) {
