@@ -85,7 +85,6 @@ impl CallInfo {
             channel_id: session.channel_id.0.clone(),
             people: people.into_iter().map(Person::from).collect(),
             silent: session.silent,
-            muted_members: Vec::new(),
             start_time: session.start_time,
         }
     }
@@ -126,6 +125,7 @@ mod tests {
             inviter: user("alice", "Alice", ""),
             inviting_members: vec![user("bob", "Bob", "")],
             joined_members: vec![user("alice", "Alice", "")],
+            muted_members: Vec::new(),
             start_time: 7,
             invited_by,
             silent: true,

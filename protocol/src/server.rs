@@ -162,7 +162,10 @@ pub enum Reply {
         failed: Vec<FailedUser>,
     },
     /// The others are told.
-    Mute,
+    Mute {
+        /// The call.
+        session: Session,
+    },
     /// The link is there.
     Link {
         /// SDP (RFC 8866).

@@ -342,6 +342,7 @@ async fn prepare(
         | Request::Accept { .. }
         | Request::Refuse { .. }
         | Request::Leave { .. }
+        | Request::Mute { .. }
         | Request::Link { .. } => Ok((Vec::new(), None)),
     }
 }

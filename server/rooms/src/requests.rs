@@ -301,7 +301,7 @@ impl Rooms {
                 muted,
             });
         }
-        Ok(Reply::Mute)
+        Ok(Reply::Mute { session: self.session(key, &asker.user)? })
     }
 
     /// Sorts whom `by` names for a new call or for the call `inside`; fails if nobody is left or it is too many.

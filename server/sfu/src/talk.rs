@@ -237,10 +237,9 @@ mod tests {
 
     #[test]
     fn nobody_shouts_down_the_others_by_saying_so() {
-        let speech = |n: u64| if n % 50 < 35 { -30 } else { -60 };
-        let (liar, speaker) = (after(3, |_| 0), after(3, speech));
-        assert!(liar < speaker + MARGIN + 10.0, "{liar} and {speaker}");
-        assert_eq!(after(3, |_| 0), after(3, |_| LOUDEST));
+        let liar = after(3, |_| 0);
+        assert_eq!(liar, after(3, |_| LOUDEST));
+        assert!(liar < after(3, |_| -30) + MARGIN, "a loud voice keeps its slot");
     }
 
     #[test]
@@ -250,6 +249,6 @@ mod tests {
         assert!(after(5, fan) > after(5, speech), "it may be a long word");
         assert!(after(7, fan) + MARGIN < after(7, speech), "it is none");
         let begins_to_speak = |n: u64| if n < 400 { -35 } else { speech(n) };
-        assert!(after(12, begins_to_speak) > 80.0, "a pause makes it a voice again");
+        assert!(after(13, begins_to_speak) > 80.0, "a pause makes it a voice again");
     }
 }

@@ -89,8 +89,9 @@ export function toneSeconds({ samples, rate }, hz, part = 0.7) {
 }
 
 /**
- * Where a tone that should go on does not: `{at, amplitude}` of each 20 ms, from where it is first there until where it is last, in
- * which it has less than half of its usual amplitude, or twice as much. Seconds; 1 is the usual amplitude.
+ * Where a tone that should go on does not: `[from, to]` in seconds of each stretch of 60 ms or more, from where it is first there
+ * until where it is last, in which it has less than half of its usual amplitude. One frame that comes late and is bridged, as on any
+ * network, is shorter.
  */
 export function toneGaps({ samples, rate }, hz) {
   const n = rate / 50
@@ -100,10 +101,14 @@ export function toneGaps({ samples, rate }, hz) {
     amplitudes.push(Math.sqrt(share(window, rate, hz)) * 10 ** (level(window) / 20))
   }
   const usual = amplitudes.filter((a) => a > 0.005).toSorted((a, b) => a - b)
-  const middle = usual[Math.floor(usual.length / 2)]
-  if (middle === undefined) return [{ at: 0, amplitude: 0 }]
-  const there = amplitudes.map((a) => a > middle / 2)
-  const [first, last] = [there.indexOf(true), there.lastIndexOf(true)]
-  return amplitudes.map((a, i) => ({ at: i / 50, amplitude: Math.round((100 * a) / middle) / 100 }))
-    .filter(({ amplitude }, i) => i > first && i < last && (amplitude < 0.5 || amplitude > 2))
+  const there = amplitudes.map((a) => a > usual[Math.floor(usual.length / 2)] / 2)
+  const gaps = []
+  let last = there.indexOf(true)
+  if (last < 0) return [[0, samples.length / rate]]
+  for (let i = last; i <= there.lastIndexOf(true); i++) {
+    if (!there[i]) continue
+    if (i - last > 3) gaps.push([(last + 1) / 50, i / 50])
+    last = i
+  }
+  return gaps
 }

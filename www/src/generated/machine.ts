@@ -127,6 +127,13 @@ export type MediaEvent =
       /** For the developer. */
       why: string
     }
+  | {
+      event: 'levels'
+      /** What is sent of the microphone; 127 while nothing is. */
+      own: number
+      /** What each receive slot plays, in the order of the offer. */
+      slots: Array<number>
+    }
 
 /** What only the operating system's side can do. The browser and the phone ignore what they don't have. */
 export type PlatformAction =

@@ -146,6 +146,11 @@ export type Reply =
       failed: Array<FailedUser>
     }
   | {
+      method: 'mute'
+      /** The call. */
+      session: Session
+    }
+  | {
       method: 'link'
       /** SDP (RFC 8866). */
       answer: string
@@ -187,6 +192,13 @@ export type Request =
       channelId: ChannelId
       /** Whom to invite. */
       usernames: Array<Username>
+    }
+  | {
+      method: 'mute'
+      /** The call. */
+      channelId: ChannelId
+      /** Whether it is, from now on. */
+      muted: boolean
     }
   | {
       method: 'link'
@@ -253,6 +265,15 @@ export type ServerEvent =
       reason: Reason
       /** More about why. */
       detail?: Detail
+    }
+  | {
+      type: 'muted'
+      /** The call. */
+      session: Session
+      /** Who. */
+      user: User
+      /** Whether the microphone is muted now. */
+      muted: boolean
     }
   | {
       type: 'slots'

@@ -92,6 +92,16 @@ export const client_request_logout = {
   }
 } satisfies ClientMessage
 
+export const client_request_mute = {
+  "type": "request",
+  "id": 4,
+  "request": {
+    "method": "mute",
+    "channelId": "5dK2w9Qx",
+    "muted": true
+  }
+} satisfies ClientMessage
+
 export const client_request_refuse = {
   "type": "request",
   "id": 5,
@@ -677,6 +687,102 @@ export const server_event_left_noAnswer = {
   }
 } satisfies ServerMessage
 
+export const server_event_muted = {
+  "type": "event",
+  "seq": 5,
+  "event": {
+    "type": "muted",
+    "session": {
+      "channelId": "5dK2w9Qx",
+      "mediaType": "voice",
+      "inviter": {
+        "type": "user",
+        "username": "alice",
+        "appKey": "demo",
+        "nickname": "Alice Ábalos",
+        "gender": "female",
+        "avatarThumbPath": "https://example.com/alice.png",
+        "birthday": 631152000000,
+        "region": "Lisbon",
+        "signature": "in a meeting",
+        "address": "1 Example Street",
+        "extras": {
+          "department": "sales"
+        },
+        "noteName": "",
+        "noteText": "",
+        "isNoDisturb": false,
+        "isInBlackList": false,
+        "isFriend": false
+      },
+      "invitingMembers": [],
+      "joinedMembers": [
+        {
+          "type": "user",
+          "username": "alice",
+          "appKey": "demo",
+          "nickname": "Alice Ábalos",
+          "gender": "female",
+          "avatarThumbPath": "https://example.com/alice.png",
+          "birthday": 631152000000,
+          "region": "Lisbon",
+          "signature": "in a meeting",
+          "address": "1 Example Street",
+          "extras": {
+            "department": "sales"
+          },
+          "noteName": "",
+          "noteText": "",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": false
+        },
+        {
+          "type": "user",
+          "username": "bob",
+          "appKey": "demo",
+          "nickname": "Bob",
+          "gender": "male",
+          "avatarThumbPath": "",
+          "birthday": 0,
+          "region": "",
+          "signature": "",
+          "address": "",
+          "extras": {},
+          "noteName": "Bobby",
+          "noteText": "from school",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": true
+        }
+      ],
+      "mutedMembers": [
+        "bob"
+      ],
+      "startTime": 1795500000000
+    },
+    "user": {
+      "type": "user",
+      "username": "bob",
+      "appKey": "demo",
+      "nickname": "Bob",
+      "gender": "male",
+      "avatarThumbPath": "",
+      "birthday": 0,
+      "region": "",
+      "signature": "",
+      "address": "",
+      "extras": {},
+      "noteName": "Bobby",
+      "noteText": "from school",
+      "isNoDisturb": false,
+      "isInBlackList": false,
+      "isFriend": true
+    },
+    "muted": true
+  }
+} satisfies ServerMessage
+
 export const server_event_othersInvited = {
   "type": "event",
   "seq": 4,
@@ -1039,6 +1145,83 @@ export const server_reply_logout = {
   "id": 2,
   "reply": {
     "method": "logout"
+  }
+} satisfies ServerMessage
+
+export const server_reply_mute = {
+  "type": "reply",
+  "id": 6,
+  "reply": {
+    "method": "mute",
+    "session": {
+      "channelId": "5dK2w9Qx",
+      "mediaType": "voice",
+      "inviter": {
+        "type": "user",
+        "username": "alice",
+        "appKey": "demo",
+        "nickname": "Alice Ábalos",
+        "gender": "female",
+        "avatarThumbPath": "https://example.com/alice.png",
+        "birthday": 631152000000,
+        "region": "Lisbon",
+        "signature": "in a meeting",
+        "address": "1 Example Street",
+        "extras": {
+          "department": "sales"
+        },
+        "noteName": "",
+        "noteText": "",
+        "isNoDisturb": false,
+        "isInBlackList": false,
+        "isFriend": false
+      },
+      "invitingMembers": [],
+      "joinedMembers": [
+        {
+          "type": "user",
+          "username": "alice",
+          "appKey": "demo",
+          "nickname": "Alice Ábalos",
+          "gender": "female",
+          "avatarThumbPath": "https://example.com/alice.png",
+          "birthday": 631152000000,
+          "region": "Lisbon",
+          "signature": "in a meeting",
+          "address": "1 Example Street",
+          "extras": {
+            "department": "sales"
+          },
+          "noteName": "",
+          "noteText": "",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": false
+        },
+        {
+          "type": "user",
+          "username": "bob",
+          "appKey": "demo",
+          "nickname": "Bob",
+          "gender": "male",
+          "avatarThumbPath": "",
+          "birthday": 0,
+          "region": "",
+          "signature": "",
+          "address": "",
+          "extras": {},
+          "noteName": "Bobby",
+          "noteText": "from school",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": true
+        }
+      ],
+      "mutedMembers": [
+        "bob"
+      ],
+      "startTime": 1795500000000
+    }
   }
 } satisfies ServerMessage
 

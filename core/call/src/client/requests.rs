@@ -54,7 +54,12 @@ impl Client {
                 }
                 self.invited_users(owner, invited, failed, out);
             }
-            (Request::Mute { channel_id, muted }, Reply::Mute) => self.mute_told(&channel_id, muted),
+            (Request::Mute { channel_id, muted }, Reply::Mute { session }) => {
+                self.mute_told(&channel_id, muted);
+                if !repeated && self.call.as_ref().is_some_and(|c| c.is(&channel_id) && c.is_member()) {
+                    self.update(session, out);
+                }
+            }
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
             _ => {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");

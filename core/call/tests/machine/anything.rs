@@ -67,7 +67,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         1 => Just(Reply::Refuse),
         1 => Just(Reply::Leave),
         1 => (session(), failed()).prop_map(|(session, failed)| Reply::Invite { session, invited: vec![], failed }),
-        1 => Just(Reply::Mute),
+        1 => session().prop_map(|session| Reply::Mute { session }),
         1 => Just(Reply::Link { answer: "answer".into() }),
     ]
 }

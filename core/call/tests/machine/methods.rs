@@ -240,7 +240,7 @@ fn the_state_redraws_a_reloaded_page() {
 fn mute_and_speaker() {
     let mut rig = connected();
     rig.command("setIsMuted", json!({ "muted": true }));
-    assert_eq!(rig.take(), ["setIsMuted -> {}", "audio capture+play"]);
+    assert_eq!(rig.take(), ["setIsMuted -> {}", "> mute c1 true", "audio capture+play"]);
     rig.command("isMuted", json!(null));
     assert_eq!(rig.take(), ["isMuted -> true"]);
     rig.closed();

@@ -49,9 +49,10 @@ fn the_others_are_told_who_is_muted() {
     mute(&mut rig, true);
     mute(&mut rig, false);
     rig.take();
-    rig.reply(Reply::Mute);
+    rig.reply(Reply::Mute { session: muted(&["bob"], session("", "alice carol bob")) });
     assert_eq!(rig.take(), ["> mute c1 false"]);
-    rig.reply(Reply::Mute);
+    assert_eq!(rig.client.state().session.unwrap().muted_members, [name("bob")]);
+    rig.reply(Reply::Mute { session: session("", "alice carol bob") });
     assert_eq!(rig.take(), [""; 0]);
     rig.event(ServerEvent::Muted {
         session: muted(&["carol"], session("", "alice carol bob")),

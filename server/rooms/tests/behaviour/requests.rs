@@ -313,11 +313,11 @@ fn whoever_mutes_is_shown_muted_to_the_others() {
     w.invite("alice", &["carol"]);
     w.forget();
     w.mute("alice", true);
-    w.expect("alice", &["mute"]);
+    w.expect("alice", &["mute S(i: carol; j: alice bob; m: alice)+"]);
     w.expect("bob", &["Muted alice true S(i: carol; j: alice bob; m: alice)+"]);
     w.expect("carol", &[]);
     w.mute("alice", true);
-    w.expect("alice", &["mute"]);
+    w.expect("alice", &["mute S(i: carol; j: alice bob; m: alice)+"]);
     w.expect("bob", &[]);
     w.accept("carol");
     w.expect("carol", &["accept S(i: -; j: alice bob carol; m: alice)+"]);
@@ -326,9 +326,9 @@ fn whoever_mutes_is_shown_muted_to_the_others() {
     w.forget();
     // Back in the call, nobody is muted before saying so.
     w.accept("alice");
-    w.expect("alice", &["accept S(i: -; j: bob carol alice)+"]);
+    w.expect("alice", &["accept S(i: -; j: bob carol alice)+ by bob"]);
     w.forget();
     w.mute("alice", false);
-    w.expect("alice", &["mute"]);
+    w.expect("alice", &["mute S(i: -; j: bob carol alice)+ by bob"]);
     w.expect("bob", &[]);
 }

@@ -457,7 +457,8 @@ impl Client {
                 let first = self.answered.insert(*id);
                 if let Reply::Start { session, .. }
                 | Reply::Accept { session }
-                | Reply::Invite { session, .. } = reply
+                | Reply::Invite { session, .. }
+                | Reply::Mute { session } = reply
                     && first
                 {
                     self.enter(session);
@@ -619,7 +620,7 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             Reply::Logout => "logout".into(),
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
-            Reply::Mute => "mute".into(),
+            Reply::Mute { session } => format!("mute {}", show_session(session)),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {

@@ -109,6 +109,7 @@ impl World {
                     | Request::Accept { .. }
                     | Request::Refuse { .. }
                     | Request::Leave { .. }
+                    | Request::Mute { .. }
                     | Request::Link { .. } => &[],
                 };
                 let known = named.iter().filter(|n| self.users.contains(n)).map(|n| self.record(n)).collect();
