@@ -33,6 +33,10 @@ names!(request_name, REQUESTS, Request {
     Leave => "leave",
     Invite => "invite",
     Link => "link",
+    Users => "users",
+    UpdateProfile => "updateProfile",
+    UpdateRelation => "updateRelation",
+    History => "history",
 });
 
 names!(server_name, SERVER, ServerMessage {
@@ -54,6 +58,10 @@ names!(reply_name, REPLIES, Reply {
     Leave => "leave",
     Invite => "invite",
     Link => "link",
+    Users => "users",
+    UpdateProfile => "updateProfile",
+    UpdateRelation => "updateRelation",
+    History => "history",
 });
 
 names!(event_name, EVENTS, ServerEvent {

@@ -66,7 +66,11 @@ impl Entry {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 
@@ -78,7 +82,13 @@ impl Entry {
             | Request::Leave { channel_id, .. }
             | Request::Invite { channel_id, .. }
             | Request::Link { channel_id, .. } => Some(channel_id),
-            Request::UpdateToken { .. } | Request::Logout | Request::Start { .. } => None,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => None,
         }
     }
 
@@ -91,7 +101,11 @@ impl Entry {
             | Request::Start { .. }
             | Request::Accept { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 
@@ -104,7 +118,11 @@ impl Entry {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
-            | Request::Invite { .. } => false,
+            | Request::Invite { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 }

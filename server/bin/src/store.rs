@@ -1,23 +1,34 @@
 //! What outlives the process: users, what they keep about each other, and calls that are over. SQLite in one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use jmrtc_protocol::{Profile, Relation, Username};
-use jmrtc_rooms::{CallRecord, UserRecord};
+use jmrtc_protocol::{ChannelId, Profile, Relation, Username};
+use jmrtc_rooms::{CallRecord, MemberRecord, UserRecord};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, SqlSafeStr};
+use sqlx::{QueryBuilder, Row, SqlSafeStr};
 
 /// Everything a new file gets, in order; never changed once released.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql")),
+    (2, "history and deletion", include_str!("../migrations/0002_history_and_deletion.sql")),
+];
+
+/// Which of a user's calls are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All in which it was a member.
+    All,
+    /// Those of which it may know itself.
+    Known,
+}
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,20 +70,81 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The user's record; a name that signs in for the first time becomes a user.
-    pub(crate) async fn sign_in(&self, username: &Username, now_ms: i64) -> anyhow::Result<UserRecord> {
+    /// The user's record; a name that signs in for the first time becomes a user. None for one that was deleted.
+    pub(crate) async fn sign_in(
+        &self,
+        username: &Username,
+        now_ms: i64,
+    ) -> anyhow::Result<Option<UserRecord>> {
         if let Some(record) = self.user(username).await? {
-            return Ok(record);
+            return Ok(Some(record));
         }
         sqlx::query(
-            "INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (username, profile, created_time)
+             SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM deleted_users WHERE username = ?1)
+             ON CONFLICT DO NOTHING",
         )
         .bind(username.as_str())
         .bind(to_json(&Profile::default())?)
         .bind(now_ms)
         .execute(&self.pool)
         .await?;
-        self.user(username).await?.context("a user just stored is not there")
+        self.user(username).await
+    }
+
+    /// Makes a user, also one that was deleted, or gives one that is there another profile; true if it was made.
+    pub(crate) async fn put_user(
+        &self,
+        username: &Username,
+        profile: &Profile,
+        now_ms: i64,
+    ) -> anyhow::Result<bool> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM deleted_users WHERE username = ?")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let made = sqlx::query(
+            "INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(username.as_str())
+        .bind(to_json(profile)?)
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        let made = made.rows_affected() == 1;
+        if !made {
+            sqlx::query("UPDATE users SET profile = ? WHERE username = ?")
+                .bind(to_json(profile)?)
+                .bind(username.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// Deletes a user and all relations to and of it; false for a name that is no user. Calls stay.
+    pub(crate) async fn delete_user(&self, username: &Username, now_ms: i64) -> anyhow::Result<bool> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM relations WHERE viewer = ?1 OR username = ?1")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let deleted = sqlx::query("DELETE FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO deleted_users (username, deleted_time) VALUES (?, ?)")
+            .bind(username.as_str())
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// A user's record; none for a name that never signed in.
@@ -111,19 +183,30 @@ impl Store {
     pub(crate) async fn list(
         &self,
         after: Option<&Username>,
-        limit: u32,
+        limit: usize,
     ) -> anyhow::Result<Vec<(Username, Profile)>> {
         let rows =
             sqlx::query("SELECT username, profile FROM users WHERE username > ? ORDER BY username LIMIT ?")
                 .bind(after.map_or("", Username::as_str))
-                .bind(limit)
+                .bind(i64::try_from(limit)?)
                 .fetch_all(&self.pool)
                 .await?;
-        let user = |row: sqlx::sqlite::SqliteRow| -> anyhow::Result<(Username, Profile)> {
-            let name: String = row.try_get("username")?;
-            Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
-        };
-        rows.into_iter().map(user).collect()
+        rows.into_iter().map(named_profile).collect()
+    }
+
+    /// The profiles of those names that are users.
+    pub(crate) async fn profiles(
+        &self,
+        names: &BTreeSet<&Username>,
+    ) -> anyhow::Result<BTreeMap<Username, Profile>> {
+        let mut query = QueryBuilder::new("SELECT username, profile FROM users WHERE username IN (");
+        let mut list = query.separated(", ");
+        for name in names {
+            list.push_bind(name.as_str());
+        }
+        query.push(")");
+        let rows = query.build().fetch_all(&self.pool).await?;
+        rows.into_iter().map(named_profile).collect()
     }
 
     /// Stores a profile; false for a name that is no user.
@@ -178,8 +261,8 @@ impl Store {
         for (position, member) in (0_i64..).zip(&call.members) {
             sqlx::query(
                 "INSERT INTO call_members (channel_id, position, username, invited_by, invited_time, join_time,
-                                           leave_time, reason, detail)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                           leave_time, reason, detail, shown)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(&call.channel_id.0)
             .bind(position)
@@ -190,6 +273,7 @@ impl Store {
             .bind(member.leave_time)
             .bind(word(&member.reason)?)
             .bind(member.detail.as_ref().map(word).transpose()?)
+            .bind(member.shown)
             .execute(&mut *tx)
             .await?;
         }
@@ -197,10 +281,120 @@ impl Store {
         Ok(())
     }
 
+    /// Up to `limit` calls of a user, those last over for it first; with `before` only what comes after that call in
+    /// this order, and none if that call is not among them.
+    pub(crate) async fn calls_of(
+        &self,
+        username: &Username,
+        which: Which,
+        before: Option<&ChannelId>,
+        limit: u32,
+    ) -> anyhow::Result<Option<Vec<CallRecord>>> {
+        let of_user = || {
+            let mut query = QueryBuilder::new(
+                "SELECT channel_id, max(leave_time) AS left_time FROM call_members WHERE username = ",
+            );
+            query.push_bind(username.as_str());
+            match which {
+                Which::All => {}
+                // Who has the name of a user that was deleted was not in the calls of that one.
+                Which::Known => {
+                    query.push(
+                        " AND shown AND leave_time >= (SELECT created_time FROM users
+                                                       WHERE users.username = call_members.username)",
+                    );
+                }
+            }
+            query.push(" GROUP BY channel_id HAVING ");
+            query
+        };
+        let (left, channel) = match before {
+            None => (i64::MAX, ""),
+            Some(channel) => {
+                let mut query = of_user();
+                query.push("channel_id = ").push_bind(&channel.0);
+                let Some(row) = query.build().fetch_optional(&self.pool).await? else { return Ok(None) };
+                (row.try_get("left_time")?, channel.0.as_str())
+            }
+        };
+        let mut query = of_user();
+        query.push("(max(leave_time), channel_id) < (").push_bind(left).push(", ").push_bind(channel);
+        query.push(") ORDER BY left_time DESC, channel_id DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let channels = rows.iter().map(|row| row.try_get("channel_id")).collect::<Result<Vec<String>, _>>()?;
+        Ok(Some(self.calls(&channels).await?))
+    }
+
+    /// One call that is over.
+    pub(crate) async fn call(&self, channel: &ChannelId) -> anyhow::Result<Option<CallRecord>> {
+        Ok(self.calls(std::slice::from_ref(&channel.0)).await?.pop())
+    }
+
+    /// Those of these calls that are over, in this order.
+    async fn calls(&self, channels: &[String]) -> anyhow::Result<Vec<CallRecord>> {
+        let among = |select: &str, order: &str| {
+            let mut query = QueryBuilder::new(select);
+            let mut list = query.separated(", ");
+            for channel in channels {
+                list.push_bind(channel);
+            }
+            query.push(order);
+            query
+        };
+        let mut members: BTreeMap<String, Vec<MemberRecord>> = BTreeMap::new();
+        let mut query =
+            among("SELECT * FROM call_members WHERE channel_id IN (", ") ORDER BY channel_id, position");
+        for row in query.build().fetch_all(&self.pool).await? {
+            members.entry(row.try_get("channel_id")?).or_default().push(member_record(&row)?);
+        }
+        let mut calls = BTreeMap::new();
+        let mut query = among("SELECT * FROM call_records WHERE channel_id IN (", ")");
+        for row in query.build().fetch_all(&self.pool).await? {
+            let channel: String = row.try_get("channel_id")?;
+            let members = members.remove(&channel).unwrap_or_default();
+            calls.insert(channel.clone(), call_record(ChannelId(channel), members, &row)?);
+        }
+        Ok(channels.iter().filter_map(|channel| calls.remove(channel)).collect())
+    }
+
     /// Waits for what is under way and closes the file.
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn named_profile(row: SqliteRow) -> anyhow::Result<(Username, Profile)> {
+    let name: String = row.try_get("username")?;
+    Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
+}
+
+fn call_record(
+    channel_id: ChannelId,
+    members: Vec<MemberRecord>,
+    row: &SqliteRow,
+) -> anyhow::Result<CallRecord> {
+    Ok(CallRecord {
+        channel_id,
+        inviter: Username::new(row.try_get::<String, _>("inviter")?)?,
+        members,
+        start_time: row.try_get("start_time")?,
+        end_time: row.try_get("end_time")?,
+        reason: of_word(row.try_get("reason")?)?,
+        detail: row.try_get::<Option<_>, _>("detail")?.map(of_word).transpose()?,
+    })
+}
+
+fn member_record(row: &SqliteRow) -> anyhow::Result<MemberRecord> {
+    Ok(MemberRecord {
+        username: Username::new(row.try_get::<String, _>("username")?)?,
+        invited_by: Username::new(row.try_get::<String, _>("invited_by")?)?,
+        invited_time: row.try_get("invited_time")?,
+        join_time: row.try_get("join_time")?,
+        leave_time: row.try_get("leave_time")?,
+        reason: of_word(row.try_get("reason")?)?,
+        detail: row.try_get::<Option<_>, _>("detail")?.map(of_word).transpose()?,
+        shown: row.try_get("shown")?,
+    })
 }
 
 fn to_json<T: Serialize>(value: &T) -> anyhow::Result<String> {
@@ -215,6 +409,11 @@ fn from_json<T: DeserializeOwned>(text: String) -> anyhow::Result<T> {
 fn word<T: Serialize>(value: &T) -> anyhow::Result<String> {
     let value = serde_json::to_value(value)?;
     Ok(value.as_str().context("not a word")?.to_owned())
+}
+
+/// What a protocol's word stands for.
+fn of_word<T: DeserializeOwned>(word: String) -> anyhow::Result<T> {
+    serde_json::from_value(word.into()).context("the database holds a word that is not known")
 }
 
 /// Makes the file if there is none, for its owner alone: who calls whom is nobody else's business.

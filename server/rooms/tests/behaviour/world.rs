@@ -200,7 +200,11 @@ impl World {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
-            | Request::Link { .. } => &[],
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => &[],
         };
         let known = named.iter().filter_map(|n| self.store.get(n).cloned()).collect();
         let c = self.clients.get_mut(client).unwrap();
@@ -605,6 +609,10 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             Reply::Logout => "logout".into(),
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
+            Reply::Users { .. }
+            | Reply::UpdateProfile { .. }
+            | Reply::UpdateRelation { .. }
+            | Reply::History { .. } => panic!("the rooms have no store: {reply:?}"),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {
