@@ -92,8 +92,7 @@ impl ProfileChange {
 impl Profile {
     /// Says which limit is broken, if one is.
     pub fn check(&self) -> Result<(), String> {
-        let texts =
-            [&self.nickname, &self.avatar_thumb_path, &self.region, &self.signature, &self.address];
+        let texts = [&self.nickname, &self.avatar_thumb_path, &self.region, &self.signature, &self.address];
         let extras = self.extras.iter().flat_map(|(key, value)| [key, value]);
         if self.extras.len() > MAX_EXTRAS {
             return Err(format!("a profile has at most {MAX_EXTRAS} extras"));

@@ -214,6 +214,27 @@ mod tests {
     }
 
     #[test]
+    fn the_backends_token_is_no_users_and_the_other_way_round() {
+        let backend = auth().mint(None, now(), 60).unwrap();
+        assert_eq!(auth().bearer(&backend), Ok(Bearer::Backend));
+        assert_eq!(auth().check(&backend).unwrap_err(), "the token is the backend's and no user's");
+        let exp = now() + 60;
+        let bearer = |claims: serde_json::Value| auth().bearer(&signed(Algorithm::HS256, SECRET, &claims));
+        let both = serde_json::json!({"iss": "app", "sub": "alice", "scope": "backend", "exp": exp});
+        assert_eq!(bearer(both).unwrap_err(), "a backend's token has no `sub`");
+        for scope in ["openid email".into(), "Backend".into(), serde_json::json!(["backend"]), 7.into()] {
+            let claims = serde_json::json!({"iss": "app", "sub": "alice", "scope": scope, "exp": exp});
+            assert!(matches!(bearer(claims), Ok(Bearer::User(_))), "{scope}");
+            let claims = serde_json::json!({"iss": "app", "scope": scope, "exp": exp});
+            assert_eq!(bearer(claims).unwrap_err(), "the token has no `sub`", "{scope}");
+        }
+        let old = serde_json::json!({"iss": "app", "scope": "backend", "exp": now() - 60});
+        assert_eq!(bearer(old).unwrap_err(), "the token has expired");
+        let endless = serde_json::json!({"iss": "app", "scope": "backend"});
+        assert_eq!(bearer(endless).unwrap_err(), "the token has no `exp`");
+    }
+
+    #[test]
     fn a_short_secret_is_refused() {
         assert!(Auth::new("app", b"short").err().unwrap().contains("at least 32"));
     }

@@ -46,7 +46,9 @@ pub(crate) async fn users(app: &App, viewer: &Username, names: Vec<Username>) ->
     for name in names.into_iter().filter(|name| seen.insert(name.clone())) {
         match profiles.get(&name) {
             Some(profile) => users.push(seen_by(app, &viewer, &name, profile.clone())),
-            None => failed.push(FailedUser { username: name, name: ErrorCode::UserUnavailable.name().into() }),
+            None => {
+                failed.push(FailedUser { username: name, name: ErrorCode::UserUnavailable.name().into() })
+            }
         }
     }
     Ok(Reply::Users { users, failed })

@@ -152,11 +152,7 @@ async fn users(
 }
 
 /// `GET /v1/users/{name}`: a profile. The backend, which is no user, has no relation to anybody.
-async fn user(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    At(name): At<Username>,
-) -> Answer<Json<User>> {
+async fn user(State(app): State<Arc<App>>, caller: Caller, At(name): At<Username>) -> Answer<Json<User>> {
     caller.may_see(&name)?;
     let record = directory::user(&app, &name).await?;
     Ok(Json(User::new(&app.config.app_key, name, record.profile, Relation::default())))
@@ -273,7 +269,8 @@ async fn call(
     At(channel): At<ChannelId>,
 ) -> Answer<Json<Value>> {
     // Whether there is such a call at all is not told to others.
-    let unknown = || Refusal::new(ErrorCode::UserUnavailable, "there is no such call among those that are over");
+    let unknown =
+        || Refusal::new(ErrorCode::UserUnavailable, "there is no such call among those that are over");
     let found = directory::record(&app, &channel).await?.ok_or_else(unknown)?;
     Ok(Json(match caller {
         Caller::Backend => record(found),

@@ -321,7 +321,8 @@ impl Store {
         query.push("(max(leave_time), channel_id) < (").push_bind(left).push(", ").push_bind(channel);
         query.push(") ORDER BY left_time DESC, channel_id DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&self.pool).await?;
-        let channels = rows.iter().map(|row| row.try_get("channel_id")).collect::<Result<Vec<String>, _>>()?;
+        let channels =
+            rows.iter().map(|row| row.try_get("channel_id")).collect::<Result<Vec<String>, _>>()?;
         Ok(Some(self.calls(&channels).await?))
     }
 
@@ -442,10 +443,10 @@ mod tests {
         let alice = name("alice");
         assert_eq!(store.user(&alice).await.unwrap(), None);
         assert!(!store.set_profile(&alice, &Profile::default()).await.unwrap());
-        assert_eq!(store.sign_in(&alice, 5).await.unwrap(), UserRecord::named(alice.clone()));
+        assert_eq!(store.sign_in(&alice, 5).await.unwrap(), Some(UserRecord::named(alice.clone())));
         let profile = Profile { nickname: "Älice 🎧".into(), ..Profile::default() };
         assert!(store.set_profile(&alice, &profile).await.unwrap());
-        assert_eq!(store.sign_in(&alice, 6).await.unwrap().profile, profile);
+        assert_eq!(store.sign_in(&alice, 6).await.unwrap().unwrap().profile, profile);
         assert_eq!(store.list(None, 9).await.unwrap(), [(alice.clone(), profile)]);
         assert_eq!(store.list(Some(&alice), 9).await.unwrap(), []);
         assert_eq!(store.users_named([&alice, &name("nobody")]).await.unwrap().len(), 1);
@@ -471,6 +472,95 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_deleted_user_is_gone_until_it_is_made_anew() {
+        let store = Store::in_memory().await;
+        let (alice, bob) = (name("alice"), name("bob"));
+        for user in [&alice, &bob] {
+            store.sign_in(user, 0).await.unwrap();
+        }
+        let friend = Relation { is_friend: true, ..Relation::default() };
+        store.set_relation(&alice, &bob, &friend).await.unwrap();
+        store.set_relation(&bob, &alice, &friend).await.unwrap();
+        assert!(store.delete_user(&bob, 5).await.unwrap());
+        assert!(!store.delete_user(&bob, 6).await.unwrap());
+        assert_eq!(store.user(&alice).await.unwrap().unwrap().relations, BTreeMap::new());
+        assert_eq!(store.sign_in(&bob, 7).await.unwrap(), None);
+        assert!(store.put_user(&bob, &Profile::default(), 8).await.unwrap());
+        assert_eq!(store.sign_in(&bob, 9).await.unwrap(), Some(UserRecord::named(bob.clone())));
+        let profile = Profile { nickname: "Bob".into(), ..Profile::default() };
+        assert!(!store.put_user(&bob, &profile, 10).await.unwrap());
+        let (bobby, nobody) = (name("bob"), name("nobody"));
+        let profiles = store.profiles(&BTreeSet::from([&bobby, &nobody])).await.unwrap();
+        assert_eq!(profiles, BTreeMap::from([(bob, profile)]));
+    }
+
+    fn record(channel: &str, at: i64, members: &[(&str, bool)]) -> CallRecord {
+        let member = |(who, shown): &(&str, bool)| MemberRecord {
+            username: name(who),
+            invited_by: name("alice"),
+            invited_time: at,
+            join_time: 0,
+            leave_time: at,
+            reason: Reason::Cancel,
+            detail: Some(Detail::NoAnswer),
+            shown: *shown,
+        };
+        CallRecord {
+            channel_id: ChannelId(channel.into()),
+            inviter: name("alice"),
+            members: members.iter().map(member).collect(),
+            start_time: 0,
+            end_time: at,
+            reason: Reason::Cancel,
+            detail: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_are_found_newest_first_page_by_page() {
+        let store = Store::in_memory().await;
+        let (alice, bob) = (name("alice"), name("bob"));
+        store.put_user(&alice, &Profile::default(), 0).await.unwrap();
+        store.put_user(&bob, &Profile::default(), 0).await.unwrap();
+        let calls = [
+            record("b", 10, &[("alice", true), ("bob", false)]),
+            record("a", 20, &[("alice", true), ("bob", true)]),
+            record("d", 20, &[("alice", true), ("bob", true), ("bob", false)]),
+            record("c", 30, &[("alice", true), ("carol", true)]),
+        ];
+        for call in &calls {
+            store.add_call(call).await.unwrap();
+        }
+        let channel = |c: &str| ChannelId(c.into());
+        let found = async |who: &Username, which, before: Option<&str>, limit| {
+            let before = before.map(channel);
+            let calls = store.calls_of(who, which, before.as_ref(), limit).await.unwrap()?;
+            Some(calls.into_iter().map(|c| c.channel_id.0).collect::<Vec<_>>().concat())
+        };
+        assert_eq!(found(&alice, Which::Known, None, 9).await.unwrap(), "cdab");
+        assert_eq!(found(&alice, Which::Known, None, 2).await.unwrap(), "cd");
+        assert_eq!(found(&alice, Which::Known, Some("d"), 2).await.unwrap(), "ab");
+        assert_eq!(found(&alice, Which::Known, Some("b"), 2).await.unwrap(), "");
+        assert_eq!(
+            found(&bob, Which::Known, None, 9).await.unwrap(),
+            "da",
+            "not the one that it must not know"
+        );
+        assert_eq!(found(&bob, Which::All, None, 9).await.unwrap(), "dab");
+        assert_eq!(found(&bob, Which::Known, Some("b"), 9).await, None);
+        assert_eq!(found(&bob, Which::Known, Some("c"), 9).await, None, "not among its own");
+        assert_eq!(store.call(&channel("d")).await.unwrap().as_ref(), Some(&calls[2]));
+        assert_eq!(store.call(&channel("x")).await.unwrap(), None);
+
+        // Somebody else gets the name.
+        store.delete_user(&bob, 40).await.unwrap();
+        assert_eq!(found(&bob, Which::All, None, 9).await.unwrap(), "dab");
+        store.put_user(&bob, &Profile::default(), 50).await.unwrap();
+        assert_eq!(found(&bob, Which::Known, None, 9).await.unwrap(), "");
+        assert_eq!(found(&bob, Which::Known, Some("a"), 9).await, None);
+    }
+
+    #[tokio::test]
     async fn a_call_is_kept_whole() {
         let store = Store::in_memory().await;
         let member = |who: &str, detail| MemberRecord {
@@ -481,6 +571,7 @@ mod tests {
             leave_time: 9,
             reason: Reason::Cancel,
             detail,
+            shown: true,
         };
         let call = CallRecord {
             channel_id: ChannelId("c".into()),

@@ -119,10 +119,7 @@ mod tests {
         let call = record(5, 9, members);
         assert_eq!(seen(&call, "bob"), "4 Refuse, 0 | alice 1 1 0, bob 1 0 4, carol 1 0 0");
         assert_eq!(seen(&call, "carol"), "7 Hangup, 5 | alice 1 1 0, bob 1 0 4, carol 1 5 7, dave 6 6 0");
-        assert_eq!(
-            seen(&call, "dave"),
-            "9 Hangup, 5 | alice 1 1 9, bob 1 0 4, carol 1 5 7, dave 6 6 9"
-        );
+        assert_eq!(seen(&call, "dave"), "9 Hangup, 5 | alice 1 1 9, bob 1 0 4, carol 1 5 7, dave 6 6 9");
     }
 
     #[test]

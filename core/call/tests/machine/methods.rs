@@ -552,7 +552,8 @@ fn the_directory_answers_what_the_server_says() {
         rig.reply(reply.clone());
         let lines = rig.take();
         let [line] = &lines[..] else { panic!("{lines:?}") };
-        let given: Value = serde_json::from_str(line.strip_prefix(&format!("{method} -> ")).unwrap()).unwrap();
+        let given: Value =
+            serde_json::from_str(line.strip_prefix(&format!("{method} -> ")).unwrap()).unwrap();
         assert_eq!(given, answer);
 
         rig.command(method, args.clone());
