@@ -57,7 +57,6 @@ pub struct ProfileChange {
     pub avatar_thumb_path: Option<String>,
     /// Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(type = "number"))]
     pub birthday: Option<i64>,
     /// Region, free text.
     #[serde(skip_serializing_if = "Option::is_none")]
