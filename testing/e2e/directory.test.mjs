@@ -1,6 +1,6 @@
 // Profiles, relations and call records through window.JMRTC in Chromium, on a driven phone, and by the company's backend.
 import assert from 'node:assert/strict'
-import test, { before } from 'node:test'
+import test, { after, before } from 'node:test'
 import { apiPage } from './lib/api-page.mjs'
 import { startBrowser } from './lib/browser.mjs'
 import { backendToken, token } from './lib/server.mjs'
@@ -14,6 +14,7 @@ before(async () => {
   world.pages = { url: await apiPage(), browsers: { alice: await startBrowser() } }
   ;[alice, bob] = await Promise.all([world.endpoint('page', 'alice'), world.endpoint('phone', 'bob')])
 })
+after(() => bob?.stop())
 cleanUp(() => world?.server)
 
 const backend = (method, path, body) => world.server.rest(method, path, backendToken(), body)

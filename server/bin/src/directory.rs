@@ -157,8 +157,18 @@ pub(crate) async fn record(app: &App, channel: &ChannelId) -> Answer<Option<Call
     app.store.call(channel).await.map_err(|e| store_failed(&e))
 }
 
+/// One of the calls of which `viewer` may know.
+pub(crate) async fn past_call(app: &App, viewer: &Username, channel: &ChannelId) -> Answer<Option<PastCall>> {
+    let Some(record) = record(app, channel).await? else { return Ok(None) };
+    let left = app.store.left_time(viewer, Which::Known, channel).await.map_err(|e| store_failed(&e))?;
+    match left {
+        Some(_) => Ok(past(app, viewer, &[record]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
 /// Calls as `viewer` saw them; without those of which it must not know.
-pub(crate) async fn past(app: &App, viewer: &Username, records: &[CallRecord]) -> Answer<Vec<PastCall>> {
+async fn past(app: &App, viewer: &Username, records: &[CallRecord]) -> Answer<Vec<PastCall>> {
     let viewer = user(app, viewer).await?;
     let names = records.iter().flat_map(|r| r.members.iter().map(|m| &m.username).chain([&r.inviter]));
     let profiles: BTreeMap<Username, Profile> =

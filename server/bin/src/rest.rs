@@ -271,12 +271,10 @@ async fn call(
     // Whether there is such a call at all is not told to others.
     let unknown =
         || Refusal::new(ErrorCode::UserUnavailable, "there is no such call among those that are over");
-    let found = directory::record(&app, &channel).await?.ok_or_else(unknown)?;
     Ok(Json(match caller {
-        Caller::Backend => record(found),
+        Caller::Backend => record(directory::record(&app, &channel).await?.ok_or_else(unknown)?),
         Caller::User(name) => {
-            let past = directory::past(&app, &name, std::slice::from_ref(&found)).await?.pop();
-            json!(past.ok_or_else(unknown)?)
+            json!(directory::past_call(&app, &name, &channel).await?.ok_or_else(unknown)?)
         }
     }))
 }

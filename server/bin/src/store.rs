@@ -290,40 +290,33 @@ impl Store {
         before: Option<&ChannelId>,
         limit: u32,
     ) -> anyhow::Result<Option<Vec<CallRecord>>> {
-        let of_user = || {
-            let mut query = QueryBuilder::new(
-                "SELECT channel_id, max(leave_time) AS left_time FROM call_members WHERE username = ",
-            );
-            query.push_bind(username.as_str());
-            match which {
-                Which::All => {}
-                // Who has the name of a user that was deleted was not in the calls of that one.
-                Which::Known => {
-                    query.push(
-                        " AND shown AND leave_time >= (SELECT created_time FROM users
-                                                       WHERE users.username = call_members.username)",
-                    );
-                }
-            }
-            query.push(" GROUP BY channel_id HAVING ");
-            query
-        };
         let (left, channel) = match before {
             None => (i64::MAX, ""),
-            Some(channel) => {
-                let mut query = of_user();
-                query.push("channel_id = ").push_bind(&channel.0);
-                let Some(row) = query.build().fetch_optional(&self.pool).await? else { return Ok(None) };
-                (row.try_get("left_time")?, channel.0.as_str())
-            }
+            Some(channel) => match self.left_time(username, which, channel).await? {
+                Some(left) => (left, channel.0.as_str()),
+                None => return Ok(None),
+            },
         };
-        let mut query = of_user();
+        let mut query = calls_of_user(username, which);
         query.push("(max(leave_time), channel_id) < (").push_bind(left).push(", ").push_bind(channel);
         query.push(") ORDER BY left_time DESC, channel_id DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&self.pool).await?;
         let channels =
             rows.iter().map(|row| row.try_get("channel_id")).collect::<Result<Vec<String>, _>>()?;
         Ok(Some(self.calls(&channels).await?))
+    }
+
+    /// When a call was over for a user, if it is one of its calls.
+    pub(crate) async fn left_time(
+        &self,
+        username: &Username,
+        which: Which,
+        channel: &ChannelId,
+    ) -> anyhow::Result<Option<i64>> {
+        let mut query = calls_of_user(username, which);
+        query.push("channel_id = ").push_bind(&channel.0);
+        let row = query.build().fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| row.try_get("left_time")).transpose()?)
     }
 
     /// One call that is over.
@@ -362,6 +355,26 @@ impl Store {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A query that lacks its last condition.
+fn calls_of_user(username: &Username, which: Which) -> QueryBuilder<sqlx::Sqlite> {
+    let mut query = QueryBuilder::new(
+        "SELECT channel_id, max(leave_time) AS left_time FROM call_members WHERE username = ",
+    );
+    query.push_bind(username.as_str());
+    match which {
+        Which::All => {}
+        // Who has the name of a user that was deleted was not in the calls of that one.
+        Which::Known => {
+            query.push(
+                " AND shown AND leave_time >= (SELECT created_time FROM users
+                                               WHERE users.username = call_members.username)",
+            );
+        }
+    }
+    query.push(" GROUP BY channel_id HAVING ");
+    query
 }
 
 fn named_profile(row: SqliteRow) -> anyhow::Result<(Username, Profile)> {

@@ -276,9 +276,8 @@ impl Connection {
             ClientMessage::Ping { ack } => self.app.hub.send(ToHub::Ping { conn, ack }).await.is_ok(),
             ClientMessage::Request { id, request } => {
                 match Box::pin(ask(&self.app, conn, &self.user, id, request)).await {
-                    Ok(Asked::OfRooms) => true,
-                    Ok(Asked::Answered(reply)) => self.answer(ServerMessage::Reply { id, reply }).await,
-                    Ok(Asked::Stopping) => false,
+                    Ok(None) => true,
+                    Ok(Some(reply)) => self.answer(ServerMessage::Reply { id, reply }).await,
                     Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
                 }
             }
@@ -310,24 +309,15 @@ impl Connection {
     }
 }
 
-/// What becomes of a request.
-enum Asked {
-    /// The rooms answer.
-    OfRooms,
-    Answered(Reply),
-    /// The server stops.
-    Stopping,
-}
-
 /// Answers a request from the store, or hands it to the rooms with what they can't find out themselves: who the named
-/// users are, and until when a new token is good.
+/// users are, and until when a new token is good. None: the rooms answer.
 async fn ask(
     app: &App,
     conn: ConnId,
     user: &Username,
     id: RequestId,
     request: Request,
-) -> Result<Asked, Failure> {
+) -> Result<Option<Reply>, Failure> {
     let (known, expires, _in_order) = match &request {
         Request::Start { usernames } | Request::Invite { usernames, .. } => {
             let in_order = app.order.read().await;
@@ -351,25 +341,27 @@ async fn ask(
         | Request::Link { .. } => (Vec::new(), None, None),
         Request::Users { usernames } => {
             let reply = directory::users(app, user, usernames.clone()).await?;
-            return Ok(Asked::Answered(reply));
+            return Ok(Some(reply));
         }
         Request::UpdateProfile { profile } => {
             let change = |before| profile.clone().apply(before);
             let user = directory::change_profile(app, user, change).await?;
-            return Ok(Asked::Answered(Reply::UpdateProfile { user }));
+            return Ok(Some(Reply::UpdateProfile { user }));
         }
         Request::UpdateRelation { username, relation } => {
             let change = |before| relation.clone().apply(before);
             let user = directory::change_relation(app, user, username, change).await?;
-            return Ok(Asked::Answered(Reply::UpdateRelation { user }));
+            return Ok(Some(Reply::UpdateRelation { user }));
         }
         Request::History { before, limit } => {
             let (calls, more) = directory::history(app, user, before.as_ref(), *limit).await?;
-            return Ok(Asked::Answered(Reply::History { calls, more }));
+            return Ok(Some(Reply::History { calls, more }));
         }
     };
     let request = ToHub::Request { conn, id, request, known, expires };
-    Ok(app.hub.send(request).await.map_or(Asked::Stopping, |()| Asked::OfRooms))
+    // Fails only while the server stops; the hub has let go of the connection then.
+    let _ = app.hub.send(request).await;
+    Ok(None)
 }
 
 /// False when the client is gone.

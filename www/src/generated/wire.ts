@@ -164,7 +164,7 @@ export type ProfileChange = {
   /** URL of a small picture. */
   avatarThumbPath?: string
   /** Unix milliseconds. */
-  birthday: number
+  birthday?: number
   /** Region, free text. */
   region?: string
   /** Personal signature, free text. */

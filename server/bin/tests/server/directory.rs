@@ -239,6 +239,9 @@ async fn a_deleted_user_is_out_of_its_call_and_can_not_come_back() {
     let mut bob = server.sign_in("bob").await;
     let history = bob.request(json!({"method": "history", "limit": 1})).await;
     assert_eq!(channels(&history["reply"]), [""; 0], "another Bob");
+    let path = format!("/v1/calls/{}", channel.as_str().unwrap());
+    assert_eq!(server.http("GET", &path, Some(&server.token("bob")), "").await.0, 404);
+    assert_eq!(server.http("GET", &path, Some(&server.token("alice")), "").await.0, 200);
     drop((alice, bob));
     server.is_unharmed().await;
 }
