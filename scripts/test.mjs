@@ -55,7 +55,8 @@ if (unknown.length > 0) {
 /** Runs a command line that gives way to what is heard; resolves with its exit code when all that it says is printed, in one piece. */
 async function runThenSay(title, [command, ...args]) {
   const said = []
-  const child = spawn('nice', ['-n', '10', command, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, JMRTC_E2E_PRIORITY: '10' }
+  const child = spawn('nice', ['-n', '10', command, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data))
   const code = await new Promise((resolve) => child.on('error', () => resolve(127)).on('close', (code) => resolve(code ?? 1)))
   process.stdout.write(Buffer.concat([Buffer.from(title), ...said]))

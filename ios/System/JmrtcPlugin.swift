@@ -64,5 +64,9 @@ public final class JmrtcPlugin: CDVPlugin, WebView {
     @objc public func isSpeakerphoneEnabled(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func setIsSpeakerphoneEnabled(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getState(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func getUserInfo(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func updateMyInfo(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func updateRelation(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func getCallHistory(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getStats(_ command: CDVInvokedUrlCommand) { forward(command) }
 }

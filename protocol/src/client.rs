@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelId, RequestId, Username};
+use crate::{ChannelId, ProfileChange, RelationChange, RequestId, Username};
 
 /// Everything a client may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,32 @@ pub enum Request {
         generation: u32,
         /// SDP (RFC 8866).
         offer: String,
+    },
+    /// What is known of users, each with what the asker keeps about it.
+    Users {
+        /// Of whom; at most [`crate::limits::MAX_USERS_ASKED`].
+        usernames: Vec<Username>,
+    },
+    /// Changes the asker's own profile.
+    UpdateProfile {
+        /// What to change.
+        profile: ProfileChange,
+    },
+    /// Changes what the asker keeps about another user.
+    UpdateRelation {
+        /// About whom.
+        username: Username,
+        /// What to change.
+        relation: RelationChange,
+    },
+    /// The calls of the asker that are over, newest first.
+    History {
+        /// Only calls older than this one, which is one of them.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        before: Option<ChannelId>,
+        /// How many at most: 1 to [`crate::limits::MAX_HISTORY`].
+        limit: u32,
     },
 }
 

@@ -202,6 +202,11 @@ mod tests {
         let event = crate::ServerEvent::Joined { session, user: user(2) };
         let message = ServerMessage::Event { seq: 1, event };
         assert_eq!(decode_server(&encode(&message)), Ok(message));
+
+        let users = (0..crate::limits::MAX_USERS_ASKED).map(user).collect();
+        let reply = crate::Reply::Users { users, failed: Vec::new() };
+        let message = ServerMessage::Reply { id: 1, reply };
+        assert_eq!(decode_server(&encode(&message)), Ok(message));
     }
 
     #[test]

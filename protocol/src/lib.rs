@@ -11,6 +11,7 @@
 mod client;
 mod codec;
 mod error;
+mod history;
 mod ids;
 pub mod limits;
 mod server;
@@ -20,12 +21,13 @@ mod user;
 pub use client::{ClientMessage, Device, Hello, LeaveReason, Platform, Request, Resume};
 pub use codec::{DecodeError, decode_client, decode_server, encode};
 pub use error::{ErrorCode, Failure};
+pub use history::{PastCall, PastMember};
 pub use ids::{ChannelId, IdError, RequestId, Username};
 pub use server::{
     ClientSettings, Closing, FailedUser, IceServer, Reply, ServerEvent, ServerMessage, Welcome,
 };
 pub use session::{Detail, MediaType, Reason, Session};
-pub use user::{Gender, Profile, Relation, User};
+pub use user::{Gender, Profile, ProfileChange, Relation, RelationChange, User};
 
 /// The version of this protocol. A server answers another version with
 /// [`ErrorCode::InvalidParameter`] and closes.

@@ -7,6 +7,18 @@ pub const MAX_SERVER_MESSAGE_BYTES: usize = 256 * 1024;
 /// Largest profile, and largest relation, in bytes of JSON: a session of
 /// [`DEFAULT_MAX_MEMBERS`] full ones fits into [`MAX_SERVER_MESSAGE_BYTES`].
 pub const MAX_PROFILE_BYTES: usize = 2 * 1024;
+/// Longest text in a profile or relation, in Unicode scalar values.
+pub const MAX_TEXT_CHARS: usize = 1024;
+/// Most `extras` of a profile.
+pub const MAX_EXTRAS: usize = 32;
+/// Users that one `users` request asks for: so many full ones fit into [`MAX_SERVER_MESSAGE_BYTES`].
+pub const MAX_USERS_ASKED: usize = 40;
+/// Users that one user may keep something about.
+pub const MAX_RELATIONS: usize = 2_000;
+/// Calls that one `history` request asks for.
+pub const MAX_HISTORY: u32 = 100;
+/// Calls that `getCallHistory` asks for unless told otherwise.
+pub const DEFAULT_HISTORY: u32 = 20;
 /// Longest username, in Unicode scalar values.
 pub const MAX_USERNAME_CHARS: usize = 128;
 /// Longest device id, in bytes.

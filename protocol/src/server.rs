@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelId, Detail, Failure, Reason, RequestId, Session, User, Username};
+use crate::{ChannelId, Detail, Failure, PastCall, Reason, RequestId, Session, User, Username};
 
 /// Everything a server may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub enum Closing {
     ServerShutdown,
     /// The same device signed in again.
     Replaced,
-    /// The token expired and was not renewed.
+    /// The token is good no more: it expired and was not renewed, or its user is deleted.
     TokenExpired,
     /// The client read too slowly or sent too much.
     Overload,
@@ -170,6 +170,30 @@ pub enum Reply {
     Link {
         /// SDP (RFC 8866).
         answer: String,
+    },
+    /// Who they are.
+    Users {
+        /// In the order asked for.
+        users: Vec<User>,
+        /// Who does not exist.
+        failed: Vec<FailedUser>,
+    },
+    /// Changed.
+    UpdateProfile {
+        /// The asker, as it is now.
+        user: User,
+    },
+    /// Changed.
+    UpdateRelation {
+        /// The other user, as the asker sees it now.
+        user: User,
+    },
+    /// These were the calls.
+    History {
+        /// Newest first; fewer than asked for also where a message is full.
+        calls: Vec<PastCall>,
+        /// There are older ones.
+        more: bool,
     },
 }
 

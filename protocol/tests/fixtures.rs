@@ -34,6 +34,10 @@ names!(request_name, REQUESTS, Request {
     Invite => "invite",
     Mute => "mute",
     Link => "link",
+    Users => "users",
+    UpdateProfile => "updateProfile",
+    UpdateRelation => "updateRelation",
+    History => "history",
 });
 
 names!(server_name, SERVER, ServerMessage {
@@ -56,6 +60,10 @@ names!(reply_name, REPLIES, Reply {
     Invite => "invite",
     Mute => "mute",
     Link => "link",
+    Users => "users",
+    UpdateProfile => "updateProfile",
+    UpdateRelation => "updateRelation",
+    History => "history",
 });
 
 names!(event_name, EVENTS, ServerEvent {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import test, { before } from 'node:test'
-import { Server, token } from './lib/server.mjs'
+import { Server, backendToken, token } from './lib/server.mjs'
 import { within } from './lib/wait.mjs'
 import { cleanUp } from './lib/world.mjs'
 import { WsClient } from './lib/wsclient.mjs'
@@ -168,6 +168,14 @@ test('text that is no message, from one who is signed in', { timeout: 60_000 }, 
 test('arguments that mean nothing', { timeout: 60_000 }, async (t) => {
   const eve = await WsClient.signIn(server, 'eve')
   for (const [name, request, error] of [
+    ['whom do you mean', { method: 'users', usernames: [] }, 'INVALID_PARAMETER'],
+    ['the profiles of a thousand', { method: 'users', usernames: Array.from({ length: 1000 }, (_, i) => `u${i}`) }, 'LIMIT_EXCEEDED'],
+    ['a birthday that is none', { method: 'updateProfile', profile: { birthday: 'tomorrow' } }, 'INVALID_PARAMETER'],
+    ['a nickname without end', { method: 'updateProfile', profile: { nickname: 'x'.repeat(60_000) } }, 'LIMIT_EXCEEDED'],
+    ['a relation to oneself', { method: 'updateRelation', username: 'eve', relation: {} }, 'INVALID_PARAMETER'],
+    ['a relation to nobody', { method: 'updateRelation', username: 'nobody-has-this-name', relation: {} }, 'USER_UNAVAILABLE'],
+    ['all calls at once', { method: 'history', limit: 4_000_000_000 }, 'INVALID_PARAMETER'],
+    ['calls before one that never was', { method: 'history', before: 'nothing', limit: 1 }, 'INVALID_PARAMETER'],
     ['nobody', { method: 'start', usernames: [] }, 'INVALID_PARAMETER'],
     ['only oneself', { method: 'start', usernames: ['eve'] }, 'INVALID_PARAMETER'],
     ['only unknown people', { method: 'start', usernames: ['nobody-has-this-name'] }, 'USER_UNAVAILABLE'],
@@ -295,7 +303,18 @@ test('HTTP', { timeout: 60_000 }, async (t) => {
     ['users without a token', [401], 'GET', '/v1/users'],
     ['users with a bad token', [401], 'GET', '/v1/users', { auth: 'Bearer nonsense' }],
     ['users with an expired token', [401], 'GET', '/v1/users', { auth: `Bearer ${token('eve', { seconds: -9 })}` }],
-    ['a user nobody knows', [404], 'GET', '/v1/users/nobody-has-this-name', { auth: `Bearer ${token('eve')}` }],
+    ['a user nobody knows', [404], 'GET', '/v1/users/nobody-has-this-name', { auth: `Bearer ${backendToken()}` }],
+    ['the same, asked by a user', [403], 'GET', '/v1/users/nobody-has-this-name', { auth: `Bearer ${token('eve')}` }],
+    ["another one's calls", [403], 'GET', '/v1/users/alice/calls', { auth: `Bearer ${token('eve')}` }],
+    ["another one's relations", [403], 'GET', '/v1/users/alice/relations', { auth: `Bearer ${token('eve')}` }],
+    ['a deletion by a user', [403], 'DELETE', '/v1/users/eve', { auth: `Bearer ${token('eve')}` }],
+    ['a call that never was', [404], 'GET', '/v1/calls/nothing', { auth: `Bearer ${backendToken()}` }],
+    ['a page of calls without end', [400], 'GET', '/v1/users/eve/calls?limit=1000000', { auth: `Bearer ${backendToken()}` }],
+    ['a user and backend at once', [401], 'GET', '/v1/users', { auth: `Bearer ${token('eve', { claims: { scope: 'backend' } })}` }],
+    ["the backend's token of another secret", [401], 'GET', '/v1/users', { auth: `Bearer ${token(undefined, { secret: 'x'.repeat(40), claims: { scope: 'backend' } })}` }],
+    ['a user of a bad name', [400], 'PUT', '/v1/users/a%0Ab', { auth: `Bearer ${backendToken()}`, body: '{}' }],
+    ['a relation that is none', [400], 'PUT', '/v1/users/eve/relations/bob', { auth: `Bearer ${token('eve')}`, body: '{"isFriend":"yes"}' }],
+    ['a profile over the limit', [413], 'PUT', '/v1/users/eve', { auth: `Bearer ${token('eve')}`, body: `{"nickname":"${'x'.repeat(1025)}"}` }],
     ["another one's profile", [403], 'PUT', '/v1/users/alice', { auth: `Bearer ${token('eve')}`, body: '{"nickname":"fool"}' }],
     ['a profile that is none', [400, 422], 'PUT', '/v1/users/eve', { auth: `Bearer ${token('eve')}`, body: '{"nickname":42}' }],
     ['a token for nobody', [400, 422], 'POST', '/v1/dev/token', { body: '{}' }],

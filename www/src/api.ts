@@ -15,6 +15,7 @@ const PLAIN = [
 /** Methods with parameters: `method(params, success, failure)`. */
 const WITH_PARAMS = [
   'login', 'updateToken', 'startCallUsers', 'inviteUsers', 'setIsMuted', 'setIsSpeakerphoneEnabled',
+  'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory',
 ] as const
 
 const EVENTS: Record<EventName, true> = {

@@ -2,10 +2,10 @@ import type {
   ActiveSpeakersPayload, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, MutedPayload, OthersInvitedPayload,
   Session, State, User,
 } from './generated/model.js'
-import type { FailedUser } from './generated/wire.js'
+import type { FailedUser, PastCall, PastMember, ProfileChange, RelationChange } from './generated/wire.js'
 
 export type * from './generated/model.js'
-export type { FailedUser }
+export type { FailedUser, PastCall, PastMember, ProfileChange, RelationChange }
 
 /** The name of an event, e.g. `CallConnected`. */
 export type EventName = Event['name']
@@ -62,6 +62,36 @@ export interface InviteResult {
   invited: string[]
   /** Who could not be invited, and why. */
   failed: FailedUser[]
+}
+
+/** Who the named users are. */
+export interface UserInfoResult {
+  /** In the order asked for, each with what the signed-in user keeps about it. */
+  users: User[]
+  /** Who does not exist. */
+  failed: FailedUser[]
+}
+
+/** What to keep about another user; what is left out stays as it is. */
+export interface RelationParams extends RelationChange {
+  /** About whom. */
+  username: string
+}
+
+/** Which calls. */
+export interface HistoryParams {
+  /** Only calls older than this one: the `channelId` of the last one seen. */
+  before?: string
+  /** How many at most, 1 to 100. Default: 20. */
+  limit?: number
+}
+
+/** Calls that are over. */
+export interface HistoryResult {
+  /** Newest first. */
+  calls: PastCall[]
+  /** There are older ones. */
+  more: boolean
 }
 
 /** How the running call's sound is doing. Numbers count from the start of the media link; all 0 without one. */
@@ -144,6 +174,25 @@ export interface JmrtcApi {
 
   /** Levels and packet counts of the running call; cheap enough for ten times a second. *Ours.* */
   getStats(success?: OnSuccess<CallStats>, failure?: OnFailure): Promise<CallStats>
+
+  /** Profiles of up to 40 users, as the signed-in user sees them. Needs {@link login}. *Ours.* */
+  getUserInfo(
+    params: UsersParams, success?: OnSuccess<UserInfoResult>, failure?: OnFailure,
+  ): Promise<UserInfoResult>
+
+  /** Changes the signed-in user's own profile; what is left out stays as it is. Succeeds with what it is now. *Ours.* */
+  updateMyInfo(params: ProfileChange, success?: OnSuccess<User>, failure?: OnFailure): Promise<User>
+
+  /**
+   * Changes what the signed-in user keeps about another: a note, the blacklist (its calls never reach us), no-disturb
+   * (they don't ring). What is left out stays as it is. Succeeds with the other user as we see it now. *Ours.*
+   */
+  updateRelation(params: RelationParams, success?: OnSuccess<User>, failure?: OnFailure): Promise<User>
+
+  /** The signed-in user's calls that are over, newest first, as it saw them. *Ours.* */
+  getCallHistory(
+    params?: HistoryParams, success?: OnSuccess<HistoryResult>, failure?: OnFailure,
+  ): Promise<HistoryResult>
 
   /**
    * Adds a listener by the event's name; the same as the event's own `add…Listener`. *Ours.*

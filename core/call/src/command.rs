@@ -1,7 +1,10 @@
 //! A method's name and argument, made into what it asks or a clear failure.
 
-use jmrtc_protocol::limits::MAX_TOKEN_BYTES;
-use jmrtc_protocol::{ErrorCode, Failure, Username};
+use jmrtc_protocol::limits::{DEFAULT_HISTORY, MAX_HISTORY, MAX_TOKEN_BYTES, MAX_USERS_ASKED};
+use jmrtc_protocol::{
+    ChannelId, ErrorCode, Failure, Profile, ProfileChange, Relation, RelationChange, Username,
+};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// A method call of `window.JMRTC` whose argument is sound.
@@ -23,6 +26,10 @@ pub(crate) enum Command {
     IsSpeakerphoneEnabled,
     SetIsSpeakerphoneEnabled { enabled: bool },
     GetState,
+    GetUserInfo { usernames: Vec<Username> },
+    UpdateMyInfo { profile: ProfileChange },
+    UpdateRelation { username: Username, relation: RelationChange },
+    GetCallHistory { before: Option<ChannelId>, limit: u32 },
 }
 
 /// Reads a method call; every failure is 871003. What a method does not know it ignores.
@@ -49,6 +56,20 @@ pub(crate) fn parse(method: &str, args: &Value) -> Result<Command, Failure> {
             Command::SetIsSpeakerphoneEnabled { enabled: flag(object(args)?, "speakerphoneEnabled")? }
         }
         "getState" => Command::GetState,
+        "getUserInfo" => Command::GetUserInfo { usernames: asked(usernames(object(args)?)?)? },
+        "updateMyInfo" => {
+            object(args)?;
+            let profile: ProfileChange = fields(args)?;
+            profile.clone().apply(Profile::default()).check().map_err(invalid)?;
+            Command::UpdateMyInfo { profile }
+        }
+        "updateRelation" => {
+            let username = username(object(args)?)?;
+            let relation: RelationChange = fields(args)?;
+            relation.clone().apply(Relation::default()).check().map_err(invalid)?;
+            Command::UpdateRelation { username, relation }
+        }
+        "getCallHistory" => history(args)?,
         _ => return Err(invalid(format!("there is no method `{}`", shortened(method)))),
     })
 }
@@ -104,6 +125,46 @@ fn usernames(args: &Map<String, Value>) -> Result<Vec<Username>, Failure> {
     Ok(names)
 }
 
+fn asked(names: Vec<Username>) -> Result<Vec<Username>, Failure> {
+    if names.len() > MAX_USERS_ASKED {
+        return Err(invalid(format!("`usernames` names at most {MAX_USERS_ASKED} users")));
+    }
+    Ok(names)
+}
+
+fn username(args: &Map<String, Value>) -> Result<Username, Failure> {
+    let name = args.get("username").and_then(Value::as_str);
+    let name = name.ok_or_else(|| invalid("`username` must be a string"))?;
+    Username::new(name).map_err(|e| invalid(e.to_string()))
+}
+
+/// Those of a type's fields that are there.
+fn fields<T: DeserializeOwned>(args: &Value) -> Result<T, Failure> {
+    serde_json::from_value(args.clone()).map_err(|e| invalid(e.to_string()))
+}
+
+/// Both may be left out, and so may the argument.
+fn history(args: &Value) -> Result<Command, Failure> {
+    let none = Map::new();
+    let args = if args.is_null() { &none } else { object(args)? };
+    let before = match args.get("before") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(channel)) => Some(ChannelId(channel.clone())),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(invalid("`before` must be the `channelId` of a call"));
+        }
+    };
+    let limit = match args.get("limit") {
+        None | Some(Value::Null) => DEFAULT_HISTORY,
+        Some(limit) => {
+            let limit = limit.as_u64().and_then(|limit| u32::try_from(limit).ok());
+            let limit = limit.filter(|limit| (1..=MAX_HISTORY).contains(limit));
+            limit.ok_or_else(|| invalid(format!("`limit` must be a number from 1 to {MAX_HISTORY}")))?
+        }
+    };
+    Ok(Command::GetCallHistory { before, limit })
+}
+
 fn shortened(method: &str) -> String {
     method.chars().take(64).collect()
 }
@@ -138,6 +199,33 @@ mod tests {
                 json!({"speakerphoneEnabled": false}),
                 Command::SetIsSpeakerphoneEnabled { enabled: false },
             ),
+            (
+                "getUserInfo",
+                json!({"usernames": ["bob", "bob"]}),
+                Command::GetUserInfo { usernames: vec![Username::new("bob").unwrap()] },
+            ),
+            ("updateMyInfo", json!({}), Command::UpdateMyInfo { profile: ProfileChange::default() }),
+            (
+                "updateMyInfo",
+                json!({"birthday": -5, "region": null, "more": 1}),
+                Command::UpdateMyInfo {
+                    profile: ProfileChange { birthday: Some(-5), ..ProfileChange::default() },
+                },
+            ),
+            (
+                "updateRelation",
+                json!({"username": "bob", "isInBlackList": true}),
+                Command::UpdateRelation {
+                    username: Username::new("bob").unwrap(),
+                    relation: RelationChange { is_in_black_list: Some(true), ..RelationChange::default() },
+                },
+            ),
+            ("getCallHistory", json!(null), Command::GetCallHistory { before: None, limit: DEFAULT_HISTORY }),
+            (
+                "getCallHistory",
+                json!({"before": "c", "limit": MAX_HISTORY}),
+                Command::GetCallHistory { before: Some(ChannelId("c".into())), limit: MAX_HISTORY },
+            ),
         ] {
             assert_eq!(parse(method, &args), Ok(command), "{method} {args}");
         }
@@ -170,6 +258,31 @@ mod tests {
             ("setIsMuted", json!({"muted": 1})),
             ("setIsMuted", json!(true)),
             ("setIsSpeakerphoneEnabled", json!({"enabled": true})),
+            ("getUserInfo", json!({"usernames": []})),
+            (
+                "getUserInfo",
+                json!({"usernames": (0..=MAX_USERS_ASKED).map(|n| n.to_string()).collect::<Vec<_>>()}),
+            ),
+            ("updateMyInfo", json!(null)),
+            ("updateMyInfo", json!([])),
+            ("updateMyInfo", json!({"nickname": 7})),
+            ("updateMyInfo", json!({"gender": "robot"})),
+            ("updateMyInfo", json!({"birthday": 1.5})),
+            ("updateMyInfo", json!({"extras": {"a": 1}})),
+            ("updateMyInfo", json!({"nickname": "x".repeat(1025)})),
+            ("updateMyInfo", json!({"nickname": "x".repeat(1000), "region": "x".repeat(1000)})),
+            ("updateRelation", json!({"isFriend": true})),
+            ("updateRelation", json!({"username": 7})),
+            ("updateRelation", json!({"username": " bob"})),
+            ("updateRelation", json!({"username": "bob", "isFriend": 1})),
+            ("updateRelation", json!({"username": "bob", "noteText": "x".repeat(1025)})),
+            ("getCallHistory", json!(7)),
+            ("getCallHistory", json!({"before": 7})),
+            ("getCallHistory", json!({"limit": 0})),
+            ("getCallHistory", json!({"limit": -1})),
+            ("getCallHistory", json!({"limit": 1.5})),
+            ("getCallHistory", json!({"limit": "5"})),
+            ("getCallHistory", json!({"limit": MAX_HISTORY + 1})),
         ] {
             let failure = parse(method, &args).unwrap_err();
             assert_eq!(failure.code, ErrorCode::InvalidParameter, "{method} {args}");

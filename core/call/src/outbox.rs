@@ -67,7 +67,11 @@ impl Entry {
             | Request::Leave { .. }
             | Request::Invite { .. }
             | Request::Mute { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 
@@ -80,7 +84,13 @@ impl Entry {
             | Request::Invite { channel_id, .. }
             | Request::Mute { channel_id, .. }
             | Request::Link { channel_id, .. } => Some(channel_id),
-            Request::UpdateToken { .. } | Request::Logout | Request::Start { .. } => None,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => None,
         }
     }
 
@@ -94,7 +104,11 @@ impl Entry {
             | Request::Accept { .. }
             | Request::Invite { .. }
             | Request::Mute { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 
@@ -108,7 +122,11 @@ impl Entry {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 
@@ -122,7 +140,11 @@ impl Entry {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
-            | Request::Mute { .. } => false,
+            | Request::Mute { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jmrtc_rooms::ConnId;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 
 use crate::config::Config;
 use crate::hub::ToHub;
@@ -16,12 +16,15 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) hub: mpsc::Sender<ToHub>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Keeps the rooms' view of users in the store's order: who changes a user holds it alone until the rooms are told,
+    /// who tells the rooms what it has read of a user holds it with others.
+    pub(crate) order: RwLock<()>,
     last_conn: AtomicU64,
 }
 
 impl App {
     pub(crate) fn new(config: Config, store: Store, hub: mpsc::Sender<ToHub>, metrics: Arc<Metrics>) -> Self {
-        Self { config, store, hub, metrics, last_conn: AtomicU64::new(0) }
+        Self { config, store, hub, metrics, order: RwLock::new(()), last_conn: AtomicU64::new(0) }
     }
 
     pub(crate) fn new_conn(&self) -> ConnId {

@@ -27,11 +27,25 @@ pub(crate) struct Identity {
     pub(crate) expires: u64,
 }
 
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bearer {
+    User(Identity),
+    /// The company's own backend: no `sub`, and [`BACKEND`] for its scope.
+    Backend,
+}
+
+/// The `scope` of a backend's token.
+const BACKEND: &str = "backend";
+
 /// What a token of ours says.
 #[derive(Serialize)]
 struct Minted<'a> {
     iss: &'a str,
-    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     nbf: u64,
     exp: u64,
 }
@@ -41,6 +55,9 @@ struct Minted<'a> {
 struct Claims {
     #[serde(default)]
     sub: Option<String>,
+    /// Of any shape in tokens of other makers.
+    #[serde(default)]
+    scope: serde_json::Value,
     /// RFC 7519 allows fractions.
     #[serde(default)]
     exp: Option<f64>,
@@ -59,7 +76,7 @@ impl Auth {
         validation.leeway = LEEWAY_S;
         validation.validate_nbf = true;
         validation.set_issuer(&[app_key]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.set_required_spec_claims(&["exp", "iss"]);
         // Some identity providers add an audience of their own; iss and the app's own secret say enough.
         validation.validate_aud = false;
         Ok(Self {
@@ -70,19 +87,33 @@ impl Auth {
         })
     }
 
-    /// A token from now for `lifetime_s` seconds.
-    pub(crate) fn mint(&self, user: &Username, now_s: u64, lifetime_s: u64) -> anyhow::Result<String> {
+    /// A token from now for `lifetime_s` seconds, for the backend where no user is named.
+    pub(crate) fn mint(
+        &self,
+        user: Option<&Username>,
+        now_s: u64,
+        lifetime_s: u64,
+    ) -> anyhow::Result<String> {
         let claims = Minted {
             iss: &self.app_key,
-            sub: user.as_str(),
+            sub: user.map(Username::as_str),
+            scope: user.is_none().then_some(BACKEND),
             nbf: now_s,
             exp: now_s.saturating_add(lifetime_s),
         };
         Ok(encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?)
     }
 
-    /// Whom a token names; the error says why it is refused.
+    /// Which user a token names; the error says why it is refused.
     pub(crate) fn check(&self, token: &str) -> Result<Identity, String> {
+        match self.bearer(token)? {
+            Bearer::User(identity) => Ok(identity),
+            Bearer::Backend => Err("the token is the backend's and no user's".to_owned()),
+        }
+    }
+
+    /// Whose a token is; the error says why it is refused.
+    pub(crate) fn bearer(&self, token: &str) -> Result<Bearer, String> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(format!("the token has {} bytes, at most {MAX_TOKEN_BYTES} are taken", token.len()));
         }
@@ -94,10 +125,17 @@ impl Auth {
         let claims = decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|e| self.reason(e.kind()))?
             .claims;
-        let name = claims.sub.ok_or("the token has no `sub`")?;
-        let user = Username::new(name).map_err(|e| format!("the token's `sub` is no username: {e}"))?;
         let expires = claims.exp.ok_or("the token has no `exp`")?;
-        Ok(Identity { user, expires: expires as u64 })
+        match (claims.sub, claims.scope == BACKEND) {
+            (None, true) => Ok(Bearer::Backend),
+            (Some(_), true) => Err("a backend's token has no `sub`".to_owned()),
+            (None, false) => Err("the token has no `sub`".to_owned()),
+            (Some(name), false) => {
+                let user =
+                    Username::new(name).map_err(|e| format!("the token's `sub` is no username: {e}"))?;
+                Ok(Bearer::User(Identity { user, expires: expires as u64 }))
+            }
+        }
     }
 
     // The crate's list of errors is not ours and mostly about other algorithms.
@@ -142,7 +180,7 @@ mod tests {
     #[test]
     fn a_token_names_its_user_until_it_expires() {
         let alice = Username::new("alice").unwrap();
-        let token = auth().mint(&alice, now(), 60).unwrap();
+        let token = auth().mint(Some(&alice), now(), 60).unwrap();
         assert_eq!(auth().check(&token), Ok(Identity { user: alice, expires: now() + 60 }));
     }
 
@@ -173,6 +211,27 @@ mod tests {
         assert_eq!(refusal(&serde_json::json!({"iss": "app", "exp": future})), "the token has no `sub`");
         assert_eq!(refusal(&serde_json::json!({"sub": "a", "exp": future})), "the token has no `iss`");
         assert!(with("exp", "soon".into()).contains("can't be read"));
+    }
+
+    #[test]
+    fn the_backends_token_is_no_users_and_the_other_way_round() {
+        let backend = auth().mint(None, now(), 60).unwrap();
+        assert_eq!(auth().bearer(&backend), Ok(Bearer::Backend));
+        assert_eq!(auth().check(&backend).unwrap_err(), "the token is the backend's and no user's");
+        let exp = now() + 60;
+        let bearer = |claims: serde_json::Value| auth().bearer(&signed(Algorithm::HS256, SECRET, &claims));
+        let both = serde_json::json!({"iss": "app", "sub": "alice", "scope": "backend", "exp": exp});
+        assert_eq!(bearer(both).unwrap_err(), "a backend's token has no `sub`");
+        for scope in ["openid email".into(), "Backend".into(), serde_json::json!(["backend"]), 7.into()] {
+            let claims = serde_json::json!({"iss": "app", "sub": "alice", "scope": scope, "exp": exp});
+            assert!(matches!(bearer(claims), Ok(Bearer::User(_))), "{scope}");
+            let claims = serde_json::json!({"iss": "app", "scope": scope, "exp": exp});
+            assert_eq!(bearer(claims).unwrap_err(), "the token has no `sub`", "{scope}");
+        }
+        let old = serde_json::json!({"iss": "app", "scope": "backend", "exp": now() - 60});
+        assert_eq!(bearer(old).unwrap_err(), "the token has expired");
+        let endless = serde_json::json!({"iss": "app", "scope": "backend"});
+        assert_eq!(bearer(endless).unwrap_err(), "the token has no `exp`");
     }
 
     #[test]

@@ -21,9 +21,13 @@ Examples:
   jmrtc-server token --user alice --for 1h
       Prints a token, made with the same secret and app key as the server's.
 
+  curl -H \"Authorization: Bearer $(jmrtc-server token --backend)\" http://localhost:8080/v1/users
+      What the company's own backend may do over REST is in docs/server.md.
+
 Sign-in:
   Clients sign in with a JWT (HS256) that your own backend makes with the secret:
   iss = the app key, sub = the username, exp = when it ends; nbf is honoured.
+  The backend's own token for REST has scope = backend and no sub.
 
 Media:
   Sound goes over one UDP port, and over one TCP port where UDP is blocked. Clients are told the
@@ -53,11 +57,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print a token for a user.
+    /// Print a token for a user, or for your own backend.
     Token {
         /// Whose.
-        #[arg(long, value_parser = username)]
-        user: Username,
+        #[arg(long, value_parser = username, required_unless_present = "backend", conflicts_with = "backend")]
+        user: Option<Username>,
+        /// One with which your backend may do everything that REST can; no user can sign in with it.
+        #[arg(long)]
+        backend: bool,
         /// How long it is good for, e.g. 30m, 1h, 7d.
         #[arg(long = "for", default_value = "1h", value_parser = duration, value_name = "TIME")]
         lifetime: Duration,
@@ -226,6 +233,9 @@ mod tests {
             assert_eq!(cli.identity.secret.as_deref(), Some("S"));
             assert!(matches!(cli.command, Some(Command::Token { .. })));
         }
+        assert!(Cli::try_parse_from(["jmrtc-server", "token", "--backend"]).is_ok());
+        assert!(Cli::try_parse_from(["jmrtc-server", "token", "--backend", "--user", "alice"]).is_err());
+        assert!(Cli::try_parse_from(["jmrtc-server", "token"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "--dev-public"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "--slots", "9"]).is_err());
     }

@@ -1,20 +1,18 @@
-//! REST and everything else over HTTP. Errors are [`Failure`] as JSON.
+//! What is served over HTTP, and how all of it is guarded. Errors are [`Failure`] as JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use jmrtc_protocol::limits::MAX_PROFILE_BYTES;
-use jmrtc_protocol::{ErrorCode, Failure, Profile, Relation, User, Username};
-use jmrtc_rooms::UserRecord;
-use serde::{Deserialize, Serialize};
+use jmrtc_protocol::{ErrorCode, Failure, Username};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -22,13 +20,8 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::clock::unix_s;
 use crate::hub::ToHub;
-use crate::{demo, ws};
+use crate::{demo, rest, ws};
 
-/// Longest text in a profile or relation, in characters, and most `extras`.
-const MAX_TEXT_CHARS: usize = 1024;
-const MAX_EXTRAS: usize = 32;
-/// Users listed at once.
-const MAX_LISTED: u32 = 1000;
 /// From a request's head to its answer, the body included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Of a body that is too long, so much is read and thrown away: who still sends when the connection closes may never see the answer.
@@ -41,9 +34,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/ws", get(ws::upgrade))
         .route("/v1/dev/token", post(dev_token))
-        .route("/v1/users", get(users))
-        .route("/v1/users/{name}", get(user).put(put_profile))
-        .route("/v1/users/me/relations/{name}", put(put_relation))
+        .merge(rest::routes())
         .route("/v1/{*rest}", axum::routing::any(unknown))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
@@ -57,8 +48,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) Failure);
 
 impl Refusal {
-    fn new(code: ErrorCode, why: impl Into<String>) -> Self {
-        let status = match code {
+    pub(crate) fn new(code: ErrorCode, why: impl Into<String>) -> Self {
+        Failure::new(code, why).into()
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.code {
             ErrorCode::NotLoggedIn | ErrorCode::LoginRejected => StatusCode::UNAUTHORIZED,
             ErrorCode::PermissionDenied => StatusCode::FORBIDDEN,
             ErrorCode::UserUnavailable => StatusCode::NOT_FOUND,
@@ -69,7 +66,7 @@ impl Refusal {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        Self(status, Failure::new(code, why))
+        Self(status, failure)
     }
 }
 
@@ -86,7 +83,7 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
-type Answer<T> = Result<T, Refusal>;
+pub(crate) type Answer<T> = Result<T, Refusal>;
 
 #[derive(Deserialize)]
 struct DevToken {
@@ -100,96 +97,8 @@ async fn dev_token(State(app): State<Arc<App>>, body: Body) -> Answer<Json<serde
         return Err(Refusal(StatusCode::NOT_FOUND, Failure::new(ErrorCode::PermissionDenied, why)));
     }
     let DevToken { user } = body.read()?;
-    let token = app.config.auth.mint(&user, unix_s(), DEV_TOKEN_S)?;
+    let token = app.config.auth.mint(Some(&user), unix_s(), DEV_TOKEN_S)?;
     Ok(Json(json!({"token": token, "appKey": app.config.app_key})))
-}
-
-#[derive(Deserialize)]
-struct Page {
-    after: Option<Username>,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    user: User,
-    online: bool,
-}
-
-/// `GET /v1/users?after=NAME`: users by name, as the caller sees them, and whether they are online.
-async fn users(
-    State(app): State<Arc<App>>,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
-) -> Answer<Json<Vec<Listed>>> {
-    let viewer = viewer(&app, &headers).await?;
-    let Query(page) = page.map_err(|e| Refusal::new(ErrorCode::InvalidParameter, e.body_text()))?;
-    let (ask, answer) = oneshot::channel();
-    let stopping = || Refusal::new(ErrorCode::ServerError, "the server stops");
-    app.hub.send(ToHub::Online(ask)).await.map_err(|_| stopping())?;
-    let online = answer.await.map_err(|_| stopping())?;
-    let users = app.store.list(page.after.as_ref(), MAX_LISTED).await?;
-    let listed = users.into_iter().map(|(name, profile)| Listed {
-        online: online.contains(&name),
-        user: seen_by(&app, &viewer, name, profile),
-    });
-    Ok(Json(listed.collect()))
-}
-
-/// `GET /v1/users/{name}`: one user as the caller sees it; `me` is the caller.
-async fn user(State(app): State<Arc<App>>, Name(name): Name, headers: HeaderMap) -> Answer<Json<User>> {
-    let viewer = viewer(&app, &headers).await?;
-    let name = named(&name, &viewer)?;
-    let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
-    Ok(Json(seen_by(&app, &viewer, record.username, record.profile)))
-}
-
-/// `PUT /v1/users/{name}`: the caller's own profile.
-async fn put_profile(
-    State(app): State<Arc<App>>,
-    Name(name): Name,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer<Json<User>> {
-    let viewer = viewer(&app, &headers).await?;
-    if named(&name, &viewer)? != viewer.username {
-        return Err(Refusal::new(ErrorCode::PermissionDenied, "a profile is its own user's to change"));
-    }
-    let profile: Profile = body.read()?;
-    let texts = [
-        &profile.nickname,
-        &profile.avatar_thumb_path,
-        &profile.region,
-        &profile.signature,
-        &profile.address,
-    ];
-    let extras = profile.extras.iter().flat_map(|(key, value)| [key, value]);
-    check_texts(texts.into_iter().chain(extras))?;
-    if profile.extras.len() > MAX_EXTRAS {
-        return Err(Refusal::new(ErrorCode::LimitExceeded, format!("at most {MAX_EXTRAS} extras")));
-    }
-    app.store.set_profile(&viewer.username, &profile).await?;
-    tell_rooms(&app, &viewer.username).await?;
-    Ok(Json(seen_by(&app, &viewer, viewer.username.clone(), profile)))
-}
-
-/// `PUT /v1/users/me/relations/{name}`: what the caller keeps about another user.
-async fn put_relation(
-    State(app): State<Arc<App>>,
-    Name(name): Name,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer<Json<User>> {
-    let viewer = viewer(&app, &headers).await?;
-    let name = named(&name, &viewer)?;
-    if name == viewer.username {
-        return Err(Refusal::new(ErrorCode::InvalidParameter, "nobody has a relation to itself"));
-    }
-    let relation: Relation = body.read()?;
-    check_texts([&relation.note_name, &relation.note_text])?;
-    let record = app.store.user(&name).await?.ok_or_else(|| nobody(&name))?;
-    app.store.set_relation(&viewer.username, &name, &relation).await?;
-    tell_rooms(&app, &viewer.username).await?;
-    Ok(Json(User::new(&app.config.app_key, name, record.profile, relation)))
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
@@ -210,56 +119,11 @@ async fn wrong_method() -> Refusal {
     Refusal(StatusCode::METHOD_NOT_ALLOWED, Failure::new(ErrorCode::InvalidParameter, "no such method here"))
 }
 
-/// The signed-in caller: `Authorization: Bearer TOKEN`.
-async fn viewer(app: &App, headers: &HeaderMap) -> Answer<UserRecord> {
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    let token =
-        token.ok_or_else(|| Refusal::new(ErrorCode::NotLoggedIn, "needs `Authorization: Bearer TOKEN`"))?;
-    let identity = app.config.auth.check(token).map_err(|why| Refusal::new(ErrorCode::LoginRejected, why))?;
-    Ok(app.store.sign_in(&identity.user, crate::clock::unix_ms()).await?)
-}
-
-/// The rooms show the new version from the next session on.
-async fn tell_rooms(app: &App, name: &Username) -> Answer<()> {
-    if let Some(record) = app.store.user(name).await? {
-        // Fails only while the server stops, when the rooms are gone.
-        let _ = app.hub.send(ToHub::UserChanged(record)).await;
-    }
-    Ok(())
-}
-
-fn named(name: &str, viewer: &UserRecord) -> Answer<Username> {
-    if name == "me" {
-        return Ok(viewer.username.clone());
-    }
-    Username::new(name).map_err(|e| Refusal::new(ErrorCode::InvalidParameter, e.to_string()))
-}
-
-fn nobody(name: &Username) -> Refusal {
-    Refusal::new(ErrorCode::UserUnavailable, format!("nobody is named {name}"))
-}
-
-fn seen_by(app: &App, viewer: &UserRecord, name: Username, profile: Profile) -> User {
-    let relation = viewer.relations.get(&name).cloned().unwrap_or_default();
-    User::new(&app.config.app_key, name, profile, relation)
-}
-
-fn check_texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Answer<()> {
-    if texts.into_iter().any(|text| text.chars().count() > MAX_TEXT_CHARS) {
-        return Err(Refusal::new(
-            ErrorCode::LimitExceeded,
-            format!("a text has at most {MAX_TEXT_CHARS} characters"),
-        ));
-    }
-    Ok(())
-}
-
 /// A JSON body, whatever its content type says.
-struct Body(Vec<u8>);
+pub(crate) struct Body(Vec<u8>);
 
 impl Body {
-    fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
+    pub(crate) fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
         serde_json::from_slice(&self.0)
             .map_err(|e| Refusal::new(ErrorCode::InvalidParameter, format!("body: {e}")))
     }
@@ -297,20 +161,6 @@ fn is_own_host(host: &str) -> bool {
     name.parse::<std::net::IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The username in a path.
-struct Name(String);
-
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Name {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        match Path::from_request_parts(parts, state).await {
-            Ok(Path(name)) => Ok(Self(name)),
-            Err(e) => Err(Refusal::new(ErrorCode::InvalidParameter, e.body_text())),
-        }
-    }
-}
-
 /// Security headers on everything, CORS for the origins that are allowed, and an end for bodies that never come.
 async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
@@ -339,7 +189,8 @@ async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     if let Some(origin) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT"));
+        headers
+            .insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE"));
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static("authorization, content-type"),

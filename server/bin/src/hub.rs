@@ -47,10 +47,22 @@ pub(crate) enum ToHub {
         conn: ConnId,
     },
     UserChanged(UserRecord),
+    UserDeleted(Username),
     /// Who is online?
     Online(oneshot::Sender<BTreeSet<Username>>),
+    /// Tell when the records of all calls that are over are in the store.
+    Kept(oneshot::Sender<()>),
     /// The server stops.
     Shutdown,
+}
+
+/// What the store's writer is told.
+#[derive(Debug)]
+pub(crate) enum ToWriter {
+    /// Keep it.
+    Keep(CallRecord),
+    /// All before this is done.
+    Tell(oneshot::Sender<()>),
 }
 
 /// What the media task tells the hub.
@@ -99,7 +111,7 @@ pub(crate) struct Hub {
     clock: Clock,
     metrics: Arc<Metrics>,
     media: mpsc::Sender<MediaCommand>,
-    records: mpsc::Sender<CallRecord>,
+    records: mpsc::Sender<ToWriter>,
     conns: BTreeMap<ConnId, Conn>,
     /// When the token of each connection expires.
     expiries: BTreeSet<(Timestamp, ConnId)>,
@@ -115,7 +127,7 @@ impl Hub {
         clock: Clock,
         metrics: Arc<Metrics>,
         media: mpsc::Sender<MediaCommand>,
-        records: mpsc::Sender<CallRecord>,
+        records: mpsc::Sender<ToWriter>,
     ) -> Self {
         Self {
             rooms,
@@ -189,9 +201,15 @@ impl Hub {
                 self.feed(Input::Disconnected { conn }).await
             }
             ToHub::UserChanged(record) => self.feed(Input::UserChanged(record)).await,
+            ToHub::UserDeleted(user) => self.feed(Input::UserDeleted(user)).await,
             ToHub::Online(answer) => {
                 // Who asked may be gone.
                 let _ = answer.send(self.rooms.online());
+                Ok(())
+            }
+            ToHub::Kept(answer) => {
+                // Where even this does not fit, nobody waits: it is dropped, which answers, too.
+                let _ = self.records.try_send(ToWriter::Tell(answer));
                 Ok(())
             }
             // Taken care of by `run`.
@@ -220,7 +238,7 @@ impl Hub {
             Output::Record(record) => {
                 self.metrics.calls_total.add(1);
                 // Calls must not wait for the disk.
-                if let Err(e) = self.records.try_send(record) {
+                if let Err(e) = self.records.try_send(ToWriter::Keep(record)) {
                     self.metrics.records_lost.add(1);
                     tracing::error!("a call's record is lost: {e}");
                 }
@@ -298,7 +316,7 @@ mod tests {
     use super::*;
     use crate::clock::unix_s;
 
-    fn hub() -> (Hub, mpsc::Receiver<MediaCommand>, mpsc::Receiver<CallRecord>) {
+    fn hub() -> (Hub, mpsc::Receiver<MediaCommand>, mpsc::Receiver<ToWriter>) {
         let clock = Clock::start();
         let config = jmrtc_rooms::Config {
             app_key: "app".into(),

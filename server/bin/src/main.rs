@@ -10,12 +10,14 @@ mod cli;
 mod clock;
 mod config;
 mod demo;
+mod directory;
 mod http;
 mod hub;
 mod limiter;
 mod listen;
 mod media;
 mod metrics;
+mod rest;
 mod secret;
 mod serve;
 mod store;
@@ -36,7 +38,9 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let (result, code) = match cli.command {
-        Some(Command::Token { user, lifetime }) => (print_token(&cli.identity, &user, lifetime), REFUSED),
+        Some(Command::Token { user, backend: _, lifetime }) => {
+            (print_token(&cli.identity, user.as_ref(), lifetime), REFUSED)
+        }
         None => serve::run(&cli.identity, cli.server),
     };
     match result {
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stdout)]
 fn print_token(
     identity: &cli::IdentityArgs,
-    user: &jmrtc_protocol::Username,
+    user: Option<&jmrtc_protocol::Username>,
     lifetime: std::time::Duration,
 ) -> anyhow::Result<()> {
     let secret = secret::for_token(identity)?;

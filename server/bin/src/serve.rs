@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use jmrtc_protocol::{Profile, Username};
-use jmrtc_rooms::{CallRecord, Rooms};
+use jmrtc_rooms::Rooms;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -19,14 +19,14 @@ use crate::app::App;
 use crate::cli::{IdentityArgs, ServerArgs};
 use crate::clock::{Clock, unix_ms};
 use crate::config::Config;
-use crate::hub::{Hub, ToHub};
+use crate::hub::{Hub, ToHub, ToWriter};
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::{FAILED, REFUSED, http, listen};
 
 /// The --dev user that answers every call and sends back what it hears.
-const ECHO: &str = "echo";
+pub(crate) const ECHO: &str = "echo";
 /// Messages that may wait for the hub, commands for the relay.
 const QUEUE: usize = 4096;
 /// Calls that may wait for the store: a slow disk may hold back as many.
@@ -75,13 +75,12 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let mut robots = std::collections::BTreeSet::new();
     if config.dev {
         let echo = Username::new(ECHO)?;
-        store.sign_in(&echo, unix_ms()).await?;
         let profile = Profile {
             nickname: "Echo".to_owned(),
             signature: "Says back what you say".to_owned(),
             ..Profile::default()
         };
-        store.set_profile(&echo, &profile).await?;
+        store.put_user(&echo, &profile, unix_ms()).await?;
         robots.insert(echo);
     }
     let mut seed = [0; 32];
@@ -180,10 +179,18 @@ fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Err
 }
 
 /// Apart from the hub, so that calls don't wait for the disk; a store that fails loses a record, not a call.
-async fn write_records(store: Store, mut records: mpsc::Receiver<CallRecord>) {
-    while let Some(record) = records.recv().await {
-        if let Err(e) = store.add_call(&record).await {
-            tracing::error!("a call's record is lost: {e:#}");
+async fn write_records(store: Store, mut inbox: mpsc::Receiver<ToWriter>) {
+    while let Some(message) = inbox.recv().await {
+        match message {
+            ToWriter::Keep(record) => {
+                if let Err(e) = store.add_call(&record).await {
+                    tracing::error!("a call's record is lost: {e:#}");
+                }
+            }
+            ToWriter::Tell(waiting) => {
+                // Who asked may be gone.
+                let _ = waiting.send(());
+            }
         }
     }
 }

@@ -1,23 +1,34 @@
 //! What outlives the process: users, what they keep about each other, and calls that are over. SQLite in one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use jmrtc_protocol::{Profile, Relation, Username};
-use jmrtc_rooms::{CallRecord, UserRecord};
+use jmrtc_protocol::{ChannelId, Profile, Relation, Username};
+use jmrtc_rooms::{CallRecord, MemberRecord, UserRecord};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, SqlSafeStr};
+use sqlx::{QueryBuilder, Row, SqlSafeStr};
 
 /// Everything a new file gets, in order; never changed once released.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql")),
+    (2, "history and deletion", include_str!("../migrations/0002_history_and_deletion.sql")),
+];
+
+/// Which of a user's calls are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All in which it was a member.
+    All,
+    /// Those of which it may know itself.
+    Known,
+}
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,20 +70,81 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The user's record; a name that signs in for the first time becomes a user.
-    pub(crate) async fn sign_in(&self, username: &Username, now_ms: i64) -> anyhow::Result<UserRecord> {
+    /// The user's record; a name that signs in for the first time becomes a user. None for one that was deleted.
+    pub(crate) async fn sign_in(
+        &self,
+        username: &Username,
+        now_ms: i64,
+    ) -> anyhow::Result<Option<UserRecord>> {
         if let Some(record) = self.user(username).await? {
-            return Ok(record);
+            return Ok(Some(record));
         }
         sqlx::query(
-            "INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (username, profile, created_time)
+             SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM deleted_users WHERE username = ?1)
+             ON CONFLICT DO NOTHING",
         )
         .bind(username.as_str())
         .bind(to_json(&Profile::default())?)
         .bind(now_ms)
         .execute(&self.pool)
         .await?;
-        self.user(username).await?.context("a user just stored is not there")
+        self.user(username).await
+    }
+
+    /// Makes a user, also one that was deleted, or gives one that is there another profile; true if it was made.
+    pub(crate) async fn put_user(
+        &self,
+        username: &Username,
+        profile: &Profile,
+        now_ms: i64,
+    ) -> anyhow::Result<bool> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM deleted_users WHERE username = ?")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let made = sqlx::query(
+            "INSERT INTO users (username, profile, created_time) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(username.as_str())
+        .bind(to_json(profile)?)
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        let made = made.rows_affected() == 1;
+        if !made {
+            sqlx::query("UPDATE users SET profile = ? WHERE username = ?")
+                .bind(to_json(profile)?)
+                .bind(username.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// Deletes a user and all relations to and of it; false for a name that is no user. Calls stay.
+    pub(crate) async fn delete_user(&self, username: &Username, now_ms: i64) -> anyhow::Result<bool> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM relations WHERE viewer = ?1 OR username = ?1")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        let deleted = sqlx::query("DELETE FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .execute(&mut *tx)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO deleted_users (username, deleted_time) VALUES (?, ?)")
+            .bind(username.as_str())
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// A user's record; none for a name that never signed in.
@@ -111,19 +183,30 @@ impl Store {
     pub(crate) async fn list(
         &self,
         after: Option<&Username>,
-        limit: u32,
+        limit: usize,
     ) -> anyhow::Result<Vec<(Username, Profile)>> {
         let rows =
             sqlx::query("SELECT username, profile FROM users WHERE username > ? ORDER BY username LIMIT ?")
                 .bind(after.map_or("", Username::as_str))
-                .bind(limit)
+                .bind(i64::try_from(limit)?)
                 .fetch_all(&self.pool)
                 .await?;
-        let user = |row: sqlx::sqlite::SqliteRow| -> anyhow::Result<(Username, Profile)> {
-            let name: String = row.try_get("username")?;
-            Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
-        };
-        rows.into_iter().map(user).collect()
+        rows.into_iter().map(named_profile).collect()
+    }
+
+    /// The profiles of those names that are users.
+    pub(crate) async fn profiles(
+        &self,
+        names: &BTreeSet<&Username>,
+    ) -> anyhow::Result<BTreeMap<Username, Profile>> {
+        let mut query = QueryBuilder::new("SELECT username, profile FROM users WHERE username IN (");
+        let mut list = query.separated(", ");
+        for name in names {
+            list.push_bind(name.as_str());
+        }
+        query.push(")");
+        let rows = query.build().fetch_all(&self.pool).await?;
+        rows.into_iter().map(named_profile).collect()
     }
 
     /// Stores a profile; false for a name that is no user.
@@ -178,8 +261,8 @@ impl Store {
         for (position, member) in (0_i64..).zip(&call.members) {
             sqlx::query(
                 "INSERT INTO call_members (channel_id, position, username, invited_by, invited_time, join_time,
-                                           leave_time, reason, detail)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                           leave_time, reason, detail, shown)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(&call.channel_id.0)
             .bind(position)
@@ -190,6 +273,7 @@ impl Store {
             .bind(member.leave_time)
             .bind(word(&member.reason)?)
             .bind(member.detail.as_ref().map(word).transpose()?)
+            .bind(member.shown)
             .execute(&mut *tx)
             .await?;
         }
@@ -197,10 +281,134 @@ impl Store {
         Ok(())
     }
 
+    /// Up to `limit` calls of a user, those last over for it first; with `before` only what comes after that call in
+    /// this order, and none if that call is not among them.
+    pub(crate) async fn calls_of(
+        &self,
+        username: &Username,
+        which: Which,
+        before: Option<&ChannelId>,
+        limit: u32,
+    ) -> anyhow::Result<Option<Vec<CallRecord>>> {
+        let (left, channel) = match before {
+            None => (i64::MAX, ""),
+            Some(channel) => match self.left_time(username, which, channel).await? {
+                Some(left) => (left, channel.0.as_str()),
+                None => return Ok(None),
+            },
+        };
+        let mut query = calls_of_user(username, which);
+        query.push("(max(leave_time), channel_id) < (").push_bind(left).push(", ").push_bind(channel);
+        query.push(") ORDER BY left_time DESC, channel_id DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let channels =
+            rows.iter().map(|row| row.try_get("channel_id")).collect::<Result<Vec<String>, _>>()?;
+        Ok(Some(self.calls(&channels).await?))
+    }
+
+    /// When a call was over for a user, if it is one of its calls.
+    pub(crate) async fn left_time(
+        &self,
+        username: &Username,
+        which: Which,
+        channel: &ChannelId,
+    ) -> anyhow::Result<Option<i64>> {
+        let mut query = calls_of_user(username, which);
+        query.push("channel_id = ").push_bind(&channel.0);
+        let row = query.build().fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| row.try_get("left_time")).transpose()?)
+    }
+
+    /// One call that is over.
+    pub(crate) async fn call(&self, channel: &ChannelId) -> anyhow::Result<Option<CallRecord>> {
+        Ok(self.calls(std::slice::from_ref(&channel.0)).await?.pop())
+    }
+
+    /// Those of these calls that are over, in this order.
+    async fn calls(&self, channels: &[String]) -> anyhow::Result<Vec<CallRecord>> {
+        let among = |select: &str, order: &str| {
+            let mut query = QueryBuilder::new(select);
+            let mut list = query.separated(", ");
+            for channel in channels {
+                list.push_bind(channel);
+            }
+            query.push(order);
+            query
+        };
+        let mut members: BTreeMap<String, Vec<MemberRecord>> = BTreeMap::new();
+        let mut query =
+            among("SELECT * FROM call_members WHERE channel_id IN (", ") ORDER BY channel_id, position");
+        for row in query.build().fetch_all(&self.pool).await? {
+            members.entry(row.try_get("channel_id")?).or_default().push(member_record(&row)?);
+        }
+        let mut calls = BTreeMap::new();
+        let mut query = among("SELECT * FROM call_records WHERE channel_id IN (", ")");
+        for row in query.build().fetch_all(&self.pool).await? {
+            let channel: String = row.try_get("channel_id")?;
+            let members = members.remove(&channel).unwrap_or_default();
+            calls.insert(channel.clone(), call_record(ChannelId(channel), members, &row)?);
+        }
+        Ok(channels.iter().filter_map(|channel| calls.remove(channel)).collect())
+    }
+
     /// Waits for what is under way and closes the file.
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A query that lacks its last condition.
+fn calls_of_user(username: &Username, which: Which) -> QueryBuilder<sqlx::Sqlite> {
+    let mut query = QueryBuilder::new(
+        "SELECT channel_id, max(leave_time) AS left_time FROM call_members WHERE username = ",
+    );
+    query.push_bind(username.as_str());
+    match which {
+        Which::All => {}
+        // Who has the name of a user that was deleted was not in the calls of that one.
+        Which::Known => {
+            query.push(
+                " AND shown AND leave_time >= (SELECT created_time FROM users
+                                               WHERE users.username = call_members.username)",
+            );
+        }
+    }
+    query.push(" GROUP BY channel_id HAVING ");
+    query
+}
+
+fn named_profile(row: SqliteRow) -> anyhow::Result<(Username, Profile)> {
+    let name: String = row.try_get("username")?;
+    Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
+}
+
+fn call_record(
+    channel_id: ChannelId,
+    members: Vec<MemberRecord>,
+    row: &SqliteRow,
+) -> anyhow::Result<CallRecord> {
+    Ok(CallRecord {
+        channel_id,
+        inviter: Username::new(row.try_get::<String, _>("inviter")?)?,
+        members,
+        start_time: row.try_get("start_time")?,
+        end_time: row.try_get("end_time")?,
+        reason: of_word(row.try_get("reason")?)?,
+        detail: row.try_get::<Option<_>, _>("detail")?.map(of_word).transpose()?,
+    })
+}
+
+fn member_record(row: &SqliteRow) -> anyhow::Result<MemberRecord> {
+    Ok(MemberRecord {
+        username: Username::new(row.try_get::<String, _>("username")?)?,
+        invited_by: Username::new(row.try_get::<String, _>("invited_by")?)?,
+        invited_time: row.try_get("invited_time")?,
+        join_time: row.try_get("join_time")?,
+        leave_time: row.try_get("leave_time")?,
+        reason: of_word(row.try_get("reason")?)?,
+        detail: row.try_get::<Option<_>, _>("detail")?.map(of_word).transpose()?,
+        shown: row.try_get("shown")?,
+    })
 }
 
 fn to_json<T: Serialize>(value: &T) -> anyhow::Result<String> {
@@ -215,6 +423,11 @@ fn from_json<T: DeserializeOwned>(text: String) -> anyhow::Result<T> {
 fn word<T: Serialize>(value: &T) -> anyhow::Result<String> {
     let value = serde_json::to_value(value)?;
     Ok(value.as_str().context("not a word")?.to_owned())
+}
+
+/// What a protocol's word stands for.
+fn of_word<T: DeserializeOwned>(word: String) -> anyhow::Result<T> {
+    serde_json::from_value(word.into()).context("the database holds a word that is not known")
 }
 
 /// Makes the file if there is none, for its owner alone: who calls whom is nobody else's business.
@@ -243,10 +456,10 @@ mod tests {
         let alice = name("alice");
         assert_eq!(store.user(&alice).await.unwrap(), None);
         assert!(!store.set_profile(&alice, &Profile::default()).await.unwrap());
-        assert_eq!(store.sign_in(&alice, 5).await.unwrap(), UserRecord::named(alice.clone()));
+        assert_eq!(store.sign_in(&alice, 5).await.unwrap(), Some(UserRecord::named(alice.clone())));
         let profile = Profile { nickname: "Älice 🎧".into(), ..Profile::default() };
         assert!(store.set_profile(&alice, &profile).await.unwrap());
-        assert_eq!(store.sign_in(&alice, 6).await.unwrap().profile, profile);
+        assert_eq!(store.sign_in(&alice, 6).await.unwrap().unwrap().profile, profile);
         assert_eq!(store.list(None, 9).await.unwrap(), [(alice.clone(), profile)]);
         assert_eq!(store.list(Some(&alice), 9).await.unwrap(), []);
         assert_eq!(store.users_named([&alice, &name("nobody")]).await.unwrap().len(), 1);
@@ -272,6 +485,95 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_deleted_user_is_gone_until_it_is_made_anew() {
+        let store = Store::in_memory().await;
+        let (alice, bob) = (name("alice"), name("bob"));
+        for user in [&alice, &bob] {
+            store.sign_in(user, 0).await.unwrap();
+        }
+        let friend = Relation { is_friend: true, ..Relation::default() };
+        store.set_relation(&alice, &bob, &friend).await.unwrap();
+        store.set_relation(&bob, &alice, &friend).await.unwrap();
+        assert!(store.delete_user(&bob, 5).await.unwrap());
+        assert!(!store.delete_user(&bob, 6).await.unwrap());
+        assert_eq!(store.user(&alice).await.unwrap().unwrap().relations, BTreeMap::new());
+        assert_eq!(store.sign_in(&bob, 7).await.unwrap(), None);
+        assert!(store.put_user(&bob, &Profile::default(), 8).await.unwrap());
+        assert_eq!(store.sign_in(&bob, 9).await.unwrap(), Some(UserRecord::named(bob.clone())));
+        let profile = Profile { nickname: "Bob".into(), ..Profile::default() };
+        assert!(!store.put_user(&bob, &profile, 10).await.unwrap());
+        let (bobby, nobody) = (name("bob"), name("nobody"));
+        let profiles = store.profiles(&BTreeSet::from([&bobby, &nobody])).await.unwrap();
+        assert_eq!(profiles, BTreeMap::from([(bob, profile)]));
+    }
+
+    fn record(channel: &str, at: i64, members: &[(&str, bool)]) -> CallRecord {
+        let member = |(who, shown): &(&str, bool)| MemberRecord {
+            username: name(who),
+            invited_by: name("alice"),
+            invited_time: at,
+            join_time: 0,
+            leave_time: at,
+            reason: Reason::Cancel,
+            detail: Some(Detail::NoAnswer),
+            shown: *shown,
+        };
+        CallRecord {
+            channel_id: ChannelId(channel.into()),
+            inviter: name("alice"),
+            members: members.iter().map(member).collect(),
+            start_time: 0,
+            end_time: at,
+            reason: Reason::Cancel,
+            detail: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_are_found_newest_first_page_by_page() {
+        let store = Store::in_memory().await;
+        let (alice, bob) = (name("alice"), name("bob"));
+        store.put_user(&alice, &Profile::default(), 0).await.unwrap();
+        store.put_user(&bob, &Profile::default(), 0).await.unwrap();
+        let calls = [
+            record("b", 10, &[("alice", true), ("bob", false)]),
+            record("a", 20, &[("alice", true), ("bob", true)]),
+            record("d", 20, &[("alice", true), ("bob", true), ("bob", false)]),
+            record("c", 30, &[("alice", true), ("carol", true)]),
+        ];
+        for call in &calls {
+            store.add_call(call).await.unwrap();
+        }
+        let channel = |c: &str| ChannelId(c.into());
+        let found = async |who: &Username, which, before: Option<&str>, limit| {
+            let before = before.map(channel);
+            let calls = store.calls_of(who, which, before.as_ref(), limit).await.unwrap()?;
+            Some(calls.into_iter().map(|c| c.channel_id.0).collect::<Vec<_>>().concat())
+        };
+        assert_eq!(found(&alice, Which::Known, None, 9).await.unwrap(), "cdab");
+        assert_eq!(found(&alice, Which::Known, None, 2).await.unwrap(), "cd");
+        assert_eq!(found(&alice, Which::Known, Some("d"), 2).await.unwrap(), "ab");
+        assert_eq!(found(&alice, Which::Known, Some("b"), 2).await.unwrap(), "");
+        assert_eq!(
+            found(&bob, Which::Known, None, 9).await.unwrap(),
+            "da",
+            "not the one that it must not know"
+        );
+        assert_eq!(found(&bob, Which::All, None, 9).await.unwrap(), "dab");
+        assert_eq!(found(&bob, Which::Known, Some("b"), 9).await, None);
+        assert_eq!(found(&bob, Which::Known, Some("c"), 9).await, None, "not among its own");
+        assert_eq!(store.call(&channel("d")).await.unwrap().as_ref(), Some(&calls[2]));
+        assert_eq!(store.call(&channel("x")).await.unwrap(), None);
+
+        // Somebody else gets the name.
+        store.delete_user(&bob, 40).await.unwrap();
+        assert_eq!(found(&bob, Which::All, None, 9).await.unwrap(), "dab");
+        store.put_user(&bob, &Profile::default(), 50).await.unwrap();
+        assert_eq!(found(&bob, Which::Known, None, 9).await.unwrap(), "");
+        assert_eq!(found(&bob, Which::Known, Some("a"), 9).await, None);
+    }
+
+    #[tokio::test]
     async fn a_call_is_kept_whole() {
         let store = Store::in_memory().await;
         let member = |who: &str, detail| MemberRecord {
@@ -282,6 +584,7 @@ mod tests {
             leave_time: 9,
             reason: Reason::Cancel,
             detail,
+            shown: true,
         };
         let call = CallRecord {
             channel_id: ChannelId("c".into()),

@@ -9,15 +9,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
 use jmrtc_protocol::{
-    ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, Request, RequestId, ServerMessage,
-    Username, decode_client, encode,
+    ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, Reply, Request, RequestId,
+    ServerMessage, Username, decode_client, encode,
 };
-use jmrtc_rooms::{ConnId, UserRecord};
+use jmrtc_rooms::ConnId;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
 use crate::app::App;
 use crate::clock::unix_ms;
+use crate::directory::{self, store_failed};
 use crate::http::Refusal;
 use crate::hub::{Cut, OUTBOX_MESSAGES, Outbox, ToHub};
 use crate::limiter::{Limiter, Verdict};
@@ -77,14 +78,17 @@ fn is_own(origin: &str, headers: &HeaderMap) -> bool {
 
 async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let _counted = Counted::new(&app);
-    let hello = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
-        // Boxed, as is `prepare`: the store's futures are large, and an idle connection keeps what it once needed.
-        Ok(Some(text)) => Box::pin(sign_in(&app, &text)).await,
+    let conn = app.new_conn();
+    let (queue, outgoing) = mpsc::channel(OUTBOX_MESSAGES);
+    let cut = Arc::new(Cut::default());
+    let user = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
+        // Boxed, as is `ask`: the store's futures are large, and an idle connection keeps what it once needed.
+        Ok(Some(text)) => Box::pin(sign_in(&app, &text, conn, Outbox { queue, cut: cut.clone() })).await,
         Ok(None) => return,
         Err(_) => Err(Failure::new(ErrorCode::NotLoggedIn, "no `hello` within five seconds")),
     };
-    let (hello, record, expires) = match hello {
-        Ok(hello) => hello,
+    let user = match user {
+        Ok(user) => user,
         Err(error) => {
             app.metrics.logins_refused.add(1);
             if send(&mut socket, &ServerMessage::Fault { error }).await {
@@ -94,23 +98,6 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
         }
     };
 
-    let conn = app.new_conn();
-    let (queue, outgoing) = mpsc::channel(OUTBOX_MESSAGES);
-    let cut = Arc::new(Cut::default());
-    let user = record.username.clone();
-    let hello = ToHub::Hello {
-        conn,
-        user: user.clone(),
-        device: hello.device,
-        resume: hello.resume,
-        record,
-        expires,
-        outbox: Outbox { queue, cut: cut.clone() },
-    };
-    // Sending to the hub fails only while the server stops.
-    if app.hub.send(hello).await.is_err() {
-        return;
-    }
     let present = Present { conn, hub: app.hub.clone() };
     let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
     let heard = tokio::time::Instant::now();
@@ -141,8 +128,8 @@ enum Text {
     TooLong,
 }
 
-/// Checks a `hello`; with it come the user's record and when the token expires (Unix seconds).
-async fn sign_in(app: &App, first: &Text) -> Result<(Hello, UserRecord, u64), Failure> {
+/// Checks a `hello` and hands it to the rooms; whose it is.
+async fn sign_in(app: &App, first: &Text, conn: ConnId, outbox: Outbox) -> Result<Username, Failure> {
     let text = match first {
         Text::Message(text) => text,
         Text::Binary => return Err(binary()),
@@ -165,8 +152,15 @@ async fn sign_in(app: &App, first: &Text) -> Result<(Hello, UserRecord, u64), Fa
     }
     let identity =
         app.config.auth.check(&hello.token).map_err(|why| Failure::new(ErrorCode::LoginRejected, why))?;
-    let record = app.store.sign_in(&identity.user, unix_ms()).await.map_err(|e| store_failed(&e))?;
-    Ok((hello, record, identity.expires))
+    let Hello { device, resume, .. } = hello;
+    let (user, expires) = (identity.user, identity.expires);
+    let _in_order = app.order.read().await;
+    let record = app.store.sign_in(&user, unix_ms()).await.map_err(|e| store_failed(&e))?;
+    let record = record.ok_or_else(|| Failure::new(ErrorCode::LoginRejected, directory::DELETED))?;
+    let hello = ToHub::Hello { conn, user: user.clone(), device, resume, record, expires, outbox };
+    // Fails only while the server stops; then nothing comes and the connection ends.
+    let _ = app.hub.send(hello).await;
+    Ok(user)
 }
 
 /// A signed-in connection.
@@ -281,11 +275,9 @@ impl Connection {
             }
             ClientMessage::Ping { ack } => self.app.hub.send(ToHub::Ping { conn, ack }).await.is_ok(),
             ClientMessage::Request { id, request } => {
-                match Box::pin(prepare(&self.app, &self.user, &request)).await {
-                    Ok((known, expires)) => {
-                        let request = ToHub::Request { conn, id, request, known, expires };
-                        self.app.hub.send(request).await.is_ok()
-                    }
+                match Box::pin(ask(&self.app, conn, &self.user, id, request)).await {
+                    Ok(None) => true,
+                    Ok(Some(reply)) => self.answer(ServerMessage::Reply { id, reply }).await,
                     Err(error) => self.answer(ServerMessage::Failure { id, error }).await,
                 }
             }
@@ -317,18 +309,22 @@ impl Connection {
     }
 }
 
-/// What the rooms can't find out themselves: who the named users are, and until when a new token is good.
-async fn prepare(
+/// Answers a request from the store, or hands it to the rooms with what they can't find out themselves: who the named
+/// users are, and until when a new token is good. None: the rooms answer.
+async fn ask(
     app: &App,
+    conn: ConnId,
     user: &Username,
-    request: &Request,
-) -> Result<(Vec<UserRecord>, Option<u64>), Failure> {
-    match request {
+    id: RequestId,
+    request: Request,
+) -> Result<Option<Reply>, Failure> {
+    let (known, expires, _in_order) = match &request {
         Request::Start { usernames } | Request::Invite { usernames, .. } => {
+            let in_order = app.order.read().await;
             // The rooms refuse more than that anyway.
             let named = usernames.iter().take(app.config.max_members + 1);
             let known = app.store.users_named(named).await.map_err(|e| store_failed(&e))?;
-            Ok((known, None))
+            (known, None, Some(in_order))
         }
         Request::UpdateToken { token } => {
             let rejected = |why: String| Failure::new(ErrorCode::LoginRejected, why);
@@ -336,15 +332,37 @@ async fn prepare(
             if identity.user != *user {
                 return Err(rejected("the token is another user's".to_owned()));
             }
-            Ok((Vec::new(), Some(identity.expires)))
+            (Vec::new(), Some(identity.expires), None)
         }
         Request::Logout
         | Request::Accept { .. }
         | Request::Refuse { .. }
         | Request::Leave { .. }
         | Request::Mute { .. }
-        | Request::Link { .. } => Ok((Vec::new(), None)),
-    }
+        | Request::Link { .. } => (Vec::new(), None, None),
+        Request::Users { usernames } => {
+            let reply = directory::users(app, user, usernames.clone()).await?;
+            return Ok(Some(reply));
+        }
+        Request::UpdateProfile { profile } => {
+            let change = |before| profile.clone().apply(before);
+            let user = directory::change_profile(app, user, change).await?;
+            return Ok(Some(Reply::UpdateProfile { user }));
+        }
+        Request::UpdateRelation { username, relation } => {
+            let change = |before| relation.clone().apply(before);
+            let user = directory::change_relation(app, user, username, change).await?;
+            return Ok(Some(Reply::UpdateRelation { user }));
+        }
+        Request::History { before, limit } => {
+            let (calls, more) = directory::history(app, user, before.as_ref(), *limit).await?;
+            return Ok(Some(Reply::History { calls, more }));
+        }
+    };
+    let request = ToHub::Request { conn, id, request, known, expires };
+    // Fails only while the server stops; the hub has let go of the connection then.
+    let _ = app.hub.send(request).await;
+    Ok(None)
 }
 
 /// False when the client is gone.
@@ -383,11 +401,6 @@ fn too_long() -> Failure {
 fn is_too_long(error: &axum::Error) -> bool {
     // axum hides tungstenite's error type; its text is the only way to tell.
     error.to_string().contains("too long") || error.to_string().contains("too large")
-}
-
-fn store_failed(error: &anyhow::Error) -> Failure {
-    tracing::error!("store: {error:#}");
-    Failure::new(ErrorCode::ServerError, "the server's store failed")
 }
 
 /// Tells the hub of the end of a connection, however it ends.

@@ -127,6 +127,9 @@ pub enum Input {
     },
     /// The store has a new version of a user. Users unknown to the rooms are ignored.
     UserChanged(UserRecord),
+    /// The store has deleted a user: its call ends as by a hang-up, or rings without an answer, and its devices are
+    /// signed out.
+    UserDeleted(Username),
     /// The media relay's answer to [`MediaCommand::Open`] or [`MediaCommand::Renew`].
     LinkAnswer {
         /// Of the command.
@@ -255,4 +258,6 @@ pub struct MemberRecord {
     pub reason: Reason,
     /// More about why.
     pub detail: Option<Detail>,
+    /// Whether the member may know of the call: not one who blocked the caller or was in another call.
+    pub shown: bool,
 }

@@ -7,6 +7,7 @@ use jmrtc_protocol::{
 };
 
 use crate::call::{Joined, Seat};
+use crate::decide::Gone;
 use crate::link::Closed;
 use crate::rooms::Rooms;
 use crate::signin::{Answers, Events, SignIn, SignInId};
@@ -219,6 +220,18 @@ impl Rooms {
             }
         }
         self.directory.release(&sign_in.user);
+    }
+
+    /// A user is no more. Calls that ring hidden from it go on as if it were still there: nobody learns of that either.
+    pub(crate) fn deleted(&mut self, user: &Username) {
+        if let Some(key) = self.places.get(user).copied() {
+            let joined = self.calls.get(&key).is_some_and(|call| call.joined(user).is_some());
+            self.depart(key, user, if joined { Gone::HungUp } else { Gone::NoAnswer });
+        }
+        for id in self.devices_of(user) {
+            self.close_conn(id, Some(Closing::TokenExpired));
+            self.sign_out(id);
+        }
     }
 
     /// The call in which the device of a sign-in is joined, whichever sign-in of the device that was.

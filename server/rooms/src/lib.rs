@@ -11,6 +11,7 @@ mod call;
 mod decide;
 mod devices;
 mod directory;
+mod history;
 mod link;
 mod members;
 mod requests;

@@ -66,6 +66,10 @@ impl Rooms {
                 Ring::Busy | Ring::Robot => {}
             }
             let entry = call.log.len();
+            let shown = match ring {
+                Ring::Shown { .. } | Ring::Robot => true,
+                Ring::Hidden | Ring::Busy => false,
+            };
             call.log.push(MemberRecord {
                 username: user.clone(),
                 invited_by: by.clone(),
@@ -74,6 +78,7 @@ impl Rooms {
                 leave_time: 0,
                 reason: Reason::Hangup,
                 detail: None,
+                shown,
             });
             call.rung.push(Rung { user, invited_by: by.clone(), ring, until, entry });
         }

@@ -97,6 +97,12 @@ impl Rooms {
                 self.link(asker, &channel_id, generation, offer)?;
                 return Ok(None);
             }
+            Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => {
+                return fail(ErrorCode::ServerError, "the store answers that, not the rooms");
+            }
         };
         Ok(Some(reply))
     }
@@ -178,6 +184,7 @@ impl Rooms {
                 leave_time: 0,
                 reason: jmrtc_protocol::Reason::Hangup,
                 detail: None,
+                shown: true,
             }],
             cast: BTreeSet::from([user.clone()]),
         };

@@ -89,6 +89,7 @@ impl Rooms {
             Input::Ping { conn, ack } => self.ping(conn, ack),
             Input::Disconnected { conn } => self.disconnected(conn),
             Input::UserChanged(record) => self.directory.changed(record),
+            Input::UserDeleted(user) => self.deleted(&user),
             Input::LinkAnswer { ticket, result } => self.link_answer(ticket, result),
             Input::Slots { link, sources } => self.slots(link, &sources),
             Input::Deadline => {}

@@ -1,28 +1,21 @@
 // Chromium with a microphone that says what a WAV file holds, and pages in it that are driven through window.JMRTC only.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { temporary } from './paths.mjs'
-import { PRIORITY } from './process.mjs'
+import './process.mjs'
 import { Diary } from './story.mjs'
 import { PATIENCE, within } from './wait.mjs'
 import { writeWav } from './wav.mjs'
 
 const CHROMIUM = process.env.JMRTC_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 
-/** Chromium by way of a script that gives it its place before compilers and the like. */
-function wrapped() {
-  const path = join(temporary('browser'), 'chromium')
-  writeFileSync(path, `#!/bin/sh\nexec ${PRIORITY.join(' ')} '${CHROMIUM}' "$@"\n`, { mode: 0o755 })
-  return path
-}
-
 const open = new Set()
 
 function options({ microphone, once, args, permissions }) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
   return {
-    executablePath: wrapped(),
+    executablePath: CHROMIUM,
     headless: true,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -187,7 +180,7 @@ export class Page extends Diary {
   async call(method, args) {
     const answer = await within(this.tab.evaluate(([method, args]) => new Promise((resolve) => {
       const done = (answer) => {
-        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled'].includes(method)) window.__answer(method, answer)
+        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory'].includes(method)) window.__answer(method, answer)
         resolve(answer)
       }
       const callbacks = [(result) => done({ result: result ?? null }), (error) => done({ error: { ...error, code: error.code, name: error.name, description: error.description } })]

@@ -5,14 +5,10 @@ import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Log, within } from './wait.mjs'
 
-/**
- * The sound of a real phone runs before all else. So does ours where we may say so, or a compiler on the same two
- * cores would be heard in every measurement; `nice` only warns where we may not.
- */
-const priority = Number(process.env.JMRTC_E2E_PRIORITY ?? -10)
-export const PRIORITY = ['nice', '-n', String(priority)]
+// The sound of a real phone runs before all else. So does ours where we may say so, or a compiler on the same two cores would be
+// heard in every measurement. What is started from here inherits it.
 try {
-  setPriority(priority)
+  setPriority(Number(process.env.JMRTC_E2E_PRIORITY ?? -10))
 } catch {
   // Not root: the measurements are as good as the machine is idle.
 }
@@ -38,8 +34,7 @@ export class Child {
   constructor(name, file, args, { env = {}, cwd } = {}) {
     this.name = name
     this.startedAt = Date.now()
-    const [nice, ...options] = PRIORITY
-    this.process = spawn(nice, [...options, file, ...args], { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
     this.process.name = name
     running.add(this.process)
     this.process.stdin.on('error', () => {})

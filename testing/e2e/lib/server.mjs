@@ -23,6 +23,9 @@ export function token(user, { seconds = 3600, secret = SECRET, header = {}, clai
   return `${head}.${body}.${signature}`
 }
 
+/** The token of the company's own backend, for REST. */
+export const backendToken = () => token(undefined, { claims: { scope: 'backend' } })
+
 export class Server {
   /** Starts one. `media` are `--advertise-udp …` and the like; `ringS`, `graceS` in seconds. */
   static async start({ ringS = RING_S, graceS = GRACE_S, args = [], listen = '127.0.0.1:0', data = temporary('data'), log = process.env.JMRTC_E2E_LOG ?? 'info' } = {}) {
@@ -74,6 +77,14 @@ export class Server {
     const headers = user ? { authorization: `Bearer ${token(user)}` } : {}
     const response = await within(fetch(this.url + path, { headers }), `GET ${path}`)
     return { status: response.status, text: await response.text() }
+  }
+
+  /** Asks REST with a token. */
+  async rest(method, path, auth, body) {
+    const headers = { authorization: `Bearer ${auth}`, 'content-type': 'application/json' }
+    const response = await within(fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) }), `${method} ${path}`)
+    const text = await response.text()
+    return { status: response.status, body: text && JSON.parse(text) }
   }
 
   /** The metrics as `{name or name{labels}: number}`. */

@@ -135,8 +135,8 @@ class Stage {
   async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, relations } }) {
     this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers] })
     // Whoever has shown a token once is a user.
-    for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.#rest(user, 'GET', '/v1/users/me')
-    for (const { of, to, relation } of relations) await this.#rest(of, 'PUT', `/v1/users/me/relations/${to}`, relation)
+    for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.#rest(user, 'GET', `/v1/users/${user}`)
+    for (const { of, to, relation } of relations) await this.#rest(of, 'PUT', `/v1/users/${of}/relations/${to}`, relation)
     for (const device of devices) {
       this.#devices.set(device, { app: new DEVICES[this.kindOf(device)](), network: await Proxy.start(this.#server.port), runs: false })
     }

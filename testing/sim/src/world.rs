@@ -10,7 +10,7 @@ use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, ErrorCode, Failure, Profile, Reason, Relation, Request, ServerMessage,
     Session, Username, decode_client, decode_server, encode,
 };
-use jmrtc_rooms::{ConnId, LinkId, MediaCommand, Rooms, UserRecord};
+use jmrtc_rooms::{CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ mod direct;
 mod misfortune;
 mod server;
 mod sockets;
+mod store;
 mod verdict;
 
 pub use direct::{Network, Settings};
@@ -71,7 +72,10 @@ pub struct World {
     dice: ChaCha8Rng,
     times: Times,
     users: Vec<Username>,
+    profiles: BTreeMap<Username, Profile>,
     relations: BTreeMap<(Username, Username), Relation>,
+    /// Calls that are over, newest last.
+    records: Vec<CallRecord>,
     devices: Vec<Device>,
     rooms: Rooms,
     /// Servers started so far.
@@ -149,7 +153,9 @@ impl World {
             dice,
             times,
             users,
+            profiles: BTreeMap::new(),
             relations: BTreeMap::new(),
+            records: Vec::new(),
             devices: made,
             server: 1,
             down: false,

@@ -41,6 +41,25 @@ export const client_request_accept = {
   }
 } satisfies ClientMessage
 
+export const client_request_history = {
+  "type": "request",
+  "id": 12,
+  "request": {
+    "method": "history",
+    "limit": 20
+  }
+} satisfies ClientMessage
+
+export const client_request_history_before = {
+  "type": "request",
+  "id": 13,
+  "request": {
+    "method": "history",
+    "before": "5dK2w9Qx",
+    "limit": 20
+  }
+} satisfies ClientMessage
+
 export const client_request_invite = {
   "type": "request",
   "id": 8,
@@ -123,12 +142,83 @@ export const client_request_start = {
   }
 } satisfies ClientMessage
 
+export const client_request_updateProfile = {
+  "type": "request",
+  "id": 10,
+  "request": {
+    "method": "updateProfile",
+    "profile": {
+      "nickname": "Alice Ábalos",
+      "gender": "female",
+      "avatarThumbPath": "https://example.com/alice.png",
+      "birthday": 631152000000,
+      "region": "Lisbon",
+      "signature": "in a meeting",
+      "address": "1 Example Street",
+      "extras": {
+        "department": "sales"
+      }
+    }
+  }
+} satisfies ClientMessage
+
+export const client_request_updateProfile_nickname = {
+  "type": "request",
+  "id": 10,
+  "request": {
+    "method": "updateProfile",
+    "profile": {
+      "nickname": "Alice"
+    }
+  }
+} satisfies ClientMessage
+
+export const client_request_updateRelation = {
+  "type": "request",
+  "id": 11,
+  "request": {
+    "method": "updateRelation",
+    "username": "bob",
+    "relation": {
+      "noteName": "Bobby",
+      "noteText": "from school",
+      "isNoDisturb": false,
+      "isInBlackList": false,
+      "isFriend": true
+    }
+  }
+} satisfies ClientMessage
+
+export const client_request_updateRelation_blacklist = {
+  "type": "request",
+  "id": 11,
+  "request": {
+    "method": "updateRelation",
+    "username": "bob",
+    "relation": {
+      "isInBlackList": true
+    }
+  }
+} satisfies ClientMessage
+
 export const client_request_updateToken = {
   "type": "request",
   "id": 1,
   "request": {
     "method": "updateToken",
     "token": "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJkZW1vIiwic3ViIjoiYWxpY2UifQ.signature"
+  }
+} satisfies ClientMessage
+
+export const client_request_users = {
+  "type": "request",
+  "id": 9,
+  "request": {
+    "method": "users",
+    "usernames": [
+      "bob",
+      "nobody"
+    ]
   }
 } satisfies ClientMessage
 
@@ -1026,6 +1116,173 @@ export const server_reply_accept = {
   }
 } satisfies ServerMessage
 
+export const server_reply_history = {
+  "type": "reply",
+  "id": 12,
+  "reply": {
+    "method": "history",
+    "calls": [
+      {
+        "channelId": "7hQm3xYb",
+        "inviter": {
+          "type": "user",
+          "username": "bob",
+          "appKey": "demo",
+          "nickname": "Bob",
+          "gender": "male",
+          "avatarThumbPath": "",
+          "birthday": 0,
+          "region": "",
+          "signature": "",
+          "address": "",
+          "extras": {},
+          "noteName": "Bobby",
+          "noteText": "from school",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": true
+        },
+        "members": [
+          {
+            "user": {
+              "type": "user",
+              "username": "bob",
+              "appKey": "demo",
+              "nickname": "Bob",
+              "gender": "male",
+              "avatarThumbPath": "",
+              "birthday": 0,
+              "region": "",
+              "signature": "",
+              "address": "",
+              "extras": {},
+              "noteName": "Bobby",
+              "noteText": "from school",
+              "isNoDisturb": false,
+              "isInBlackList": false,
+              "isFriend": true
+            },
+            "invitedTime": 1760000100000,
+            "joinTime": 1760000100000,
+            "leaveTime": 0
+          },
+          {
+            "user": {
+              "type": "user",
+              "username": "alice",
+              "appKey": "demo",
+              "nickname": "Alice Ábalos",
+              "gender": "female",
+              "avatarThumbPath": "https://example.com/alice.png",
+              "birthday": 631152000000,
+              "region": "Lisbon",
+              "signature": "in a meeting",
+              "address": "1 Example Street",
+              "extras": {
+                "department": "sales"
+              },
+              "noteName": "",
+              "noteText": "",
+              "isNoDisturb": false,
+              "isInBlackList": false,
+              "isFriend": false
+            },
+            "invitedTime": 1760000100000,
+            "joinTime": 0,
+            "leaveTime": 1760000107000,
+            "reason": "refuse"
+          }
+        ],
+        "startTime": 0,
+        "endTime": 1760000107000,
+        "reason": "refuse"
+      },
+      {
+        "channelId": "5dK2w9Qx",
+        "inviter": {
+          "type": "user",
+          "username": "alice",
+          "appKey": "demo",
+          "nickname": "Alice Ábalos",
+          "gender": "female",
+          "avatarThumbPath": "https://example.com/alice.png",
+          "birthday": 631152000000,
+          "region": "Lisbon",
+          "signature": "in a meeting",
+          "address": "1 Example Street",
+          "extras": {
+            "department": "sales"
+          },
+          "noteName": "",
+          "noteText": "",
+          "isNoDisturb": false,
+          "isInBlackList": false,
+          "isFriend": false
+        },
+        "members": [
+          {
+            "user": {
+              "type": "user",
+              "username": "alice",
+              "appKey": "demo",
+              "nickname": "Alice Ábalos",
+              "gender": "female",
+              "avatarThumbPath": "https://example.com/alice.png",
+              "birthday": 631152000000,
+              "region": "Lisbon",
+              "signature": "in a meeting",
+              "address": "1 Example Street",
+              "extras": {
+                "department": "sales"
+              },
+              "noteName": "",
+              "noteText": "",
+              "isNoDisturb": false,
+              "isInBlackList": false,
+              "isFriend": false
+            },
+            "invitedTime": 1760000000000,
+            "joinTime": 1760000000000,
+            "leaveTime": 1760000060000,
+            "reason": "cancel",
+            "detail": "noAnswer"
+          },
+          {
+            "user": {
+              "type": "user",
+              "username": "bob",
+              "appKey": "demo",
+              "nickname": "Bob",
+              "gender": "male",
+              "avatarThumbPath": "",
+              "birthday": 0,
+              "region": "",
+              "signature": "",
+              "address": "",
+              "extras": {},
+              "noteName": "Bobby",
+              "noteText": "from school",
+              "isNoDisturb": false,
+              "isInBlackList": false,
+              "isFriend": true
+            },
+            "invitedTime": 1760000000000,
+            "joinTime": 0,
+            "leaveTime": 1760000060000,
+            "reason": "cancel",
+            "detail": "noAnswer"
+          }
+        ],
+        "startTime": 0,
+        "endTime": 1760000060000,
+        "reason": "cancel",
+        "detail": "noAnswer"
+      }
+    ],
+    "more": false
+  }
+} satisfies ServerMessage
+
 export const server_reply_invite = {
   "type": "reply",
   "id": 8,
@@ -1314,11 +1571,99 @@ export const server_reply_start = {
   }
 } satisfies ServerMessage
 
+export const server_reply_updateProfile = {
+  "type": "reply",
+  "id": 10,
+  "reply": {
+    "method": "updateProfile",
+    "user": {
+      "type": "user",
+      "username": "alice",
+      "appKey": "demo",
+      "nickname": "Alice Ábalos",
+      "gender": "female",
+      "avatarThumbPath": "https://example.com/alice.png",
+      "birthday": 631152000000,
+      "region": "Lisbon",
+      "signature": "in a meeting",
+      "address": "1 Example Street",
+      "extras": {
+        "department": "sales"
+      },
+      "noteName": "",
+      "noteText": "",
+      "isNoDisturb": false,
+      "isInBlackList": false,
+      "isFriend": false
+    }
+  }
+} satisfies ServerMessage
+
+export const server_reply_updateRelation = {
+  "type": "reply",
+  "id": 11,
+  "reply": {
+    "method": "updateRelation",
+    "user": {
+      "type": "user",
+      "username": "bob",
+      "appKey": "demo",
+      "nickname": "Bob",
+      "gender": "male",
+      "avatarThumbPath": "",
+      "birthday": 0,
+      "region": "",
+      "signature": "",
+      "address": "",
+      "extras": {},
+      "noteName": "Bobby",
+      "noteText": "from school",
+      "isNoDisturb": false,
+      "isInBlackList": false,
+      "isFriend": true
+    }
+  }
+} satisfies ServerMessage
+
 export const server_reply_updateToken = {
   "type": "reply",
   "id": 1,
   "reply": {
     "method": "updateToken"
+  }
+} satisfies ServerMessage
+
+export const server_reply_users = {
+  "type": "reply",
+  "id": 9,
+  "reply": {
+    "method": "users",
+    "users": [
+      {
+        "type": "user",
+        "username": "bob",
+        "appKey": "demo",
+        "nickname": "Bob",
+        "gender": "male",
+        "avatarThumbPath": "",
+        "birthday": 0,
+        "region": "",
+        "signature": "",
+        "address": "",
+        "extras": {},
+        "noteName": "Bobby",
+        "noteText": "from school",
+        "isNoDisturb": false,
+        "isInBlackList": false,
+        "isFriend": true
+      }
+    ],
+    "failed": [
+      {
+        "username": "nobody",
+        "name": "USER_UNAVAILABLE"
+      }
+    ]
   }
 } satisfies ServerMessage
 

@@ -52,6 +52,17 @@ impl Client {
                 json!({})
             }),
             Command::GetState => out.ok(id, serde_json::to_value(self.state()).unwrap_or_default()),
+            Command::GetUserInfo { usernames } => self.ask(id, Request::Users { usernames }, out),
+            Command::UpdateMyInfo { profile } => self.ask(id, Request::UpdateProfile { profile }, out),
+            Command::UpdateRelation { username, .. } if self.me() == Some(&username) => {
+                out.failure(id, command::invalid("nobody has a relation to itself"));
+            }
+            Command::UpdateRelation { username, relation } => {
+                self.ask(id, Request::UpdateRelation { username, relation }, out);
+            }
+            Command::GetCallHistory { before, limit } => {
+                self.ask(id, Request::History { before, limit }, out);
+            }
         }
     }
 
@@ -65,6 +76,14 @@ impl Client {
         if let Err(failure) = self.check_login().and_then(|()| run(self, out)) {
             out.failure(id, failure);
         }
+    }
+
+    /// Asks the server, whose answer is the method's.
+    fn ask(&mut self, id: CommandId, request: Request, out: &mut Out) {
+        self.answer(id, out, |client, _| {
+            client.outbox.push(request, Owner::Command(id), Some(client.answer_deadline()));
+            Ok(())
+        });
     }
 
     fn with_engine(&mut self, id: CommandId, out: &mut Out, run: impl FnOnce(&mut Self, &mut Out) -> Value) {

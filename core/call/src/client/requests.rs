@@ -61,6 +61,16 @@ impl Client {
                 }
             }
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
+            (Request::Users { .. }, Reply::Users { users, failed }) => {
+                tell(owner, json!({ "users": users, "failed": failed }), out);
+            }
+            (Request::UpdateProfile { .. }, Reply::UpdateProfile { user })
+            | (Request::UpdateRelation { .. }, Reply::UpdateRelation { user }) => {
+                tell(owner, json!(user), out);
+            }
+            (Request::History { .. }, Reply::History { calls, more }) => {
+                tell(owner, json!({ "calls": calls, "more": more }), out);
+            }
             _ => {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
                 self.failed(entry, error, out);
@@ -77,7 +87,12 @@ impl Client {
     fn failed(&mut self, entry: Entry, error: Failure, out: &mut Out) {
         let command = entry.owner.command();
         match entry.request {
-            Request::UpdateToken { .. } | Request::Invite { .. } => {
+            Request::UpdateToken { .. }
+            | Request::Invite { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => {
                 command.into_iter().for_each(|id| out.failure(id, error.clone()));
             }
             Request::Logout => self.finish_logout(out),
@@ -179,7 +194,11 @@ impl Client {
             | Request::Leave { .. }
             | Request::Invite { .. }
             | Request::Mute { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => false,
         });
         self.enter(session, out);
     }
@@ -256,7 +275,11 @@ impl Client {
                 | Request::Leave { .. }
                 | Request::Invite { .. }
                 | Request::Mute { .. }
-                | Request::Link { .. } => out.fail_all(command, ErrorCode::Network, WHY),
+                | Request::Link { .. }
+                | Request::Users { .. }
+                | Request::UpdateProfile { .. }
+                | Request::UpdateRelation { .. }
+                | Request::History { .. } => out.fail_all(command, ErrorCode::Network, WHY),
             }
         }
     }
@@ -267,5 +290,12 @@ impl Client {
         let commands = std::mem::take(&mut accepting.commands);
         out.fail_all(commands, ErrorCode::Network, why);
         self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
+    }
+}
+
+/// Gives a method its answer.
+fn tell(owner: Owner, answer: Value, out: &mut Out) {
+    if let Some(id) = owner.command() {
+        out.ok(id, answer);
     }
 }

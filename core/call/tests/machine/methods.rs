@@ -1,12 +1,12 @@
 //! Every method in every state: exactly one answer, and the right one.
 
 use jmrtc_call::{PlatformEvent, SocketEvent};
-use jmrtc_protocol::Reply;
+use jmrtc_protocol::{ChannelId, ErrorCode, FailedUser, PastCall, Reason, Reply, Username};
 use serde_json::{Value, json};
 
 use crate::rig::*;
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 20] = [
     "init",
     "login",
     "logout",
@@ -23,12 +23,18 @@ const METHODS: [&str; 16] = [
     "isSpeakerphoneEnabled",
     "setIsSpeakerphoneEnabled",
     "getState",
+    "getUserInfo",
+    "updateMyInfo",
+    "updateRelation",
+    "getCallHistory",
 ];
 
 fn args(method: &str) -> Value {
     match method {
         "login" | "updateToken" => json!({ "token": token("bob") }),
-        "startCallUsers" | "inviteUsers" => json!({ "usernames": ["carol"] }),
+        "startCallUsers" | "inviteUsers" | "getUserInfo" => json!({ "usernames": ["carol"] }),
+        "updateMyInfo" => json!({ "nickname": "Bob" }),
+        "updateRelation" => json!({ "username": "carol", "isFriend": true }),
         "setIsMuted" => json!({ "muted": true }),
         "setIsSpeakerphoneEnabled" => json!({ "speakerphoneEnabled": true }),
         _ => json!(null),
@@ -270,6 +276,10 @@ fn bad_arguments_change_nothing() {
             ("setIsMuted", json!({})),
             ("login", json!({})),
             ("updateToken", json!({ "token": 1 })),
+            ("getUserInfo", json!({ "usernames": [] })),
+            ("updateMyInfo", json!({ "gender": 7 })),
+            ("updateRelation", json!({ "isFriend": true })),
+            ("getCallHistory", json!({ "limit": 0 })),
             ("noSuchMethod", json!({})),
         ] {
             rig.command(method, args);
@@ -483,4 +493,84 @@ fn a_new_token() {
         rig.take(),
         ["socket open ws://server/v1/ws", "> hello again after 1", "updateToken -> {}", "CallReconnected"]
     );
+}
+
+#[test]
+fn the_directory_answers_what_the_server_says() {
+    for (state, rig) in states() {
+        let signed_in = !["new", "logging in"].contains(&state);
+        for method in ["getUserInfo", "updateMyInfo", "updateRelation", "getCallHistory"] {
+            let expected = if signed_in { "…" } else { "NOT_LOGGED_IN" };
+            assert_eq!(at_once(&mut rig.clone(), method), expected, "{method}, {state}");
+        }
+    }
+    let mut rig = Rig::signed_in("bob");
+    rig.take();
+    let (carol, bob) = (user("carol"), user("bob"));
+    let failed = vec![FailedUser { username: Username::new("x").unwrap(), name: "USER_UNAVAILABLE".into() }];
+    let call = PastCall {
+        channel_id: ChannelId("c0".into()),
+        inviter: carol.clone(),
+        members: vec![],
+        start_time: 0,
+        end_time: 9,
+        reason: Reason::Refuse,
+        detail: None,
+    };
+    for (method, args, asked, reply, answer) in [
+        (
+            "getUserInfo",
+            json!({ "usernames": ["carol", "x", "carol"] }),
+            "> users carol x",
+            Reply::Users { users: vec![carol.clone()], failed: failed.clone() },
+            json!({ "users": [carol], "failed": failed }),
+        ),
+        (
+            "updateMyInfo",
+            json!({ "nickname": "Bob" }),
+            r#"> updateProfile {"nickname":"Bob"}"#,
+            Reply::UpdateProfile { user: bob.clone() },
+            json!(bob),
+        ),
+        (
+            "updateRelation",
+            json!({ "username": "carol", "isInBlackList": true }),
+            r#"> updateRelation carol {"isInBlackList":true}"#,
+            Reply::UpdateRelation { user: carol.clone() },
+            json!(carol),
+        ),
+        (
+            "getCallHistory",
+            json!({ "before": "c1", "limit": 5 }),
+            "> history c1 5",
+            Reply::History { calls: vec![call.clone()], more: true },
+            json!({ "calls": [call], "more": true }),
+        ),
+    ] {
+        rig.command(method, args.clone());
+        assert_eq!(rig.take(), [asked]);
+        rig.reply(reply.clone());
+        let lines = rig.take();
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        let given: Value =
+            serde_json::from_str(line.strip_prefix(&format!("{method} -> ")).unwrap()).unwrap();
+        assert_eq!(given, answer);
+
+        rig.command(method, args.clone());
+        rig.failure(ErrorCode::LimitExceeded);
+        assert_eq!(rig.take(), [asked.to_owned(), format!("{method} -> LIMIT_EXCEEDED")]);
+
+        // Asked again when the connection is back; the answer is the method's all the same.
+        rig.command(method, args);
+        rig.closed();
+        rig.reconnect();
+        rig.welcome(true, None);
+        rig.reply(reply);
+        let lines = rig.take();
+        assert_eq!(lines.iter().filter(|l| l.as_str() == asked).count(), 2, "{lines:?}");
+        assert!(lines.last().unwrap().starts_with(&format!("{method} -> {{")), "{lines:?}");
+        assert_eq!(rig.unanswered(), [""; 0]);
+    }
+    rig.command("updateRelation", json!({ "username": "bob", "isFriend": true }));
+    assert_eq!(rig.take(), ["updateRelation -> INVALID_PARAMETER"], "nobody has a relation to itself");
 }

@@ -483,6 +483,20 @@ fn show_sent(message: &ClientMessage) -> String {
             }
             Request::Mute { channel_id, muted } => format!("> mute {channel_id} {muted}"),
             Request::Link { channel_id, generation, .. } => format!("> link {channel_id} {generation}"),
+            Request::Users { usernames } => {
+                let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
+                format!("> users {}", names.join(" "))
+            }
+            Request::UpdateProfile { profile } => {
+                format!("> updateProfile {}", serde_json::to_string(profile).unwrap())
+            }
+            Request::UpdateRelation { username, relation } => {
+                format!("> updateRelation {username} {}", serde_json::to_string(relation).unwrap())
+            }
+            Request::History { before, limit } => {
+                let before = before.as_ref().map(|channel| format!("{channel} ")).unwrap_or_default();
+                format!("> history {before}{limit}")
+            }
         },
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod directory;
 mod rest;
 mod sign_in;
 mod start_and_stop;

@@ -124,7 +124,11 @@ async fn without_dev_there_is_no_dev() {
     assert_eq!((status, &error["name"]), (404, &json!("PERMISSION_DENIED")));
     let token =
         crate::support::token(&json!({"iss": "jmrtc", "sub": "alice", "exp": crate::support::unix_s() + 60}));
-    let (_, users) = server.http("GET", "/v1/users", Some(&token), "").await;
+    let (status, error) = server.http("GET", "/v1/users", Some(&token), "").await;
+    assert_eq!((status, &error["name"]), (403, &json!("PERMISSION_DENIED")), "who is there is the company's");
+    let printed = run(&["token", "--backend", "--secret", SECRET]);
+    let backend = String::from_utf8(printed.stdout).unwrap();
+    let (_, users) = server.http("GET", "/v1/users", Some(backend.trim()), "").await;
     assert_eq!(users.as_array().unwrap().len(), 1, "no robot");
 }
 

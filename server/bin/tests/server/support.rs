@@ -112,6 +112,11 @@ impl Server {
         token(&json!({"iss": "app", "sub": user, "exp": unix_s() + 3600}))
     }
 
+    /// The company's own.
+    pub(crate) fn backend(&self) -> String {
+        token(&json!({"iss": "app", "scope": "backend", "exp": unix_s() + 3600}))
+    }
+
     pub(crate) async fn connect(&self) -> Client {
         let (socket, _) = connect_async(format!("ws://{}/v1/ws", self.address)).await.unwrap();
         Client { socket, last_id: 0 }

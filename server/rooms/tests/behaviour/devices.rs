@@ -283,3 +283,22 @@ fn online_is_who_is_connected() {
     w.wait(RING_MS);
     w.expect("alice/tablet", &[]);
 }
+
+#[test]
+fn a_deleted_user_leaves_its_call_and_is_signed_out() {
+    let mut w = World::in_call("alice", "bob", &["carol"]);
+    w.put(Input::UserDeleted(name("bob")));
+    w.expect("alice", &["Left bob hangup S(i: -; j: alice)+", "Ended hangup S(i: -; j: alice)+"]);
+    w.expect("bob", &["Ended hangup S(i: -; j: alice)+", "closing tokenExpired", "closed"]);
+
+    w.start("alice", &["carol"]);
+    w.forget();
+    w.put(Input::UserDeleted(name("carol")));
+    w.expect("carol", &["Ended cancel/noAnswer S(i: -; j: alice)", "closing tokenExpired", "closed"]);
+    w.expect(
+        "alice",
+        &["Left carol cancel/noAnswer S(i: -; j: alice)", "Ended cancel/noAnswer S(i: -; j: alice)"],
+    );
+    w.put(Input::UserDeleted(name("nobody")));
+    w.expect_quiet();
+}

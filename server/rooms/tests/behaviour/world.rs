@@ -201,7 +201,11 @@ impl World {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Mute { .. }
-            | Request::Link { .. } => &[],
+            | Request::Link { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => &[],
         };
         let known = named.iter().filter_map(|n| self.store.get(n).cloned()).collect();
         let c = self.clients.get_mut(client).unwrap();
@@ -621,6 +625,10 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
             Reply::Mute { session } => format!("mute {}", show_session(session)),
+            Reply::Users { .. }
+            | Reply::UpdateProfile { .. }
+            | Reply::UpdateRelation { .. }
+            | Reply::History { .. } => panic!("the rooms have no store: {reply:?}"),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {

@@ -58,6 +58,17 @@ final class MethodsTests: XCTestCase {
         try await expect(app, "dance", fails: 871003)
         try await expect(app, "updateToken", #"{"token":"\#(try await Server.token("nora"))"}"#, answers: "{}")
 
+        let me = object(try await app.call("updateMyInfo", #"{"nickname":"Nora N."}"#))
+        XCTAssertEqual(me["nickname"] as? String, "Nora N.")
+        let echo = object(try await app.call("updateRelation", #"{"username":"echo","noteName":"Parrot"}"#))
+        XCTAssertEqual(echo["noteName"] as? String, "Parrot")
+        let info = object(try await app.call("getUserInfo", #"{"usernames":["nora","nobody"]}"#))
+        XCTAssertEqual((info["users"] as? [Any])?.count, 1)
+        XCTAssertEqual((info["failed"] as? [Any])?.count, 1)
+        try await expect(app, "getCallHistory", answers: #"{"calls":[],"more":false}"#)
+        try await expect(app, "updateRelation", #"{"username":"nora"}"#, fails: 871003)
+        try await expect(app, "getCallHistory", #"{"limit":0}"#, fails: 871003)
+
         // Many at once are answered, each.
         app.forgetDiary()
         try await withThrowingTaskGroup(of: Void.self) { group in

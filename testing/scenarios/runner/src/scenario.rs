@@ -18,7 +18,7 @@ const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 20] = [
     "init",
     "login",
     "logout",
@@ -35,6 +35,10 @@ const METHODS: [&str; 16] = [
     "isSpeakerphoneEnabled",
     "setIsSpeakerphoneEnabled",
     "getState",
+    "getUserInfo",
+    "updateMyInfo",
+    "updateRelation",
+    "getCallHistory",
 ];
 
 const EVENTS: [&str; 12] = [
@@ -456,7 +460,11 @@ fn answer(method: &str, more: &BTreeMap<&str, &Value>) -> Result<What, String> {
                 | "inviteUsers"
                 | "isMuted"
                 | "isSpeakerphoneEnabled"
-                | "getState" => None,
+                | "getState"
+                | "getUserInfo"
+                | "updateMyInfo"
+                | "updateRelation"
+                | "getCallHistory" => None,
                 _ => Some(Value::Object(Map::new())),
             };
             Ok(What::Result { method, result })

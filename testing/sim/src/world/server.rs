@@ -7,7 +7,7 @@ impl World {
         let of_user = self.relations.iter().filter(|((of, _), _)| of == user);
         UserRecord {
             username: user.clone(),
-            profile: Profile::default(),
+            profile: self.profiles.get(user).cloned().unwrap_or_default(),
             relations: of_user.map(|((_, to), relation)| (to.clone(), relation.clone())).collect(),
         }
     }
@@ -32,7 +32,8 @@ impl World {
                     }
                 }
                 jmrtc_rooms::Output::Media(command) => self.relay(command)?,
-                jmrtc_rooms::Output::Push { .. } | jmrtc_rooms::Output::Record(_) => {}
+                jmrtc_rooms::Output::Record(record) => self.records.push(record),
+                jmrtc_rooms::Output::Push { .. } => {}
             }
         }
         self.expire()

@@ -101,6 +101,14 @@ impl World {
                 let request = Request::UpdateToken { token };
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known: vec![] }
             }
+            ClientMessage::Request {
+                id: request_id,
+                request:
+                    request @ (Request::Users { .. }
+                    | Request::UpdateProfile { .. }
+                    | Request::UpdateRelation { .. }
+                    | Request::History { .. }),
+            } => return self.ask_store(id, &user, request_id, request),
             ClientMessage::Request { id: request_id, request } => {
                 let named: &[Username] = match &request {
                     Request::Start { usernames } | Request::Invite { usernames, .. } => usernames,
@@ -110,7 +118,11 @@ impl World {
                     | Request::Refuse { .. }
                     | Request::Leave { .. }
                     | Request::Mute { .. }
-                    | Request::Link { .. } => &[],
+                    | Request::Link { .. }
+                    | Request::Users { .. }
+                    | Request::UpdateProfile { .. }
+                    | Request::UpdateRelation { .. }
+                    | Request::History { .. } => &[],
                 };
                 let known = named.iter().filter(|n| self.users.contains(n)).map(|n| self.record(n)).collect();
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known }

@@ -17,6 +17,7 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 
 const val NETWORK = 871001
@@ -70,6 +71,15 @@ class MethodsTest {
             assertEquals(nothing, app.call("hangup"))
             assertEquals(INVALID_PARAMETER, app.fails("dance"))
             assertEquals(nothing, app.call("updateToken", """{"token":"${Server.token("ivan")}"}"""))
+
+            assertEquals("Ivan I.", app.call("updateMyInfo", """{"nickname":"Ivan I."}""").jsonObject.text("nickname"))
+            val echo = app.call("updateRelation", """{"username":"echo","noteName":"Parrot"}""").jsonObject
+            assertEquals("Parrot", echo.text("noteName"))
+            val info = app.call("getUserInfo", """{"usernames":["ivan","nobody"]}""").jsonObject
+            assertEquals(listOf(1, 1), listOf("users", "failed").map { info.getValue(it).jsonArray.size })
+            assertEquals(Json.parseToJsonElement("""{"calls":[],"more":false}"""), app.call("getCallHistory"))
+            assertEquals(INVALID_PARAMETER, app.fails("updateRelation", """{"username":"ivan"}"""))
+            assertEquals(INVALID_PARAMETER, app.fails("getCallHistory", """{"limit":0}"""))
 
             // Many at once are answered in the order in which they were asked.
             app.diary.clear()

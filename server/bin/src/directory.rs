@@ -1,0 +1,279 @@
+//! Users, what they keep about each other, and their calls: what a signed-in client or REST asks of the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_protocol::limits::{MAX_HISTORY, MAX_RELATIONS, MAX_SERVER_MESSAGE_BYTES, MAX_USERS_ASKED};
+use jmrtc_protocol::{
+    ChannelId, ErrorCode, FailedUser, Failure, PastCall, Profile, Relation, Reply, User, Username, encode,
+};
+use jmrtc_rooms::{CallRecord, UserRecord};
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::clock::unix_ms;
+use crate::hub::ToHub;
+use crate::store::Which;
+
+/// Why a good token is refused whose user was deleted.
+pub(crate) const DELETED: &str = "the token's user was deleted";
+/// What the calls of one answer may take of a message.
+const HISTORY_BYTES: usize = MAX_SERVER_MESSAGE_BYTES - 1024;
+
+type Answer<T> = Result<T, Failure>;
+
+fn fail<T>(code: ErrorCode, why: impl Into<String>) -> Answer<T> {
+    Err(Failure::new(code, why))
+}
+
+/// A store that failed, for the log; the client learns only that.
+pub(crate) fn store_failed(error: &anyhow::Error) -> Failure {
+    tracing::error!("the store failed: {error:#}");
+    Failure::new(ErrorCode::ServerError, "the server's store failed")
+}
+
+/// The profiles of these users as `viewer` sees them, in this order, and who is none.
+pub(crate) async fn users(app: &App, viewer: &Username, names: Vec<Username>) -> Answer<Reply> {
+    if names.is_empty() {
+        return fail(ErrorCode::InvalidParameter, "name at least one user");
+    }
+    if names.len() > MAX_USERS_ASKED {
+        return fail(ErrorCode::LimitExceeded, format!("at most {MAX_USERS_ASKED} users at once"));
+    }
+    let viewer = user(app, viewer).await?;
+    let profiles = app.store.profiles(&names.iter().collect()).await.map_err(|e| store_failed(&e))?;
+    let mut seen = BTreeSet::new();
+    let (mut users, mut failed) = (Vec::new(), Vec::new());
+    for name in names.into_iter().filter(|name| seen.insert(name.clone())) {
+        match profiles.get(&name) {
+            Some(profile) => users.push(seen_by(app, &viewer, &name, profile.clone())),
+            None => {
+                failed.push(FailedUser { username: name, name: ErrorCode::UserUnavailable.name().into() })
+            }
+        }
+    }
+    Ok(Reply::Users { users, failed })
+}
+
+/// A user's own profile becomes what `change` makes of it.
+pub(crate) async fn change_profile(
+    app: &App,
+    name: &Username,
+    change: impl FnOnce(Profile) -> Profile,
+) -> Answer<User> {
+    let _alone = app.order.write().await;
+    let mut record = user(app, name).await?;
+    record.profile = change(record.profile);
+    check(record.profile.check())?;
+    app.store.set_profile(name, &record.profile).await.map_err(|e| store_failed(&e))?;
+    let user = seen_by(app, &record, name, record.profile.clone());
+    tell_rooms(app, ToHub::UserChanged(record)).await;
+    Ok(user)
+}
+
+/// What `viewer` keeps about `other` becomes what `change` makes of it.
+pub(crate) async fn change_relation(
+    app: &App,
+    viewer: &Username,
+    other: &Username,
+    change: impl FnOnce(Relation) -> Relation,
+) -> Answer<User> {
+    if viewer == other {
+        return fail(ErrorCode::InvalidParameter, "nobody has a relation to itself");
+    }
+    let _alone = app.order.write().await;
+    let mut record = user(app, viewer).await?;
+    let profile = user(app, other).await?.profile;
+    let relation = change(record.relations.remove(other).unwrap_or_default());
+    check(relation.check())?;
+    if relation != Relation::default() {
+        if record.relations.len() >= MAX_RELATIONS {
+            let why = format!("a user keeps something about at most {MAX_RELATIONS} others");
+            return fail(ErrorCode::LimitExceeded, why);
+        }
+        record.relations.insert(other.clone(), relation.clone());
+    }
+    app.store.set_relation(viewer, other, &relation).await.map_err(|e| store_failed(&e))?;
+    let user = seen_by(app, &record, other, profile);
+    tell_rooms(app, ToHub::UserChanged(record)).await;
+    Ok(user)
+}
+
+/// Makes a user or gives it another profile; true if it was made.
+pub(crate) async fn put_user(app: &App, name: &Username, profile: Profile) -> Answer<(User, bool)> {
+    check(profile.check())?;
+    let _alone = app.order.write().await;
+    let made = app.store.put_user(name, &profile, unix_ms()).await.map_err(|e| store_failed(&e))?;
+    let record = user(app, name).await?;
+    tell_rooms(app, ToHub::UserChanged(record)).await;
+    Ok((User::new(&app.config.app_key, name.clone(), profile, Relation::default()), made))
+}
+
+/// Deletes a user; its tokens are good no more, its devices are signed out, its call is left.
+pub(crate) async fn delete_user(app: &App, name: &Username) -> Answer<()> {
+    let _alone = app.order.write().await;
+    if !app.store.delete_user(name, unix_ms()).await.map_err(|e| store_failed(&e))? {
+        return Err(nobody(name));
+    }
+    tell_rooms(app, ToHub::UserDeleted(name.clone())).await;
+    Ok(())
+}
+
+/// The calls of which `viewer` may know, newest first, and whether there are older ones.
+pub(crate) async fn history(
+    app: &App,
+    viewer: &Username,
+    before: Option<&ChannelId>,
+    limit: u32,
+) -> Answer<(Vec<PastCall>, bool)> {
+    let (records, more) = records(app, viewer, Which::Known, before, limit).await?;
+    let (calls, cut) = fit(past(app, viewer, &records).await?, HISTORY_BYTES);
+    Ok((calls, more || cut))
+}
+
+/// Records of a user's calls, newest first, and whether there are older ones.
+pub(crate) async fn records(
+    app: &App,
+    name: &Username,
+    which: Which,
+    before: Option<&ChannelId>,
+    limit: u32,
+) -> Answer<(Vec<CallRecord>, bool)> {
+    if !(1..=MAX_HISTORY).contains(&limit) {
+        return fail(ErrorCode::InvalidParameter, format!("`limit` is from 1 to {MAX_HISTORY}"));
+    }
+    all_kept(app).await;
+    let found = app.store.calls_of(name, which, before, limit + 1).await.map_err(|e| store_failed(&e))?;
+    let Some(mut records) = found else {
+        return fail(ErrorCode::InvalidParameter, "`before` is none of the user's calls");
+    };
+    let more = records.len() > limit as usize;
+    records.truncate(limit as usize);
+    Ok((records, more))
+}
+
+/// The record of one call.
+pub(crate) async fn record(app: &App, channel: &ChannelId) -> Answer<Option<CallRecord>> {
+    all_kept(app).await;
+    app.store.call(channel).await.map_err(|e| store_failed(&e))
+}
+
+/// One of the calls of which `viewer` may know.
+pub(crate) async fn past_call(app: &App, viewer: &Username, channel: &ChannelId) -> Answer<Option<PastCall>> {
+    let Some(record) = record(app, channel).await? else { return Ok(None) };
+    let left = app.store.left_time(viewer, Which::Known, channel).await.map_err(|e| store_failed(&e))?;
+    match left {
+        Some(_) => Ok(past(app, viewer, &[record]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// Calls as `viewer` saw them; without those of which it must not know.
+async fn past(app: &App, viewer: &Username, records: &[CallRecord]) -> Answer<Vec<PastCall>> {
+    let viewer = user(app, viewer).await?;
+    let names = records.iter().flat_map(|r| r.members.iter().map(|m| &m.username).chain([&r.inviter]));
+    let profiles: BTreeMap<Username, Profile> =
+        app.store.profiles(&names.collect()).await.map_err(|e| store_failed(&e))?;
+    let see = |name: &Username| seen_by(app, &viewer, name, profiles.get(name).cloned().unwrap_or_default());
+    Ok(records.iter().filter_map(|record| record.seen_by(&viewer.username, see)).collect())
+}
+
+/// The first calls, as many as take `most` bytes together, and whether some are left out. Of the first alone so many
+/// members.
+fn fit(calls: Vec<PastCall>, most: usize) -> (Vec<PastCall>, bool) {
+    let (mut fitting, mut used) = (Vec::new(), 0);
+    for mut call in calls {
+        let mut size = encode(&call).len() + 1;
+        if used + size > most {
+            if !fitting.is_empty() {
+                return (fitting, true);
+            }
+            while let Some(member) = call.members.pop_if(|_| size > most) {
+                size -= encode(&member).len() + 1;
+            }
+        }
+        used += size;
+        fitting.push(call);
+    }
+    (fitting, false)
+}
+
+/// Waits until the records of all calls that are over now are in the store: who is told that a call is over finds it.
+async fn all_kept(app: &App) {
+    let (ask, answer) = oneshot::channel();
+    // Fails only while the server stops.
+    if app.hub.send(ToHub::Kept(ask)).await.is_ok() {
+        let _ = answer.await;
+    }
+}
+
+/// A user that must be there.
+pub(crate) async fn user(app: &App, name: &Username) -> Answer<UserRecord> {
+    let record = app.store.user(name).await.map_err(|e| store_failed(&e))?;
+    record.ok_or_else(|| nobody(name))
+}
+
+fn nobody(name: &Username) -> Failure {
+    Failure::new(ErrorCode::UserUnavailable, format!("nobody is named {name}"))
+}
+
+fn check(limits: Result<(), String>) -> Answer<()> {
+    limits.map_err(|why| Failure::new(ErrorCode::LimitExceeded, why))
+}
+
+pub(crate) fn seen_by(app: &App, viewer: &UserRecord, name: &Username, profile: Profile) -> User {
+    let relation = viewer.relations.get(name).cloned().unwrap_or_default();
+    User::new(&app.config.app_key, name.clone(), profile, relation)
+}
+
+async fn tell_rooms(app: &App, change: ToHub) {
+    // Fails only while the server stops, when the rooms are gone.
+    let _ = app.hub.send(change).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use jmrtc_protocol::{PastMember, Reason};
+
+    use super::*;
+
+    fn call(members: usize) -> PastCall {
+        let user = |n: usize| {
+            let name = Username::new(format!("user{n}")).unwrap();
+            User::new("app", name, Profile::default(), Relation::default())
+        };
+        let member = |n| PastMember {
+            user: user(n),
+            invited_time: 1,
+            join_time: 2,
+            leave_time: 3,
+            reason: Some(Reason::Hangup),
+            detail: None,
+        };
+        PastCall {
+            channel_id: ChannelId("c".into()),
+            inviter: user(0),
+            members: (0..members).map(member).collect(),
+            start_time: 2,
+            end_time: 3,
+            reason: Reason::Hangup,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_holds_what_fits() {
+        let size = encode(&call(2)).len() + 1;
+        let calls = || vec![call(2), call(2), call(2)];
+        let fitting = |most| {
+            let (calls, cut) = fit(calls(), most);
+            assert!(calls.iter().map(|c| encode(c).len() + 1).sum::<usize>() <= most);
+            (calls.iter().map(|c| c.members.len()).collect::<Vec<_>>(), cut)
+        };
+        assert_eq!(fitting(3 * size), (vec![2, 2, 2], false));
+        assert_eq!(fitting(3 * size - 1), (vec![2, 2], true));
+        assert_eq!(fitting(size), (vec![2], true));
+        assert_eq!(fitting(size - 1), (vec![1], true));
+        assert_eq!(fit(vec![call(1000)], size).0[0].members.len(), 2);
+        assert_eq!(fit(Vec::new(), size), (Vec::new(), false));
+    }
+}
