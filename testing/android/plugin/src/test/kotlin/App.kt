@@ -50,8 +50,9 @@ class App(
 ) {
     val context: Context = RuntimeEnvironment.getApplication()
     private val preferences = CordovaPreferences().apply { set("JMRTC_SERVER_URL", serverUrl) }
-    lateinit var window: ActivityController<AppCompatActivity>
-    private lateinit var shell: Shell
+    private var opened: Pair<ActivityController<AppCompatActivity>, Shell>? = null
+    val window get() = opened!!.first
+    private val shell get() = opened!!.second
     private var calls = 0
     private val replies = mutableMapOf<String, Arrived>()
     private val methods = mutableMapOf<String, String>()
@@ -71,8 +72,8 @@ class App(
 
     /** A new Activity with its WebView: a start of the app, or what comes after a rotation. */
     fun open() {
-        window = Robolectric.buildActivity(AppCompatActivity::class.java).setup()
-        shell = framework.open(window.get(), preferences)
+        val window = Robolectric.buildActivity(AppCompatActivity::class.java).setup()
+        opened = window to framework.open(window.get(), preferences)
         load()
     }
 
@@ -85,7 +86,10 @@ class App(
     }
 
     /** The Activity ends, as on rotation or when the person goes back. */
-    fun close() = ending()()
+    fun close() {
+        ending()()
+        opened = null
+    }
 
     /** Another Activity has begun; what ends the one before. */
     fun handOver(): () -> Unit = ending().also { open() }

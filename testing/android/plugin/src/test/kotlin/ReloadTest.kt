@@ -86,7 +86,6 @@ class ReloadTest(private val framework: Framework) {
         connect("kept")
         val ended = WeakReference(app.window.get())
         app.close()
-        app.open()
         until({ "the garbage collector" }) {
             System.gc()
             ended.get() == null
