@@ -3,7 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { faultsOfAndroid } from './native-library.mjs'
+import { LINK_FOR_ANDROID, faultsOfAndroid } from './native-library.mjs'
 import { must, root } from './run.mjs'
 
 /** Android 7, as minSdk in android/build.gradle. */
@@ -53,7 +53,7 @@ for (const [abi, { target, clang = target }] of chosen) {
   const compiler = join(bin, `${clang}${API}-clang`)
   await must('cargo', ['rustc', '--profile', 'library', '--package', 'jmrtc-bindings', '--lib', '--crate-type', 'cdylib', '--target', target, '--',
     // What Android 7 does not have is an error here, not on the phone.
-    ...['--no-undefined', '-z,max-page-size=16384', '-soname,libjmrtc.so'].map((option) => `-Clink-arg=-Wl,${option}`)], {
+    ...['--no-undefined', ...LINK_FOR_ANDROID].map((option) => `-Clink-arg=-Wl,${option}`)], {
     env: {
       ...process.env,
       [`CC_${name}`]: compiler, [`CXX_${name}`]: `${compiler}++`, [`AR_${name}`]: join(bin, 'llvm-ar'),
@@ -63,9 +63,11 @@ for (const [abi, { target, clang = target }] of chosen) {
     },
   })
   const built = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), target, 'library/libjmrtc.so')
-  for (const fault of faultsOfAndroid(built)) {
+  const faults = faultsOfAndroid(built)
+  for (const fault of faults) console.error(`${abi}: ${fault}`)
+  if (faults.length > 0) {
     failed = true
-    console.error(`${abi}: ${fault}`)
+    continue
   }
   const library = join(root, 'android/jniLibs', abi, 'libjmrtc.so')
   mkdirSync(join(library, '..'), { recursive: true })

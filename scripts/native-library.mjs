@@ -34,6 +34,12 @@ export function symbols(path, ...options) {
   return { exported: of(/^[0-9a-f]+ [A-TV-Z] (.+)$/), wanted: of(/^ *U (.+)$/) }
 }
 
+/**
+ * What the linker is told for `libjmrtc.so`, in its own words. The NDK has half of C++ in libc++abi.a: Oboe names only
+ * libc++_static.a, and a C compiler that links adds neither. Rust puts this behind all libraries.
+ */
+export const LINK_FOR_ANDROID = ['-zmax-page-size=16384', '-soname=libjmrtc.so', '-lc++abi']
+
 /** All that Android 7 has of what the library may be linked with. */
 const SYSTEM = ['libc.so', 'libm.so', 'libdl.so', 'liblog.so', 'libOpenSLES.so', 'libandroid.so']
 

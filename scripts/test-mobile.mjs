@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { faultsOfAndroid, faultsOfIos, hasTarget, hasTools, symbols, sysroot, tool } from './native-library.mjs'
+import { LINK_FOR_ANDROID, faultsOfAndroid, faultsOfIos, hasTarget, hasTools, symbols, sysroot, tool } from './native-library.mjs'
 import { layOutFramework } from './build-ios.mjs'
 import { must, root } from './run.mjs'
 
@@ -48,7 +48,7 @@ async function linkAndroid() {
   // Nothing but names to link with.
   for (const name of ['c', 'm', 'dl', 'log', 'OpenSLES', 'unwind', 'android']) writeFileSync(join(out, `lib${name}.so`), '/* nothing */\n')
   for (const name of ['c++_static', 'c++abi']) writeFileSync(join(out, `lib${name}.a`), '!<arch>\n')
-  const options = [`-L${out}`, '-zmax-page-size=16384', '-soname=libjmrtc.so']
+  const options = [`-L${out}`, ...LINK_FOR_ANDROID]
   await cargo('rustc', ['aarch64-linux-android'], '--crate-type', 'cdylib', '--', ...options.map((option) => `-Clink-arg=${option}`))
   const library = join(folder, 'aarch64-linux-android/debug/libjmrtc.so')
   judge('libjmrtc.so', faultsOfAndroid(library))

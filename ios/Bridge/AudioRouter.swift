@@ -36,12 +36,21 @@ public protocol SystemAudio: AnyObject, Sendable {
     func setSpeakerphone(_ enabled: Bool) throws
 }
 
+/// Why sound goes another way.
+public enum RouteChange: Sendable {
+    /// What played is gone, as a headset that was pulled.
+    case deviceGone
+    /// Somebody has chosen between ear and loudspeaker: we, or the person in Control Center.
+    case chosen
+    case other
+}
+
 /// What happens to the audio session.
 public protocol SystemAudioListener: AnyObject, Sendable {
     /// Something more important, as a telephone call, has taken the sound (`began`), or has ended.
     func interrupted(began: Bool)
     /// Another route, another category, or both.
-    func routeChanged()
+    func routeChanged(_ why: RouteChange)
     /// The system's sound was started anew: nothing holds that was set.
     func mediaServicesReset()
     /// The person looks at the app.
@@ -59,6 +68,8 @@ public final class AudioRouter: SystemAudioListener, @unchecked Sendable {
     private var speakerphone = false
     /// What the app had set before the call.
     private var before: AudioSetting?
+    /// The person has left the loudspeaker by the system's own means.
+    var loudspeakerLeft: (@Sendable () -> Void)?
 
     public init(system: any SystemAudio) {
         self.system = system
@@ -101,16 +112,20 @@ public final class AudioRouter: SystemAudioListener, @unchecked Sendable {
     }
 
     /// Another part of the app, or a page's own sound, has set the category to its own liking; or a headset is gone, and
-    /// with it the way to the loudspeaker.
-    public func routeChanged() {
-        lock.withLock {
-            guard active else { return }
-            if !system.setting.isLike(system.forCalls) {
+    /// with it the way to the loudspeaker. A person who has left the loudspeaker is not put back.
+    public func routeChanged(_ why: RouteChange) {
+        let left = lock.withLock {
+            guard active else { return false }
+            guard system.setting.isLike(system.forCalls) else {
                 claim()
-            } else if speakerphone && system.atTheEar {
-                route()
+                return false
             }
+            guard speakerphone && system.atTheEar else { return false }
+            if why == .deviceGone { route() }
+            speakerphone = why != .chosen
+            return !speakerphone
         }
+        if left { loudspeakerLeft?() }
     }
 
     public func mediaServicesReset() {

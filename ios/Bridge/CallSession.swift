@@ -18,6 +18,7 @@ public final class CallSession: @unchecked Sendable {
         self.deviceId = deviceId
         router = AudioRouter(system: system.audio)
         system.audio.listener = router
+        router.loudspeakerLeft = { [weak self] in self?.loudspeakerLeft() }
         let network = NetworkWatch { [weak self] in self?.current.engine?.platformEvent(event: .networkChanged) }
         system.network.start { network.path(connected: $0, through: $1) }
     }
@@ -79,6 +80,12 @@ public final class CallSession: @unchecked Sendable {
             self?.ended(engine)
         }
         Task.detached(priority: .userInitiated) { await actions.run() }
+    }
+
+    /// As if the page had said so. The id is Cordova's own for a call whose answer nobody waits for.
+    private func loudspeakerLeft() {
+        let off = #"{"speakerphoneEnabled":false}"#
+        _ = current.engine?.command(id: "INVALID", method: "setIsSpeakerphoneEnabled", args: off)
     }
 
     private func ended(_ ended: Engine) {

@@ -6,7 +6,8 @@ public protocol WebView: AnyObject {
     func send(callbackId: String, ok: Bool, json: String, keep: Bool)
 }
 
-/// The page in one WebView, as the engine's messages see it. May be called from any thread.
+/// The page in one WebView, as the engine's messages see it. May be called from any thread. That another page is being loaded
+/// is nothing to it: it may not come, and Cordova's JavaScript drops what is meant for a page that was here before.
 public final class Page: @unchecked Sendable {
     private weak var webView: (any WebView)?
     private let lock = NSLock()
@@ -21,12 +22,6 @@ public final class Page: @unchecked Sendable {
         lock.withLock { events = callbackId }
     }
 
-    /// No event until somebody listens again.
-    public func forget() {
-        lock.withLock { events = nil }
-    }
-
-    /// Cordova's JavaScript drops what is meant for a page that was here before.
     func reply(callbackId: String, ok: Bool, json: String) {
         webView?.send(callbackId: callbackId, ok: ok, json: json, keep: false)
     }

@@ -17,10 +17,16 @@ final class AudioSession: SystemAudio, @unchecked Sendable {
     private let queue = DispatchQueue(label: "io.github.jmrtc.audio-session")
 
     init() {
-        on(AVAudioSession.interruptionNotification) { listener, interruption in
+        on(AVAudioSession.interruptionNotification, AVAudioSessionInterruptionTypeKey) { listener, interruption in
             listener.interrupted(began: interruption == AVAudioSession.InterruptionType.began.rawValue)
         }
-        on(AVAudioSession.routeChangeNotification) { listener, _ in listener.routeChanged() }
+        on(AVAudioSession.routeChangeNotification, AVAudioSessionRouteChangeReasonKey) { listener, reason in
+            let reasons: [UInt: RouteChange] = [
+                AVAudioSession.RouteChangeReason.oldDeviceUnavailable.rawValue: .deviceGone,
+                AVAudioSession.RouteChangeReason.override.rawValue: .chosen,
+            ]
+            listener.routeChanged(reason.flatMap { reasons[$0] } ?? .other)
+        }
         on(AVAudioSession.mediaServicesWereResetNotification) { listener, _ in listener.mediaServicesReset() }
         on(UIApplication.didBecomeActiveNotification) { listener, _ in listener.appBecameActive() }
     }
@@ -50,13 +56,14 @@ final class AudioSession: SystemAudio, @unchecked Sendable {
         try session.overrideOutputAudioPort(enabled ? .speaker : .none)
     }
 
-    /// For the life of the process, as this object is.
+    /// For the life of the process, as this object is. `detail`: what of the notification is wanted.
     private func on(
-        _ name: Notification.Name, _ tell: @escaping @Sendable (any SystemAudioListener, _ interruption: UInt?) -> Void
+        _ name: Notification.Name, _ detail: String = "",
+        _ tell: @escaping @Sendable (any SystemAudioListener, _ detail: UInt?) -> Void
     ) {
         _ = NotificationCenter.default.addObserver(forName: name, object: nil, queue: nil) { [weak self, queue] note in
-            let interruption = note.userInfo?[AVAudioSessionInterruptionTypeKey] as? UInt
-            queue.async { [weak self] in self?.listener.map { tell($0, interruption) } }
+            let value = note.userInfo?[detail] as? UInt
+            queue.async { [weak self] in self?.listener.map { tell($0, value) } }
         }
     }
 }

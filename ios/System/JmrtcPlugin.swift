@@ -17,11 +17,6 @@ public final class JmrtcPlugin: CDVPlugin, WebView {
         Self.session.open(page)
     }
 
-    /// Another page is being loaded: it asks for the state, events from before are none of its business.
-    override public func onReset() {
-        page.forget()
-    }
-
     override public func dispose() {
         Self.session.close(page)
         super.dispose()

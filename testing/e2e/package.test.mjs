@@ -2,7 +2,7 @@
 // tools, used, and taken out again. Stand-ins take the place of the native libraries, which can't be built everywhere.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test, { before } from 'node:test'
 import { startBrowser } from './lib/browser.mjs'
 import { hearEachOther, leave, meter, signIn, state, visit } from './lib/demo-page.mjs'
@@ -28,7 +28,7 @@ const KOTLIN = [...filesOf('android/src/main/kotlin'), ...filesOf('bindings/gene
 const kotlinIn = (sources) => KOTLIN.map((path) => `${sources}/${path.split('/kotlin/')[1]}`)
 const PACKED = [
   'CHANGELOG.md', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'Package.swift', 'README.md', 'package.json', 'plugin.xml',
-  'android/consumer-rules.pro', 'android/jmrtc.gradle', 'docs/api.md', 'docs/call-semantics.md',
+  'android/consumer-rules.pro', 'android/jmrtc.gradle', ...filesOf('docs'),
   ...['cordova-browser.js', 'cordova-native.js', 'failure.d.ts', 'index.d.ts', 'index.mjs', 'jmrtc.js', 'types.d.ts'].map((name) => `dist/${name}`),
   ...['constants', 'model', 'wire'].map((name) => `dist/generated/${name}.d.ts`),
   ...['browser-preference.js', 'browser-removal.js', 'package.json'].map((name) => `hooks/${name}`),
@@ -82,6 +82,13 @@ test('the tarball holds what apps need and nothing else', () => {
   assert.ok(sources.length > KOTLIN.length && folders.length === 4)
   for (const path of sources) assert.ok(PACKED.includes(path), path)
   for (const path of folders) assert.ok(PACKED.some((file) => file.startsWith(`${path}/`)), path)
+  // So is what its texts link to. The description of the first API is a quotation, links and all.
+  for (const path of PACKED.filter((path) => path.endsWith('.md') && path !== 'docs/seed-api.md')) {
+    for (const [, link] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      const target = join(dirname(path), link)
+      assert.ok(PACKED.some((file) => file === target || file.startsWith(join(target, '/'))), `${path} links to ${link}`)
+    }
+  }
 })
 
 const cordovas = {}

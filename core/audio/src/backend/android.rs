@@ -11,7 +11,7 @@ use oboe::{
 use super::Device;
 use crate::{
     AudioError,
-    ring::{CaptureHalf, PlaybackHalf},
+    ring::{CaptureHalf, LineHandle, PlaybackHalf},
 };
 
 /// From this system on AAudio can be told that it is for a call, without which it would cancel no echo.
@@ -60,9 +60,7 @@ impl Device for Phone {
             .set_callback(Microphone(half))
             .open_stream()
             .map_err(failed)?;
-        line.set_rate(rate(&stream)?);
-        log::info!("microphone: {} Hz, {:?}", stream.get_sample_rate(), stream.get_audio_api());
-        stream.start().map_err(failed)?;
+        begin("microphone", &mut stream, &line)?;
         self.capture = Some(stream);
         Ok(())
     }
@@ -74,15 +72,13 @@ impl Device for Phone {
     fn open_playback(&mut self, half: PlaybackHalf) -> Result<(), AudioError> {
         let line = half.handle();
         let mut stream = builder().set_callback(Loudspeaker(half)).open_stream().map_err(failed)?;
-        line.set_rate(rate(&stream)?);
         // Two bursts are the least that plays without gaps; 10 ms forgive a callback that comes late. It can't grow with
         // need later on: to ask for underruns takes a lock.
         let buffer = (2 * stream.get_frames_per_burst()).max(stream.get_sample_rate() / 100);
         if let Err(why) = stream.set_buffer_size_in_frames(buffer) {
             log::debug!("the loudspeaker keeps its own buffer: {why}");
         }
-        log::info!("loudspeaker: {} Hz, {:?}", stream.get_sample_rate(), stream.get_audio_api());
-        stream.start().map_err(failed)?;
+        begin("loudspeaker", &mut stream, &line)?;
         self.playback = Some(stream);
         Ok(())
     }
@@ -145,9 +141,13 @@ impl AudioOutputCallback for Nobody {
     }
 }
 
-fn rate(stream: &impl AudioStreamBase) -> Result<u32, AudioError> {
+/// Starts a stream once its line knows the rate.
+fn begin(what: &str, stream: &mut impl AudioStream, line: &LineHandle) -> Result<(), AudioError> {
     let rate = stream.get_sample_rate();
-    u32::try_from(rate).ok().filter(|rate| *rate > 0).ok_or_else(|| AudioError::Device(format!("{rate} Hz")))
+    let known = u32::try_from(rate).ok().filter(|rate| *rate > 0);
+    line.set_rate(known.ok_or_else(|| AudioError::Device(format!("{rate} Hz")))?);
+    log::info!("{what}: {rate} Hz, {:?}", stream.get_audio_api());
+    stream.start().map_err(failed)
 }
 
 fn failed(why: Error) -> AudioError {

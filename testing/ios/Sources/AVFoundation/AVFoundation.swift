@@ -2,6 +2,7 @@
 @_exported import Foundation
 
 public let AVAudioSessionInterruptionTypeKey = "AVAudioSessionInterruptionTypeKey"
+public let AVAudioSessionRouteChangeReasonKey = "AVAudioSessionRouteChangeReasonKey"
 
 public final class AVAudioSession {
     public struct Category: RawRepresentable, Equatable {
@@ -39,6 +40,14 @@ public final class AVAudioSession {
     public enum InterruptionType: UInt {
         case ended = 0
         case began = 1
+    }
+
+    public enum RouteChangeReason: UInt {
+        case unknown = 0
+        case newDeviceAvailable = 1
+        case oldDeviceUnavailable = 2
+        case categoryChange = 3
+        case override = 4
     }
 
     public struct Port: RawRepresentable, Equatable {

@@ -98,7 +98,7 @@ final class App: WebView, @unchecked Sendable {
 
     /// The page is being left; the next is not there yet.
     func unload() {
-        page.forget()
+        loads += 1
     }
 
     /// Replies as `accept` or `accept 871103`, events as their names, in the order in which they came.
@@ -108,7 +108,8 @@ final class App: WebView, @unchecked Sendable {
 
     func send(callbackId: String, ok: Bool, json: String, keep: Bool) {
         if keep {
-            XCTAssertEqual(callbackId, "events-\(loads)", "an event for a page that is gone")
+            // As Cordova's JavaScript.
+            guard callbackId == "events-\(loads)" else { return }
             XCTAssertTrue(ok)
             let event = parse(json) as! [String: Any]
             let name = event["name"] as! String
@@ -117,6 +118,7 @@ final class App: WebView, @unchecked Sendable {
             lock.withLock { entries.append(name) }
             return events.push(Event(name: name, payload: event["payload"] as! [String: Any]))
         }
+        if callbackId == "INVALID" { return }
         let asked = lock.withLock { waiting.removeValue(forKey: callbackId) }
         guard let (method, inbox) = asked else { return XCTFail("a second reply: \(callbackId) \(json)") }
         let code = ok ? nil : (parse(json) as! [String: Any])["code"] as? Int

@@ -4,7 +4,12 @@ import XCTest
 /// The audio session from call to call, against one that misbehaves.
 final class AudioRouterTests: XCTestCase {
     private let audio = FakeAudio()
-    private lazy var router = AudioRouter(system: audio)
+    private lazy var router = {
+        let router = AudioRouter(system: audio)
+        router.loudspeakerLeft = { [left] in left.value += 1 }
+        return router
+    }()
+    private let left = Count()
     private let claimed = ["category playAndRecord", "activate", "ear"]
 
     private func expect(_ steps: [String], line: UInt = #line) {
@@ -13,7 +18,7 @@ final class AudioRouterTests: XCTestCase {
 
     func testTakenForACallAndGivenBack() {
         router.setSpeakerphone(true)
-        router.routeChanged()
+        router.routeChanged(.other)
         router.appBecameActive()
         router.mediaServicesReset()
         router.interrupted(began: true)
@@ -40,7 +45,7 @@ final class AudioRouterTests: XCTestCase {
         router.interrupted(began: true)
         router.setSpeakerphone(false)
         router.setSpeakerphone(true)
-        router.routeChanged()
+        router.routeChanged(.other)
         expect([])
         router.interrupted(began: false)
         expect(["category playAndRecord", "activate", "speaker"])
@@ -76,14 +81,14 @@ final class AudioRouterTests: XCTestCase {
     func testAnotherPartOfTheAppChangesTheCategory() {
         router.start()
         _ = audio.look()
-        router.routeChanged()
+        router.routeChanged(.other)
         expect([])
         // The system's own addition is no reason, or there would be no end of it.
         audio.setting = AudioSetting(category: "playAndRecord", mode: "voiceChat", options: 36)
-        router.routeChanged()
+        router.routeChanged(.other)
         expect([])
         audio.setting = AudioSetting(category: "playback", mode: "default", options: 0)
-        router.routeChanged()
+        router.routeChanged(.other)
         expect(claimed)
     }
 
@@ -92,14 +97,32 @@ final class AudioRouterTests: XCTestCase {
         router.setSpeakerphone(true)
         _ = audio.look()
         audio.atTheEar = false
-        router.routeChanged()
+        router.routeChanged(.other)
         expect([])
         audio.atTheEar = true
-        router.routeChanged()
+        router.routeChanged(.deviceGone)
         expect(["speaker"])
+        // Our own choice is heard of, too.
+        router.routeChanged(.chosen)
         router.setSpeakerphone(false)
         _ = audio.look()
-        router.routeChanged()
+        router.routeChanged(.chosen)
+        router.routeChanged(.deviceGone)
+        expect([])
+        XCTAssertEqual(left.value, 0)
+    }
+
+    func testThePersonLeavesTheLoudspeakerInControlCenter() {
+        router.start()
+        router.setSpeakerphone(true)
+        _ = audio.look()
+        audio.atTheEar = true
+        router.routeChanged(.other)
+        XCTAssertEqual(left.value, 0)
+        router.routeChanged(.chosen)
+        router.routeChanged(.chosen)
+        XCTAssertEqual(left.value, 1)
+        router.routeChanged(.deviceGone)
         expect([])
     }
 

@@ -93,6 +93,13 @@ final class CallTests: XCTestCase {
         await carol.expectAudio("speaker")
         let speakerphone = try await carol.call("isSpeakerphoneEnabled")
         XCTAssertEqual(speakerphone, "true")
+        // In Control Center the person chooses the ear.
+        carol.audio.atTheEar = true
+        carol.audio.listener?.routeChanged(.chosen)
+        let left = try await carol.call("isSpeakerphoneEnabled")
+        XCTAssertEqual(left, "false")
+        try await carol.call("setIsSpeakerphoneEnabled", #"{"speakerphoneEnabled":true}"#)
+        await carol.expectAudio("speaker")
         try await carol.call("setIsSpeakerphoneEnabled", #"{"speakerphoneEnabled":false}"#)
         await carol.expectAudio("ear")
         try await carol.call("setIsMuted", #"{"muted":true}"#)

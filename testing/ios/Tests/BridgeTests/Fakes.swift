@@ -30,8 +30,7 @@ final class FakeAudio: SystemAudio, @unchecked Sendable {
     private(set) var log: [String] = []
 
     func set(_ setting: AudioSetting) throws {
-        try step("category \(setting.category)")
-        self.setting = setting
+        try step("category \(setting.category)") { self.setting = setting }
     }
 
     func setActive(_ active: Bool) throws {
@@ -39,8 +38,7 @@ final class FakeAudio: SystemAudio, @unchecked Sendable {
     }
 
     func setSpeakerphone(_ enabled: Bool) throws {
-        try step(enabled ? "speaker" : "ear")
-        atTheEar = !enabled
+        try step(enabled ? "speaker" : "ear") { atTheEar = !enabled }
     }
 
     /// What was done since the last look.
@@ -49,10 +47,12 @@ final class FakeAudio: SystemAudio, @unchecked Sendable {
         return log
     }
 
-    private func step(_ what: String) throws {
+    private func step(_ what: String, effect: () -> Void = {}) throws {
         log.append(what)
-        steps.push(what)
+        // Whoever waits for the step finds it done.
+        defer { steps.push(what) }
         if refuses.contains(what) { throw Refused() }
+        effect()
     }
 }
 

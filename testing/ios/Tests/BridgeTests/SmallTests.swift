@@ -2,9 +2,9 @@ import Foundation
 import XCTest
 @testable import JmrtcBridge
 
-final class NetworkWatchTests: XCTestCase {
-    private final class Count: @unchecked Sendable { var value = 0 }
+final class Count: @unchecked Sendable { var value = 0 }
 
+final class NetworkWatchTests: XCTestCase {
     func testWhatIsAChange() {
         let count = Count()
         let watch = NetworkWatch { count.value += 1 }

@@ -47,7 +47,6 @@ final class ShellTests: XCTestCase {
         // Nobody listens at the preference's port: it was the one asked.
         let lost = try XCTUnwrap(exec(plugin, plugin.login, "login", [#"{"token":"x"}"#]))
         XCTAssertTrue("\(lost.result.message!)".contains("871001"), "\(lost.result.message!)")
-        plugin.onReset()
         plugin.dispose()
         plugin.onAppTerminate()
     }
@@ -69,13 +68,13 @@ final class ShellTests: XCTestCase {
         private(set) var log: [String] = []
 
         func interrupted(began: Bool) { hear("interrupted \(began)") }
-        func routeChanged() { hear("route") }
+        func routeChanged(_ why: RouteChange) { hear("route \(why)") }
         func mediaServicesReset() { hear("reset") }
         func appBecameActive() { hear("active") }
 
         private func hear(_ what: String) {
             log.append(what)
-            if log.count == 5 { heard.fulfill() }
+            if log.count == 7 { heard.fulfill() }
         }
     }
 
@@ -116,11 +115,19 @@ final class ShellTests: XCTestCase {
         post(
             AVAudioSession.interruptionNotification,
             [AVAudioSessionInterruptionTypeKey: AVAudioSession.InterruptionType.ended.rawValue])
-        post(AVAudioSession.routeChangeNotification, nil)
+        let reasons: [AVAudioSession.RouteChangeReason] = [.oldDeviceUnavailable, .override, .categoryChange]
+        for reason in reasons {
+            post(AVAudioSession.routeChangeNotification, [AVAudioSessionRouteChangeReasonKey: reason.rawValue])
+        }
         post(AVAudioSession.mediaServicesWereResetNotification, nil)
         post(UIApplication.didBecomeActiveNotification, nil)
         wait(for: [listener.heard], timeout: 20)
-        XCTAssertEqual(listener.log, ["interrupted true", "interrupted false", "route", "reset", "active"])
+        XCTAssertEqual(
+            listener.log,
+            [
+                "interrupted true", "interrupted false", "route deviceGone", "route chosen", "route other", "reset",
+                "active",
+            ])
     }
 
     func testTheNetworkPath() throws {

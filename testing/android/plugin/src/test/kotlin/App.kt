@@ -1,26 +1,14 @@
 import android.Manifest
-import android.app.Activity
 import android.content.Context
 import android.content.pm.PackageManager
 import android.os.Looper
-import android.view.View
 import androidx.appcompat.app.AppCompatActivity
 import io.github.jmrtc.cordova.CallSession
-import io.github.jmrtc.cordova.JmrtcPlugin
 import io.github.jmrtc.core.AudioBackend
-import java.lang.reflect.Proxy
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
-import org.apache.cordova.CordovaBridge
-import org.apache.cordova.CordovaInterfaceImpl
 import org.apache.cordova.CordovaPreferences
-import org.apache.cordova.CordovaWebView
-import org.apache.cordova.CordovaWebViewEngine
-import org.apache.cordova.CordovaWebViewImpl
-import org.apache.cordova.NativeToJsMessageQueue
-import org.apache.cordova.PluginEntry
-import org.apache.cordova.PluginManager
 import org.json.JSONArray
 import org.json.JSONObject
 import org.json.JSONTokener
@@ -49,22 +37,22 @@ class Failed(val error: String) : Exception(error) {
     val code get() = JSONObject(error).getInt("code")
 }
 
-/** What came for the page: `ok` or not, whether more may come, for which callback, the text. */
-data class Arrived(val ok: Boolean, val keep: Boolean, val status: Int, val callbackId: String, val text: String)
-
 /**
- * An app on a phone: real Activity, plugin manager, message queue and bridge of CordovaLib; only the browser is played, by
- * the words that cordova.js says to the bridge. Its person answers the question for the microphone as [permits] says.
+ * An app on a phone, with a real Activity and the real classes of its [framework]. Its person answers the question for the
+ * microphone as [permits] says.
  */
-class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl: String = Server.url, var permits: Boolean? = true) {
+class App(
+    val user: String,
+    audio: AudioBackend = AudioBackend.Silent,
+    serverUrl: String = Server.url,
+    var permits: Boolean? = true,
+    private val framework: Framework = Framework.CORDOVA,
+) {
     val context: Context = RuntimeEnvironment.getApplication()
     private val preferences = CordovaPreferences().apply { set("JMRTC_SERVER_URL", serverUrl) }
-    lateinit var window: ActivityController<AppCompatActivity>
-    private lateinit var view: BrowserPlayed
-    private lateinit var cordova: CordovaInterfaceImpl
-    private lateinit var webView: CordovaWebViewImpl
-    private lateinit var bridge: CordovaBridge
-    private var secret = -1
+    private var opened: Pair<ActivityController<AppCompatActivity>, Shell>? = null
+    val window get() = opened!!.first
+    private val shell get() = opened!!.second
     private var calls = 0
     private val replies = mutableMapOf<String, Arrived>()
     private val methods = mutableMapOf<String, String>()
@@ -84,76 +72,64 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
 
     /** A new Activity with its WebView: a start of the app, or what comes after a rotation. */
     fun open() {
-        window = Robolectric.buildActivity(AppCompatActivity::class.java).setup()
-        cordova = CordovaInterfaceImpl(window.get())
-        view = BrowserPlayed(window.get())
-        webView = CordovaWebViewImpl(view.engine)
-        webView.init(cordova, listOf(PluginEntry("JMRTC", JmrtcPlugin::class.java.name, false)), preferences)
+        val window = Robolectric.buildActivity(AppCompatActivity::class.java).setup()
+        opened = window to framework.open(window.get(), preferences)
         load()
     }
 
     /** The page is loaded, for the first time or again. */
     fun load() {
-        view.client.onPageStarted(PAGE)
-        bridge.reset()
-        secret = bridge.promptOnJsPrompt(PAGE, "", "gap_init:0").toInt()
+        shell.load()
         events.clear()
         replies.clear()
         listening = exec("events", "[]")
     }
 
     /** The Activity ends, as on rotation or when the person goes back. */
-    fun close() = ending()()
+    fun close() {
+        ending()()
+        opened = null
+    }
 
     /** Another Activity has begun; what ends the one before. */
     fun handOver(): () -> Unit = ending().also { open() }
 
     private fun ending(): () -> Unit {
-        val (oldWebView, oldWindow) = webView to window
+        val (oldShell, oldWindow) = shell to window
         return {
-            oldWebView.handleDestroy()
+            oldShell.webView.handleDestroy()
             oldWindow.pause().stop().destroy()
         }
     }
 
-    /** Says to the bridge what cordova.js does; the callback's id. */
+    /** The person comes back to the app. */
+    fun resume() = shell.webView.handleResume(true)
+
+    /** The page calls `exec`; the callback's id. */
     fun exec(method: String, args: String, service: String = "JMRTC"): String {
         val id = "$service${++calls}"
         methods[id] = method
-        take(bridge.promptOnJsPrompt(PAGE, args, "gap:[$secret,\"$service\",\"$method\",\"$id\"]"))
+        shell.exec(service, method, args, id)
         return id
     }
 
     /** Everything that has come for the page. */
     fun look() {
         answerQuestion()
-        take(bridge.promptOnJsPrompt(PAGE, "0", "gap_poll:$secret"))
+        shell.look().forEach(::arrive)
     }
 
-    private fun take(encoded: String) {
-        var rest = encoded.trim()
-        while (rest.isNotEmpty() && rest != "*") {
-            val length = rest.substringBefore(' ')
-            val message = rest.substring(length.length + 1, length.length + 1 + length.toInt())
-            arrive(message)
-            rest = rest.substring(length.length + 1 + length.toInt())
-        }
-    }
-
-    private fun arrive(message: String) {
-        val (head, id) = message.split(' ', limit = 3)
-        val payload = message.substring(head.length + id.length + 2)
-        check(payload.startsWith("s")) { "no text: $message" }
-        val arrived = Arrived(head[0] == 'S', head[1] == '1', head.substring(2).toInt(), id, payload.substring(1))
+    private fun arrive(arrived: Arrived) {
+        val id = arrived.callbackId
         if (id == listening) {
-            check(arrived.ok && arrived.keep) { "the events' callback is over: $message" }
+            check(arrived.ok && arrived.keep) { "the events' callback is over: $arrived" }
             val event = JSONObject(arrived.text)
             // Depends on what is said, not on what is done.
             if (event.getString("name") == "CallActiveSpeakers") return
             events += event
             diary += event.getString("name")
         } else if (id in methods) {
-            check(!arrived.keep && replies.put(id, arrived) == null) { "a second answer: $message" }
+            check(!arrived.keep && replies.put(id, arrived) == null) { "a second answer: $arrived" }
             val code = if (arrived.ok || !arrived.text.startsWith("{")) "" else " ${Failed(arrived.text).code}"
             diary += methods.getValue(id) + code
         }
@@ -166,19 +142,15 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
         answered = question
         asked += 1
         check(question.requestedPermissions.toList() == listOf(Manifest.permission.RECORD_AUDIO))
-        val permit = permits ?: return
-        answer(question.requestCode, if (permit) PackageManager.PERMISSION_GRANTED else PackageManager.PERMISSION_DENIED)
+        answer(question, permits ?: return)
     }
 
     private var answered: ShadowActivity.PermissionsRequest? = null
 
-    private fun answer(request: Int, result: Int) {
-        if (result ==
-            PackageManager.PERMISSION_GRANTED
-        ) {
-            shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.RECORD_AUDIO)
-        }
-        cordova.onRequestPermissionsResult(request, arrayOf(Manifest.permission.RECORD_AUDIO), intArrayOf(result))
+    private fun answer(question: ShadowActivity.PermissionsRequest, permit: Boolean) {
+        if (permit) shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.RECORD_AUDIO)
+        val result = if (permit) PackageManager.PERMISSION_GRANTED else PackageManager.PERMISSION_DENIED
+        shell.answer(question.requestCode, question.requestedPermissions, result)
     }
 
     /** The answer to what [exec] has asked. */
@@ -228,33 +200,8 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
     /** Ends the app's process, as far as this one can. */
     fun kill() {
         val session = CallSession.current ?: return
-        val stopping = CoroutineScope(Dispatchers.Default).launch { session.stop() }
-        until({ "the engine's end" }) { stopping.isCompleted }
-    }
-
-    /** All that the plugin may touch of a browser. */
-    private inner class BrowserPlayed(activity: Activity) :
-        View(activity),
-        CordovaWebViewEngine.EngineView {
-        lateinit var client: CordovaWebViewEngine.Client
-        val engine = Proxy.newProxyInstance(javaClass.classLoader, arrayOf(CordovaWebViewEngine::class.java)) { _, called, args ->
-            when (called.name) {
-                "init" -> {
-                    client = args[2] as CordovaWebViewEngine.Client
-                    bridge = CordovaBridge(args[4] as PluginManager, args[5] as NativeToJsMessageQueue)
-                    null
-                }
-                "getView" -> this
-                "loadUrl", "destroy", "setPaused" -> null
-                else -> error("the plugin wants ${called.name} of the browser")
-            }
-        } as CordovaWebViewEngine
-
-        override fun getCordovaWebView(): CordovaWebView = webView
-    }
-
-    private companion object {
-        const val PAGE = "https://localhost/index.html"
+        CoroutineScope(Dispatchers.Default).launch { session.stop() }
+        until({ "the engine's end" }) { CallSession.current == null }
     }
 }
 

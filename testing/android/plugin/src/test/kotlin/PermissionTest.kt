@@ -1,21 +1,23 @@
 import android.Manifest
 import kotlin.test.Test
 import kotlin.test.assertEquals
+import kotlin.test.assertTrue
 import org.junit.After
 import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
+import org.robolectric.ParameterizedRobolectricTestRunner
+import org.robolectric.ParameterizedRobolectricTestRunner.Parameters
 import org.robolectric.Shadows.shadowOf
 
 /** The microphone's permission at `initEngine`. */
-@RunWith(RobolectricTestRunner::class)
-class PermissionTest {
+@RunWith(ParameterizedRobolectricTestRunner::class)
+class PermissionTest(private val framework: Framework) {
     private lateinit var app: App
 
     @After
     fun end() = app.kill()
 
     private fun start(user: String, permits: Boolean?) {
-        app = App(user, permits = permits)
+        app = App(user, permits = permits, framework = framework)
         app.call("login", """{"token":"${Server.token(user)}"}""")
     }
 
@@ -56,5 +58,27 @@ class PermissionTest {
         app.permits = true
         app.call("initEngine")
         assertEquals(2, app.asked)
+    }
+
+    @Test
+    fun `an Activity that goes away after the next has begun leaves the question to it`() {
+        start("permission-4", permits = null)
+        app.exec("initEngine", "[null]")
+        until({ "the question" }) {
+            app.look()
+            app.asked == 1
+        }
+        val endOld = app.handOver()
+        val again = app.exec("initEngine", "[null]")
+        endOld()
+        app.permits = true
+        assertTrue(app.answerTo(again).ok)
+        assertEquals(2, app.asked)
+    }
+
+    companion object {
+        @JvmStatic
+        @Parameters(name = "{0}")
+        fun frameworks() = Framework.entries
     }
 }

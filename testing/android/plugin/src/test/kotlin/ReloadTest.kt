@@ -1,14 +1,16 @@
 import android.media.AudioManager
+import java.lang.ref.WeakReference
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import org.junit.After
 import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
+import org.robolectric.ParameterizedRobolectricTestRunner
+import org.robolectric.ParameterizedRobolectricTestRunner.Parameters
 import org.robolectric.RuntimeEnvironment
 
 /** The page or its Activity goes away in a call and comes back: the call goes on, events from before do not come back. */
-@RunWith(RobolectricTestRunner::class)
-class ReloadTest {
+@RunWith(ParameterizedRobolectricTestRunner::class)
+class ReloadTest(private val framework: Framework) {
     private val audio = RuntimeEnvironment.getApplication().getSystemService(AudioManager::class.java)!!
     private lateinit var app: App
     private lateinit var peer: Phone
@@ -21,7 +23,7 @@ class ReloadTest {
 
     private fun connect(test: String): String {
         peer = Phone("peer-$test")
-        app = App("app-$test").ready()
+        app = App("app-$test", framework = framework).ready()
         val session = app.callForObject("startCallUsers", """{"usernames":["peer-$test"]}""")
         peer.expect("CallReceiveInvite")
         peer.call("accept")
@@ -77,5 +79,22 @@ class ReloadTest {
         app.open()
         assertEquals(true, app.callForObject("getState").isNull("session"), channelId)
         assertEquals("getState", app.diary.joinToString(" "))
+    }
+
+    @Test
+    fun `an Activity that has ended is not kept`() {
+        connect("kept")
+        val ended = WeakReference(app.window.get())
+        app.close()
+        until({ "the garbage collector" }) {
+            System.gc()
+            ended.get() == null
+        }
+    }
+
+    companion object {
+        @JvmStatic
+        @Parameters(name = "{0}")
+        fun frameworks() = Framework.entries
     }
 }

@@ -7,8 +7,10 @@ import android.media.AudioDeviceInfo
 import android.media.AudioManager
 import android.net.ConnectivityManager
 import android.os.Build
+import android.os.Looper
 import io.github.jmrtc.cordova.CallService
 import io.github.jmrtc.cordova.NativeContext
+import kotlin.concurrent.thread
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
@@ -55,6 +57,13 @@ class SystemTest {
     private fun hangUp() {
         app.call("hangup")
         app.expect("CallDisconnect")
+    }
+
+    /** The system says so on a thread of its choice; then comes the main one's turn. */
+    private fun tell(listener: AudioManager.OnAudioFocusChangeListener, change: Int, before: () -> Unit = {}) {
+        thread { listener.onAudioFocusChange(change) }.join()
+        before()
+        shadowOf(Looper.getMainLooper()).idle()
     }
 
     /** Runs the service that was asked for, as the system would. */
@@ -135,10 +144,15 @@ class SystemTest {
 
         // A telephone call takes everything; afterwards it is ours again.
         val listener = focus.onAudioFocusChangeListener!!
-        listener.onAudioFocusChange(AudioManager.AUDIOFOCUS_LOSS_TRANSIENT)
+        tell(listener, AudioManager.AUDIOFOCUS_LOSS_TRANSIENT)
         audio.mode = AudioManager.MODE_IN_CALL
         audio.clearCommunicationDevice()
-        listener.onAudioFocusChange(AudioManager.AUDIOFOCUS_GAIN)
+        app.call("setIsSpeakerphoneEnabled", """{"speakerphoneEnabled":true}""")
+        app.resume()
+        tell(listener, AudioManager.AUDIOFOCUS_GAIN) {
+            assertEquals(AudioManager.MODE_IN_CALL, audio.mode, "whatever thread it is told on, the main one acts")
+            assertNull(audio.communicationDevice, "the telephone call's route is its own")
+        }
         assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
         assertEquals(AudioDeviceInfo.TYPE_BUILTIN_SPEAKER, audio.communicationDevice?.type)
 
@@ -151,8 +165,45 @@ class SystemTest {
         assertNull(audio.communicationDevice)
         assertEquals(listener, shadowOf(audio).lastAbandonedAudioFocusRequest.onAudioFocusChangeListener)
         // A late message of the system's takes nothing any more.
-        listener.onAudioFocusChange(AudioManager.AUDIOFOCUS_GAIN)
+        tell(listener, AudioManager.AUDIOFOCUS_GAIN)
         assertEquals(AudioManager.MODE_NORMAL, audio.mode)
+    }
+
+    @Test
+    fun `during a telephone call mode and route are left alone until the system gives the focus`() {
+        shadowOf(audio).setNextFocusRequestResponse(AudioManager.AUDIOFOCUS_REQUEST_DELAYED)
+        audio.mode = AudioManager.MODE_IN_CALL
+        start("delayed")
+        connect("delayed")
+        app.resume()
+        assertEquals(AudioManager.MODE_IN_CALL, audio.mode)
+        tell(shadowOf(audio).lastAudioFocusRequest.audioFocusRequest.onAudioFocusChangeListener!!, AudioManager.AUDIOFOCUS_GAIN)
+        assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
+    }
+
+    @Test
+    fun `a focus that is lost for good is asked for again when the person comes back`() {
+        start("loss")
+        connect("loss")
+        val listener = shadowOf(audio).lastAudioFocusRequest.audioFocusRequest.onAudioFocusChangeListener!!
+        tell(listener, AudioManager.AUDIOFOCUS_LOSS)
+        audio.mode = AudioManager.MODE_NORMAL
+        app.resume()
+        assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
+    }
+
+    @Test
+    @Config(sdk = [Build.VERSION_CODES.N])
+    fun `a focus that is refused on Android 7 is asked for again when the person comes back`() {
+        shadowOf(audio).setNextFocusRequestResponse(AudioManager.AUDIOFOCUS_REQUEST_FAILED)
+        audio.mode = AudioManager.MODE_IN_CALL
+        start("refused")
+        connect("refused")
+        app.resume()
+        assertEquals(AudioManager.MODE_IN_CALL, audio.mode)
+        shadowOf(audio).setNextFocusRequestResponse(AudioManager.AUDIOFOCUS_REQUEST_GRANTED)
+        app.resume()
+        assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
     }
 
     @Test
@@ -169,7 +220,10 @@ class SystemTest {
         assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
         app.call("setIsSpeakerphoneEnabled", """{"speakerphoneEnabled":true}""")
         until({ "the loudspeaker" }) { audio.isSpeakerphoneOn }
-        shadowOf(audio).lastAudioFocusRequest.listener.onAudioFocusChange(AudioManager.AUDIOFOCUS_GAIN)
+        audio.mode = AudioManager.MODE_IN_CALL
+        tell(shadowOf(audio).lastAudioFocusRequest.listener, AudioManager.AUDIOFOCUS_GAIN) {
+            assertEquals(AudioManager.MODE_IN_CALL, audio.mode)
+        }
         assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
         hangUp()
         until({ "the end of the call" }) { audio.mode == AudioManager.MODE_NORMAL }
@@ -184,6 +238,19 @@ class SystemTest {
         start("context")
         val activity = Robolectric.buildActivity(Activity::class.java).get()
         assertEquals("android.app.Application", NativeContext.give(activity)?.javaClass?.name)
+    }
+
+    @Test
+    fun `an engine that has ended leaves nothing, and the next one begins`() {
+        start("ended")
+        connect("ended")
+        val networks = shadowOf(context.getSystemService(ConnectivityManager::class.java)).networkCallbacks
+        assertEquals(1, networks.size)
+        app.kill()
+        assertEquals(0, networks.size)
+        assertEquals(AudioManager.MODE_NORMAL, audio.mode)
+        assertEquals("loggedOut", app.callForObject("getState").getString("login"))
+        assertEquals(1, networks.size)
     }
 
     @Test

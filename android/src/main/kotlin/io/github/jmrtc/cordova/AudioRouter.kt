@@ -1,9 +1,7 @@
 package io.github.jmrtc.cordova
 
 import android.content.Context
-import android.media.AudioAttributes
 import android.media.AudioDeviceInfo
-import android.media.AudioFocusRequest
 import android.media.AudioManager
 import android.os.Build
 import androidx.annotation.RequiresApi
@@ -11,40 +9,66 @@ import androidx.annotation.RequiresApi
 /** Takes the system's sound for a call, leads it to earpiece or loudspeaker, and gives it back. On the main thread. */
 internal class AudioRouter(context: Context) {
     private val audio = context.getSystemService(Context.AUDIO_SERVICE) as AudioManager
+    private val focus = AudioFocus(audio, ::focusChanged)
     private var inCall = false
-    private var speakerphone = false
 
-    /** The system knows a request by its listener: the same object for taking and giving back. */
-    private val focusListener = AudioManager.OnAudioFocusChangeListener(::focusChanged)
+    /** Mode and route are ours. */
+    private var active = false
+
+    /** The focus does not come (back) by itself. */
+    private var refused = false
+    private var speakerphone = false
 
     fun start() {
         if (inCall) return
         inCall = true
-        // Refused, as during a telephone call, it may still come later; the call goes on meanwhile.
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) requestFocus() else requestFocusBefore26()
-        claim()
+        take()
     }
 
     fun stop() {
         if (!inCall) return
         inCall = false
+        active = false
+        refused = false
         speakerphone = false
         route()
         audio.mode = AudioManager.MODE_NORMAL
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) abandonFocus() else abandonFocusBefore26()
+        focus.giveBack()
     }
 
     fun setSpeakerphone(enabled: Boolean) {
         speakerphone = enabled
-        if (inCall) route()
+        if (active) route()
+    }
+
+    /** Not every loss has an end that we are told of; but now the person wants to be in this call. */
+    fun appBecameActive() {
+        if (inCall && refused) take()
+    }
+
+    /** Without the focus, as during a telephone call, the call goes on, but mode and route are somebody else's. */
+    private fun take() {
+        val answer = focus.take()
+        refused = answer == AudioManager.AUDIOFOCUS_REQUEST_FAILED
+        if (answer == AudioManager.AUDIOFOCUS_REQUEST_GRANTED) claim()
     }
 
     /** Whoever had the focus meanwhile has set mode and route to its own liking. */
     private fun focusChanged(change: Int) {
-        if (inCall && change == AudioManager.AUDIOFOCUS_GAIN) claim()
+        if (!inCall) return
+        when (change) {
+            AudioManager.AUDIOFOCUS_GAIN -> claim()
+            AudioManager.AUDIOFOCUS_LOSS_TRANSIENT -> active = false
+            AudioManager.AUDIOFOCUS_LOSS -> {
+                active = false
+                refused = true
+            }
+        }
     }
 
     private fun claim() {
+        active = true
+        refused = false
         audio.mode = AudioManager.MODE_IN_COMMUNICATION
         route()
     }
@@ -62,30 +86,4 @@ internal class AudioRouter(context: Context) {
     private fun routeBefore31() {
         audio.isSpeakerphoneOn = speakerphone
     }
-
-    @RequiresApi(Build.VERSION_CODES.O)
-    private fun focusRequest(): AudioFocusRequest {
-        val voice = AudioAttributes.Builder()
-            .setUsage(AudioAttributes.USAGE_VOICE_COMMUNICATION)
-            .setContentType(AudioAttributes.CONTENT_TYPE_SPEECH)
-            .build()
-        return AudioFocusRequest.Builder(AudioManager.AUDIOFOCUS_GAIN_TRANSIENT)
-            .setAudioAttributes(voice)
-            .setAcceptsDelayedFocusGain(true)
-            .setOnAudioFocusChangeListener(focusListener)
-            .build()
-    }
-
-    @RequiresApi(Build.VERSION_CODES.O)
-    private fun requestFocus() = audio.requestAudioFocus(focusRequest())
-
-    @RequiresApi(Build.VERSION_CODES.O)
-    private fun abandonFocus() = audio.abandonAudioFocusRequest(focusRequest())
-
-    @Suppress("DEPRECATION")
-    private fun requestFocusBefore26() =
-        audio.requestAudioFocus(focusListener, AudioManager.STREAM_VOICE_CALL, AudioManager.AUDIOFOCUS_GAIN_TRANSIENT)
-
-    @Suppress("DEPRECATION")
-    private fun abandonFocusBefore26() = audio.abandonAudioFocus(focusListener)
 }

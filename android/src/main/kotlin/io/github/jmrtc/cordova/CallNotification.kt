@@ -15,9 +15,9 @@ import androidx.annotation.RequiresApi
 internal class CallNotification(private val context: Context) {
     private val appName = context.applicationInfo.loadLabel(context.packageManager).toString()
 
-    /** [people] as text; null where the call is over already. */
+    /** [people] as text; null where the call is over already. Nobody has to have a name, but the system insists on one. */
     fun build(people: String?): Notification {
-        val name = people ?: appName
+        val name = people?.ifEmpty { null } ?: appName
         val builder = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) builder26() else builderBefore26()
         builder.setSmallIcon(android.R.drawable.sym_action_call)
             .setContentTitle(name)

@@ -7,9 +7,8 @@ import io.github.jmrtc.core.AudioBackend
 import io.github.jmrtc.core.Engine
 import io.github.jmrtc.core.EngineConfig
 import io.github.jmrtc.core.PlatformEvent
-import java.io.File
-import java.util.UUID
 import java.util.concurrent.Executor
+import java.util.concurrent.atomic.AtomicReference
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.asCoroutineDispatcher
@@ -22,17 +21,26 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
         NativeContext.give(context)
     }
 
-    private val engine = Engine.start(EngineConfig(deviceId = deviceId(context), audio = audio, serverUrl = serverUrl))
-    val microphone = MicrophonePermission(context) { page }
-    private val actions = PlatformActions(engine, microphone, AudioRouter(context), CallService.Switch(context))
+    private val engine = Engine.start(
+        EngineConfig(deviceId = DeviceId.kept(context.noBackupFilesDir), audio = audio, serverUrl = serverUrl),
+    )
+    val microphone = MicrophonePermission(context, opened::get)
+    private val router = AudioRouter(context)
+    private val actions = PlatformActions(engine, microphone, router, CallService.Switch(context))
     private val network = NetworkWatch(context) { engine.platformEvent(PlatformEvent.NetworkChanged) }
     private val loops = listOf(
-        CoroutineScope(Dispatchers.Default).launch { EventPump(engine) { page }.run() },
+        CoroutineScope(Dispatchers.Default).launch { EventPump(engine, opened::get).run() },
         CoroutineScope(mainThread).launch { actions.run() },
     )
 
     init {
         network.start()
+        // The engine is not closed but left to the garbage collector: on a closed one a late call throws.
+        CoroutineScope(Dispatchers.Default).launch {
+            loops.joinAll()
+            network.stop()
+            ended(this@CallSession)
+        }
     }
 
     /** Calls a method; its answer goes to the page. False once the engine has stopped. */
@@ -41,21 +49,18 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
     /** As the person wishes, at the notification. */
     fun hangUp() = engine.platformEvent(PlatformEvent.Declined)
 
-    /** Leaves the call, signs out, gives everything back. */
-    suspend fun stop() {
-        engine.stop()
-        loops.joinAll()
-        network.stop()
-        engine.close()
-    }
+    /** The person looks at the app. On the main thread. */
+    fun appBecameActive() = router.appBecameActive()
+
+    /** Leaves the call, signs out; then everything is given back. */
+    suspend fun stop() = engine.stop()
 
     companion object {
         /** Tests put files in the place of microphone and loudspeaker. */
         var audio: AudioBackend = AudioBackend.Device
 
-        @Volatile
-        var page: Page? = null
-            private set
+        // Cordova makes a page's plugin on a thread of its own, and ends it on the main thread.
+        private val opened = AtomicReference<Page?>()
 
         @Volatile
         var current: CallSession? = null
@@ -63,27 +68,22 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
 
         /** This process's; made when first asked for, and anew where the engine has ended. */
         @Synchronized
-        fun get(context: Context, serverUrl: String?): CallSession =
-            current?.takeIf { session -> session.loops.all { it.isActive } } ?: CallSession(context, serverUrl).also { current = it }
+        fun get(context: Context, serverUrl: String?): CallSession = current ?: CallSession(context, serverUrl).also { current = it }
 
-        /** The page that replies and events go to from now on. */
-        fun open(opened: Page) {
-            page = opened
+        @Synchronized
+        private fun ended(session: CallSession) {
+            if (current == session) current = null
         }
 
-        /** The page is gone, with its Activity; another may have come before. */
-        fun close(closed: Page) {
-            if (page == closed) page = null
-            current?.microphone?.gone(closed)
+        /** The page that replies and events go to from now on. */
+        fun open(page: Page) = opened.set(page)
+
+        /** The page is gone, with its Activity; another may have come before. On the main thread. */
+        fun close(page: Page) {
+            opened.compareAndSet(page, null)
+            current?.microphone?.gone(page)
         }
 
         private val mainThread = Handler(Looper.getMainLooper()).let { Executor(it::post) }.asCoroutineDispatcher()
-
-        /** Names this installation. Kept out of backups: on another phone it would be another device. */
-        private fun deviceId(context: Context): String {
-            val file = File(context.noBackupFilesDir, "jmrtc-device")
-            if (!file.exists()) file.writeText(UUID.randomUUID().toString())
-            return file.readText()
-        }
     }
 }

@@ -42,7 +42,19 @@ class JmrtcPlugin : CordovaPlugin() {
 
     override fun onDestroy() = CallSession.close(page)
 
-    override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) {
+    override fun onResume(multitasking: Boolean) {
+        CallSession.current?.appBecameActive()
+    }
+
+    override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) =
+        answered(requestCode, grantResults)
+
+    /** Capacitor knows only this one. Cordova calls both; the second says nothing new. */
+    @Suppress("OVERRIDE_DEPRECATION")
+    override fun onRequestPermissionResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) =
+        answered(requestCode, grantResults)
+
+    private fun answered(requestCode: Int, grantResults: IntArray) {
         if (requestCode != PERMISSION_REQUEST) return
         // Empty where the question was taken away unanswered.
         CallSession.current?.microphone?.answered(grantResults.firstOrNull() == PackageManager.PERMISSION_GRANTED)

@@ -26,9 +26,11 @@ internal class MicrophonePermission(private val context: Context, private val pa
         asker = null
     }
 
-    /** Where this page's Activity was the one to ask, the answer is gone with it. */
+    /** Where this page's Activity was the one to ask, the answer is gone with it; the page there is now asks again. */
     fun gone(page: Page) {
-        if (page == asker) answered(isGranted())
+        if (page != asker) return
+        asker = null
+        waiting?.also { waiting = null }?.let(::ask)
     }
 
     private fun isGranted() = context.checkSelfPermission(Manifest.permission.RECORD_AUDIO) == PackageManager.PERMISSION_GRANTED
