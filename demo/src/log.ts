@@ -5,7 +5,7 @@ import { leaveWords, nameOf } from './words.js'
 const NAMES: Record<EventName, true> = {
   CallOutgoing: true, CallReceiveInvite: true, CallConnecting: true, CallConnected: true, CallMemberJoin: true,
   CallMemberLeave: true, CallDisconnect: true, CallOtherUserInvited: true, CallError: true, CallReconnecting: true,
-  CallReconnected: true,
+  CallReconnected: true, CallQuality: true,
 }
 
 /** A page that is left open must not grow without end. */
@@ -39,6 +39,7 @@ function about(event: Event): string {
     case 'CallDisconnect': return event.payload.reason + (event.payload.detail ? `, ${event.payload.detail}` : '')
     case 'CallOtherUserInvited':
       return `${event.payload.invitedUsers.map(nameOf).join(', ')} by ${nameOf(event.payload.fromUser)}`
+    case 'CallQuality': return [`${event.payload.score} of 5`, ...event.payload.warnings].join(', ')
     case 'CallError': return `${event.payload.name}: ${event.payload.description}`
     case 'CallConnecting':
     case 'CallConnected':

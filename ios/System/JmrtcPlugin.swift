@@ -65,4 +65,5 @@ public final class JmrtcPlugin: CDVPlugin, WebView {
     @objc public func setIsSpeakerphoneEnabled(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getState(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getStats(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func preflight(_ command: CDVInvokedUrlCommand) { forward(command) }
 }

@@ -275,6 +275,7 @@ impl<'a> Phone<'a> {
             | Event::CallMemberLeave(_)
             | Event::CallOtherUserInvited(_)
             | Event::CallError(_)
+            | Event::CallQuality(_)
             | Event::CallReconnecting(_)
             | Event::CallReconnected(_) => {}
         }

@@ -132,6 +132,16 @@ pub enum Request {
         /// SDP (RFC 8866).
         offer: String,
     },
+    /// Makes or renews a media link that belongs to no call, to find out whether one would work: the server sends
+    /// back what it hears on it. Answered as `link`. A call's link takes its place; it is closed after a minute.
+    Preflight {
+        /// As in [`Self::Link`], counted within one preflight.
+        generation: u32,
+        /// SDP (RFC 8866) of one `sendonly` and one `recvonly` line.
+        offer: String,
+    },
+    /// Closes the link of `preflight`. Succeeds when there is none.
+    EndPreflight,
 }
 
 /// Why a client leaves a call.

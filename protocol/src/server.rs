@@ -166,6 +166,8 @@ pub enum Reply {
         /// SDP (RFC 8866).
         answer: String,
     },
+    /// There is no link of a preflight any more.
+    EndPreflight,
 }
 
 /// A named user who could not be called.

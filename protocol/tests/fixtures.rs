@@ -33,6 +33,8 @@ names!(request_name, REQUESTS, Request {
     Leave => "leave",
     Invite => "invite",
     Link => "link",
+    Preflight => "preflight",
+    EndPreflight => "endPreflight",
 });
 
 names!(server_name, SERVER, ServerMessage {
@@ -54,6 +56,7 @@ names!(reply_name, REPLIES, Reply {
     Leave => "leave",
     Invite => "invite",
     Link => "link",
+    EndPreflight => "endPreflight",
 });
 
 names!(event_name, EVENTS, ServerEvent {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /** These judge sound in real time: one at a time. Of the rest two at a time. */
-const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'wrtc', 'media-loss', 'instruments']
+const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'wrtc', 'media-loss', 'quality', 'instruments']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)

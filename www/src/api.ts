@@ -14,7 +14,7 @@ const PLAIN = [
 
 /** Methods with parameters: `method(params, success, failure)`. */
 const WITH_PARAMS = [
-  'login', 'updateToken', 'startCallUsers', 'inviteUsers', 'setIsMuted', 'setIsSpeakerphoneEnabled',
+  'login', 'updateToken', 'startCallUsers', 'inviteUsers', 'setIsMuted', 'setIsSpeakerphoneEnabled', 'preflight',
 ] as const
 
 const EVENTS: Record<EventName, true> = {
@@ -29,6 +29,7 @@ const EVENTS: Record<EventName, true> = {
   CallError: true,
   CallReconnecting: true,
   CallReconnected: true,
+  CallQuality: true,
 }
 
 /** When to open the bridge. */

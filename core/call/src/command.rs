@@ -23,6 +23,7 @@ pub(crate) enum Command {
     IsSpeakerphoneEnabled,
     SetIsSpeakerphoneEnabled { enabled: bool },
     GetState,
+    Preflight { seconds: u32 },
 }
 
 /// Reads a method call; every failure is 871003. What a method does not know it ignores.
@@ -49,6 +50,7 @@ pub(crate) fn parse(method: &str, args: &Value) -> Result<Command, Failure> {
             Command::SetIsSpeakerphoneEnabled { enabled: flag(object(args)?, "speakerphoneEnabled")? }
         }
         "getState" => Command::GetState,
+        "preflight" => Command::Preflight { seconds: seconds(args)? },
         _ => return Err(invalid(format!("there is no method `{}`", shortened(method)))),
     })
 }
@@ -84,6 +86,24 @@ fn server_url(args: &Map<String, Value>) -> Result<Option<String>, Failure> {
 
 fn flag(args: &Map<String, Value>, name: &str) -> Result<bool, Failure> {
     args.get(name).and_then(Value::as_bool).ok_or_else(|| invalid(format!("`{name}` must be true or false")))
+}
+
+/// How long to measure; the argument may be left out.
+fn seconds(args: &Value) -> Result<u32, Failure> {
+    const DEFAULT: u32 = 5;
+    const MOST: u64 = 30;
+    let given = match args {
+        Value::Null => return Ok(DEFAULT),
+        args => object(args)?.get("seconds"),
+    };
+    match given {
+        None | Some(Value::Null) => Ok(DEFAULT),
+        Some(seconds) => seconds
+            .as_u64()
+            .filter(|s| (1..=MOST).contains(s))
+            .map(|s| s as u32)
+            .ok_or_else(|| invalid(format!("`seconds` must be a whole number from 1 to {MOST}"))),
+    }
 }
 
 /// Each name once, in the order given.
@@ -138,6 +158,9 @@ mod tests {
                 json!({"speakerphoneEnabled": false}),
                 Command::SetIsSpeakerphoneEnabled { enabled: false },
             ),
+            ("preflight", json!(null), Command::Preflight { seconds: 5 }),
+            ("preflight", json!({}), Command::Preflight { seconds: 5 }),
+            ("preflight", json!({"seconds": 30}), Command::Preflight { seconds: 30 }),
         ] {
             assert_eq!(parse(method, &args), Ok(command), "{method} {args}");
         }
@@ -170,6 +193,11 @@ mod tests {
             ("setIsMuted", json!({"muted": 1})),
             ("setIsMuted", json!(true)),
             ("setIsSpeakerphoneEnabled", json!({"enabled": true})),
+            ("preflight", json!(3)),
+            ("preflight", json!({"seconds": 0})),
+            ("preflight", json!({"seconds": 31})),
+            ("preflight", json!({"seconds": 1.5})),
+            ("preflight", json!({"seconds": "5"})),
         ] {
             let failure = parse(method, &args).unwrap_err();
             assert_eq!(failure.code, ErrorCode::InvalidParameter, "{method} {args}");

@@ -66,7 +66,9 @@ impl Entry {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => false,
         }
     }
 
@@ -78,7 +80,11 @@ impl Entry {
             | Request::Leave { channel_id, .. }
             | Request::Invite { channel_id, .. }
             | Request::Link { channel_id, .. } => Some(channel_id),
-            Request::UpdateToken { .. } | Request::Logout | Request::Start { .. } => None,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => None,
         }
     }
 
@@ -91,7 +97,9 @@ impl Entry {
             | Request::Start { .. }
             | Request::Accept { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => false,
         }
     }
 
@@ -104,7 +112,24 @@ impl Entry {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
-            | Request::Invite { .. } => false,
+            | Request::Invite { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => false,
+        }
+    }
+
+    pub(crate) const fn is_preflight(&self) -> bool {
+        match self.request {
+            Request::Preflight { .. } => true,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Start { .. }
+            | Request::Accept { .. }
+            | Request::Refuse { .. }
+            | Request::Leave { .. }
+            | Request::Invite { .. }
+            | Request::Link { .. }
+            | Request::EndPreflight => false,
         }
     }
 }

@@ -342,7 +342,9 @@ async fn prepare(
         | Request::Accept { .. }
         | Request::Refuse { .. }
         | Request::Leave { .. }
-        | Request::Link { .. } => Ok((Vec::new(), None)),
+        | Request::Link { .. }
+        | Request::Preflight { .. }
+        | Request::EndPreflight => Ok((Vec::new(), None)),
     }
 }
 

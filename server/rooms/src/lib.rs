@@ -13,6 +13,7 @@ mod devices;
 mod directory;
 mod link;
 mod members;
+mod preflight;
 mod requests;
 mod rooms;
 mod signin;

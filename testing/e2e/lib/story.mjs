@@ -45,7 +45,11 @@ export class Diary {
   /** `{line, name, payload}` of an event or `{line, method, result, error}` of an answer. */
   log = new Log()
 
+  /** How it sounded, as it was told. No part of the story: it depends on the machine. */
+  quality = new Log()
+
   event(name, payload) {
+    if (name === 'CallQuality') return this.quality.push(payload)
     this.log.push({ line: eventLine(name, payload), name, payload, at: Date.now() })
   }
 

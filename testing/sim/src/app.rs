@@ -102,6 +102,7 @@ pub(crate) fn reflex(event: &Event, mut dice: impl FnMut(u64) -> u64) -> Option<
         | Event::CallDisconnect(_)
         | Event::CallOtherUserInvited(_)
         | Event::CallError(_)
+        | Event::CallQuality(_)
         | Event::CallReconnecting(_)
         | Event::CallReconnected(_) => None,
     }

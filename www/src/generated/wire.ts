@@ -150,6 +150,7 @@ export type Reply =
       /** SDP (RFC 8866). */
       answer: string
     }
+  | { method: 'endPreflight' }
 
 /** What a signed-in client may ask. */
 export type Request =
@@ -200,6 +201,14 @@ export type Request =
       /** SDP (RFC 8866). */
       offer: string
     }
+  | {
+      method: 'preflight'
+      /** As in `Link`, counted within one preflight. */
+      generation: number
+      /** SDP (RFC 8866) of one `sendonly` and one `recvonly` line. */
+      offer: string
+    }
+  | { method: 'endPreflight' }
 
 /** Where to go on after a lost connection. */
 export type Resume = {

@@ -51,6 +51,9 @@ impl Client {
                 out.platform(PlatformAction::SetSpeakerphone { enabled });
                 json!({})
             }),
+            Command::Preflight { seconds } => {
+                self.answer(id, out, |client, out| client.preflight(id, seconds, out));
+            }
             Command::GetState => out.ok(id, serde_json::to_value(self.state()).unwrap_or_default()),
         }
     }
@@ -84,7 +87,7 @@ impl Client {
             .ok_or_else(|| Failure::new(ErrorCode::NotLoggedIn, "needs `login` to have succeeded"))
     }
 
-    fn check_engine(&self) -> Result<(), Failure> {
+    pub(super) fn check_engine(&self) -> Result<(), Failure> {
         if self.engine.is_ready() {
             Ok(())
         } else {
@@ -115,6 +118,7 @@ impl Client {
                 return busy();
             }
         }
+        self.abandon_preflight(ErrorCode::AlreadyInCall, "a call was started", out);
         let owner = Owner::Naming { command: id, oneself };
         self.outbox.push(Request::Start { usernames }, owner, Some(self.answer_deadline()));
         Ok(())

@@ -55,6 +55,8 @@ impl Client {
                 self.invited_users(owner, invited, failed, out);
             }
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
+            (Request::Preflight { .. }, Reply::Link { answer }) => self.preflight_answered(Ok(&answer), out),
+            (Request::EndPreflight, Reply::EndPreflight) => {}
             _ => {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
                 self.failed(entry, error, out);
@@ -102,6 +104,8 @@ impl Client {
                 }
             }
             Request::Link { .. } => self.link_refused(&error, out),
+            Request::Preflight { .. } => self.preflight_answered(Err(&error), out),
+            Request::EndPreflight => {}
         }
     }
 
@@ -164,7 +168,9 @@ impl Client {
             | Request::Refuse { .. }
             | Request::Leave { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => false,
+            | Request::Link { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => false,
         });
         self.enter(session, out);
     }
@@ -240,7 +246,9 @@ impl Client {
                 | Request::Refuse { .. }
                 | Request::Leave { .. }
                 | Request::Invite { .. }
-                | Request::Link { .. } => out.fail_all(command, ErrorCode::Network, WHY),
+                | Request::Link { .. }
+                | Request::Preflight { .. }
+                | Request::EndPreflight => out.fail_all(command, ErrorCode::Network, WHY),
             }
         }
     }

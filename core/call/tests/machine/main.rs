@@ -6,5 +6,6 @@ mod consent;
 mod corners;
 mod links;
 mod methods;
+mod quality;
 mod rig;
 mod stories;

@@ -243,6 +243,11 @@ impl Rig {
         self.input(Input::Media { generation: self.media, event });
     }
 
+    /// Of the link before.
+    pub(crate) fn old_media(&mut self, event: MediaEvent) {
+        self.input(Input::Media { generation: self.media - 1, event });
+    }
+
     pub(crate) fn offer(&mut self) {
         self.media(MediaEvent::Offer { sdp: "offer".into() });
     }
@@ -448,6 +453,7 @@ fn show_event(event: &Event) -> String {
         Event::CallError(p) => format!("CallError {}", p.name),
         Event::CallReconnecting(_) => "CallReconnecting".to_owned(),
         Event::CallReconnected(_) => "CallReconnected".to_owned(),
+        Event::CallQuality(q) => format!("CallQuality {} {:?}", q.score, q.warnings),
     }
 }
 
@@ -476,6 +482,8 @@ fn show_sent(message: &ClientMessage) -> String {
                 format!("> invite {channel_id} {}", names.join(" "))
             }
             Request::Link { channel_id, generation, .. } => format!("> link {channel_id} {generation}"),
+            Request::Preflight { generation, .. } => format!("> preflight {generation}"),
+            Request::EndPreflight => "> endPreflight".to_owned(),
         },
     }
 }

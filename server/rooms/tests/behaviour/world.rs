@@ -200,13 +200,15 @@ impl World {
             | Request::Accept { .. }
             | Request::Refuse { .. }
             | Request::Leave { .. }
-            | Request::Link { .. } => &[],
+            | Request::Link { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => &[],
         };
         let known = named.iter().filter_map(|n| self.store.get(n).cloned()).collect();
         let c = self.clients.get_mut(client).unwrap();
         c.asked.insert(id);
         let conn = c.conn.expect("connected");
-        let waits = matches!(request, Request::Link { .. });
+        let waits = matches!(request, Request::Link { .. } | Request::Preflight { .. });
         self.put(Input::Request { conn, id, request, known });
         assert!(waits || !self.clients[client].asked.contains(&id), "request {id} is unanswered");
     }
@@ -605,6 +607,7 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             Reply::Logout => "logout".into(),
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
+            Reply::EndPreflight => "endPreflight".into(),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {

@@ -112,6 +112,8 @@ final class App: WebView, @unchecked Sendable {
             XCTAssertTrue(ok)
             let event = parse(json) as! [String: Any]
             let name = event["name"] as! String
+            // How it sounds depends on the machine that the test runs on.
+            if name == "CallQuality" { return }
             lock.withLock { entries.append(name) }
             return events.push(Event(name: name, payload: event["payload"] as! [String: Any]))
         }

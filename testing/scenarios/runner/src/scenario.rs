@@ -18,7 +18,7 @@ const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 17] = [
     "init",
     "login",
     "logout",
@@ -35,6 +35,7 @@ const METHODS: [&str; 16] = [
     "isSpeakerphoneEnabled",
     "setIsSpeakerphoneEnabled",
     "getState",
+    "preflight",
 ];
 
 const EVENTS: [&str; 11] = [

@@ -109,7 +109,9 @@ impl World {
                     | Request::Accept { .. }
                     | Request::Refuse { .. }
                     | Request::Leave { .. }
-                    | Request::Link { .. } => &[],
+                    | Request::Link { .. }
+                    | Request::Preflight { .. }
+                    | Request::EndPreflight => &[],
                 };
                 let known = named.iter().filter(|n| self.users.contains(n)).map(|n| self.record(n)).collect();
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known }

@@ -148,6 +148,8 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, serverUrl
         if (id == listening) {
             check(arrived.ok && arrived.keep) { "the events' callback is over: $message" }
             val event = JSONObject(arrived.text)
+            // How it sounds depends on the machine that the test runs on.
+            if (event.getString("name") == "CallQuality") return
             events += event
             diary += event.getString("name")
         } else if (id in methods) {
