@@ -14,6 +14,11 @@ pub(crate) fn for_app(stats: &Stats) -> Value {
         "packetsSent": stats.packets_sent,
         "packetsReceived": stats.packets_received,
         "packetsLost": stats.slots.iter().map(|s| s.lost).sum::<u64>(),
+        "lossUp": stats.loss_up,
+        "lossDown": stats.loss_down,
+        "jitterMs": stats.jitter_ms.round(),
+        "mos": stats.mos.map_or(0.0, |mos| (100.0 * mos).round() / 100.0),
+        "transport": stats.transport,
         "roundTripMs": stats.rtt_ms.unwrap_or(0.0).round(),
         "bufferMs": if stats.slots.is_empty() { 0.0 } else { (buffered / stats.slots.len() as f64).round() },
     })
@@ -35,6 +40,10 @@ mod tests {
         let slot = |slot, lost, buffer_ms| SlotStats { slot, lost, buffer_ms, ..SlotStats::default() };
         let stats = Stats {
             rtt_ms: Some(12.4),
+            loss_up: 0.25,
+            loss_down: 0.5,
+            jitter_ms: 3.4,
+            mos: Some(4.3333),
             packets_sent: 50,
             packets_received: 90,
             level_in: 20,
@@ -46,6 +55,7 @@ mod tests {
         };
         let wanted = json!({
             "levelIn": 0.1, "levelOut": 0.01, "packetsSent": 50, "packetsReceived": 90, "packetsLost": 3,
+            "lossUp": 0.25, "lossDown": 0.5, "jitterMs": 3.0, "mos": 4.33, "transport": "udp",
             "roundTripMs": 12.0, "bufferMs": 51.0,
         });
         assert_eq!(for_app(&stats), wanted);
@@ -61,8 +71,11 @@ mod tests {
             transport: Some(Transport::Tcp),
             ..Stats::default()
         };
+        assert_eq!(for_app(&Stats::default())["transport"], Value::Null);
         for stats in [Stats::default(), silence] {
-            for (key, value) in for_app(&stats).as_object().unwrap() {
+            for (key, value) in
+                for_app(&stats).as_object().unwrap().iter().filter(|(key, _)| *key != "transport")
+            {
                 assert_eq!(value.as_f64(), Some(0.0), "{key}");
             }
         }

@@ -1,6 +1,9 @@
 import type { DisconnectPayload, State } from '../../www/src/types.js'
 import { byId, drawAvatar, icon, setText } from './dom.js'
 import { act } from './notice.js'
+import { showInvite, startInvite } from './invite.js'
+import { showQuality } from './quality.js'
+import { clearTiles, hearTiles, showTiles, startTiles } from './tiles.js'
 import { duration, endWords, othersIn } from './words.js'
 
 /** How long the end of a call stays to be read. */
@@ -11,6 +14,7 @@ const who = byId('call-who')
 const time = byId('call-time')
 const mute = byId<HTMLButtonElement>('mute')
 
+let me = ''
 let others = ''
 let since = 0
 let levels: ReturnType<typeof setInterval> | undefined
@@ -28,10 +32,13 @@ export function startCall(changed: () => void): void {
     const muted = mute.getAttribute('aria-pressed') !== 'true'
     void act('setIsMuted', () => JMRTC.setIsMuted({ muted })).then(changed)
   }
+  startTiles(changed)
+  startInvite(changed)
 }
 
 /** Draws the call there is. */
-export function showCall(state: State, me: string): void {
+export function showCall(state: State, user: string): void {
+  me = user
   const { session, call } = state
   const running = session !== null && call !== 'idle' && call !== 'incoming'
   const talking = call === 'connected' || call === 'reconnecting'
@@ -41,6 +48,7 @@ export function showCall(state: State, me: string): void {
     clearTimeout(ended)
     panel.className = `card call${call === 'connected' ? ' live' : ''}${call === 'reconnecting' ? ' trouble' : ''}`
     drawAvatar(byId('call-avatar'), others)
+    byId('call-avatar').hidden = talking
     byId('call-avatar').classList.toggle('ringing', call === 'outgoing')
     setText(who, others)
     setText(byId('level-out-label'), others)
@@ -52,6 +60,12 @@ export function showCall(state: State, me: string): void {
   }
   byId('call-buttons').hidden = !running
   byId('call-levels').hidden = !talking
+  byId('tiles').hidden = !talking
+  if (talking) showTiles(state, me)
+  else clearTiles()
+  showInvite(state)
+  showQuality(talking ? state.quality : undefined)
+  byId('banner').hidden = call !== 'reconnecting'
   drawMute(state.muted)
   follow(talking)
 }
@@ -64,6 +78,7 @@ export function showEnd(end: DisconnectPayload, me: string): void {
   setText(time, duration(Date.now() - startTime))
   const focused = panel.contains(document.activeElement)
   panel.className = 'card call ended'
+  byId('call-avatar').hidden = false
   drawAvatar(byId('call-avatar'), others)
   byId('call-avatar').classList.remove('ringing')
   setText(who, others)
@@ -87,6 +102,7 @@ export function focusCall(): void {
 function showIdle(): void {
   if (panel.contains(document.activeElement)) byId('people').querySelector('button')?.focus()
   panel.className = 'card call idle'
+  byId('call-avatar').hidden = false
   time.hidden = true
   byId('call-avatar').classList.remove('ringing')
   byId('call-avatar').replaceChildren(icon('phone'))
@@ -99,7 +115,7 @@ function stateWords(call: State['call']): string {
     case 'outgoing': return 'Ringing…'
     case 'connecting': return 'Connecting…'
     case 'connected': return 'Connected'
-    case 'reconnecting': return 'Connection lost. Trying to come back…'
+    case 'reconnecting': return 'Reconnecting…'
     case 'incoming':
     case 'idle':
       return ''
@@ -127,9 +143,10 @@ function follow(talking: boolean): void {
 
 async function drawLevels(): Promise<void> {
   if (document.hidden) return
-  const { levelIn, levelOut } = await JMRTC.getStats()
-  drawLevel('level-in', levelIn)
-  drawLevel('level-out', levelOut)
+  const stats = await JMRTC.getStats()
+  drawLevel('level-in', stats.levelIn)
+  drawLevel('level-out', stats.levelOut)
+  hearTiles(stats, me)
 }
 
 function drawLevel(id: string, level: number): void {

@@ -16,7 +16,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** An icon of index.html's sprite; says nothing to a screen reader. */
-export function icon(name: 'phone' | 'mic' | 'mic-off'): SVGSVGElement {
+export function icon(name: 'phone' | 'mic' | 'mic-off' | 'check' | 'cross'): SVGSVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
   svg.setAttribute('aria-hidden', 'true')
   const use = document.createElementNS('http://www.w3.org/2000/svg', 'use')

@@ -5,7 +5,7 @@ import { leaveWords, nameOf } from './words.js'
 const NAMES: Record<EventName, true> = {
   CallOutgoing: true, CallReceiveInvite: true, CallConnecting: true, CallConnected: true, CallMemberJoin: true,
   CallMemberLeave: true, CallDisconnect: true, CallOtherUserInvited: true, CallMemberMuted: true,
-  CallActiveSpeakers: true, CallError: true, CallReconnecting: true, CallReconnected: true,
+  CallActiveSpeakers: true, CallError: true, CallReconnecting: true, CallReconnected: true, CallQuality: true,
 }
 
 /** A page that is left open must not grow without end. */
@@ -41,6 +41,7 @@ function about(event: Event): string {
       return `${event.payload.invitedUsers.map(nameOf).join(', ')} by ${nameOf(event.payload.fromUser)}`
     case 'CallMemberMuted': return `${nameOf(event.payload.user)} ${event.payload.muted ? 'muted' : 'unmuted'}`
     case 'CallActiveSpeakers': return event.payload.activeSpeakers.map(nameOf).join(', ') || 'nobody'
+    case 'CallQuality': return [`${event.payload.score} of 5`, ...event.payload.warnings].join(', ')
     case 'CallError': return `${event.payload.name}: ${event.payload.description}`
     case 'CallConnecting':
     case 'CallConnected':

@@ -2,6 +2,7 @@
 import type {} from '../../www/src/index.js'
 import type { EventName, Failure } from '../../www/src/types.js'
 import { focusCall, showCall, showEnd, startCall } from './call.js'
+import { allowCheck, startCheck } from './check.js'
 import { byId, drawAvatar, setText } from './dom.js'
 import { showIncoming, startIncoming } from './incoming.js'
 import { log, startLog } from './log.js'
@@ -23,6 +24,7 @@ async function refresh(): Promise<void> {
   setText(byId('connection'), state.login === 'reconnecting' ? 'Reconnecting…' : '')
   if (state.login === 'tokenRejected') await comeBack()
   allowCalls(state.login === 'loggedIn' && state.session === null)
+  allowCheck(state.login === 'loggedIn' && state.session === null)
   showIncoming(state)
   showCall(state, me)
 }
@@ -125,9 +127,10 @@ byId('signout').onclick = () => {
 startLog()
 startCall(() => void refresh())
 startIncoming(refresh, prepared)
+startCheck(prepared)
 JMRTC.addCallDisconnectListener((end) => showEnd(end, me))
 for (const name of ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave',
-  'CallDisconnect', 'CallOtherUserInvited', 'CallError', 'CallReconnecting', 'CallReconnected'] satisfies EventName[]) {
+  'CallDisconnect', 'CallOtherUserInvited', 'CallError', 'CallReconnecting', 'CallReconnected', 'CallQuality'] satisfies EventName[]) {
   JMRTC.on(name, () => void refresh())
 }
 setInterval(() => {

@@ -4,13 +4,20 @@ import { token } from './session.js'
 
 const EVERY_MS = 3000
 
-interface Person {
+export interface Person {
   username: string
   name: string
   online: boolean
 }
 
 const ECHO: Person = { username: 'echo', name: 'Echo', online: true }
+
+let present: Person[] = [ECHO]
+
+/** Who could be called, as it was asked for last. */
+export function peopleNow(): Person[] {
+  return present
+}
 
 /** The list of people, asked for again and again while the page is seen. Stops by the function it returns. */
 export function startPeople(me: string, call: (username: string) => void): () => void {
@@ -21,6 +28,7 @@ export function startPeople(me: string, call: (username: string) => void): () =>
     // While the server is away the list stays as it was; the header says that it is away.
     if (people === undefined) return
     const list = [ECHO, ...people.filter(({ username }) => username !== me && username !== ECHO.username)]
+    present = list
     const now = JSON.stringify(list)
     if (now === drawn) return
     drawn = now

@@ -64,4 +64,5 @@ public final class JmrtcPlugin: CDVPlugin, WebView {
     @objc public func updateRelation(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getCallHistory(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getStats(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func preflight(_ command: CDVInvokedUrlCommand) { forward(command) }
 }

@@ -166,6 +166,10 @@ fn sentence(event: &Event) -> String {
         Event::CallError(e) => format!("error {}: {}", e.name, e.description),
         Event::CallReconnecting(_) => "reconnecting".to_owned(),
         Event::CallReconnected(s) => format!("connected again: {}", with(s)),
+        Event::CallQuality(q) => {
+            let warnings: Vec<_> = q.warnings.iter().map(word).collect();
+            format!("quality {} of 5 {}", q.score, warnings.join(", ")).trim_end().to_owned()
+        }
     }
 }
 

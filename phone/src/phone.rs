@@ -277,6 +277,7 @@ impl<'a> Phone<'a> {
             | Event::CallMemberMuted(_)
             | Event::CallActiveSpeakers(_)
             | Event::CallError(_)
+            | Event::CallQuality(_)
             | Event::CallReconnecting(_)
             | Event::CallReconnected(_) => {}
         }

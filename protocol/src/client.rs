@@ -165,6 +165,16 @@ pub enum Request {
         /// How many at most: 1 to [`crate::limits::MAX_HISTORY`].
         limit: u32,
     },
+    /// Makes or renews a media link that belongs to no call, to find out whether one would work: the server sends
+    /// back what it hears on it. Answered as `link`. A call's link takes its place; it is closed after a minute.
+    Preflight {
+        /// As in [`Self::Link`], counted within one preflight.
+        generation: u32,
+        /// SDP (RFC 8866) of one `sendonly` and one `recvonly` line.
+        offer: String,
+    },
+    /// Closes the link of `preflight`. Succeeds when there is none.
+    EndPreflight,
 }
 
 /// Why a client leaves a call.

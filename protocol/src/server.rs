@@ -195,6 +195,8 @@ pub enum Reply {
         /// There are older ones.
         more: bool,
     },
+    /// There is no link of a preflight any more.
+    EndPreflight,
 }
 
 /// A named user who could not be called.

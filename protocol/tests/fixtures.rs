@@ -38,6 +38,8 @@ names!(request_name, REQUESTS, Request {
     UpdateProfile => "updateProfile",
     UpdateRelation => "updateRelation",
     History => "history",
+    Preflight => "preflight",
+    EndPreflight => "endPreflight",
 });
 
 names!(server_name, SERVER, ServerMessage {
@@ -64,6 +66,7 @@ names!(reply_name, REPLIES, Reply {
     UpdateProfile => "updateProfile",
     UpdateRelation => "updateRelation",
     History => "history",
+    EndPreflight => "endPreflight",
 });
 
 names!(event_name, EVENTS, ServerEvent {

@@ -15,7 +15,7 @@ const PLAIN = [
 /** Methods with parameters: `method(params, success, failure)`. */
 const WITH_PARAMS = [
   'login', 'updateToken', 'startCallUsers', 'inviteUsers', 'setIsMuted', 'setIsSpeakerphoneEnabled',
-  'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory',
+  'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory', 'preflight',
 ] as const
 
 const EVENTS: Record<EventName, true> = {
@@ -32,6 +32,7 @@ const EVENTS: Record<EventName, true> = {
   CallError: true,
   CallReconnecting: true,
   CallReconnected: true,
+  CallQuality: true,
 }
 
 /** When to open the bridge. */

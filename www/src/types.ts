@@ -1,6 +1,6 @@
 import type {
-  ActiveSpeakersPayload, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, MutedPayload, OthersInvitedPayload,
-  Session, State, User,
+  ActiveSpeakersPayload, CallQuality, DisconnectPayload, ErrorPayload, Event, Failure, LeavePayload, MutedPayload,
+  OthersInvitedPayload, PreflightReport, Session, State, User,
 } from './generated/model.js'
 import type { FailedUser, PastCall, PastMember, ProfileChange, RelationChange } from './generated/wire.js'
 
@@ -106,10 +106,26 @@ export interface CallStats {
   packetsReceived: number
   /** Audio packets that never arrived. */
   packetsLost: number
+  /** Share of our packets that the server did not get lately, 0 to 1. */
+  lossUp: number
+  /** Share of packets meant for us that did not arrive lately, 0 to 1. */
+  lossDown: number
+  /** Unevenness of arrivals (RFC 3550), the worst stream's, milliseconds. */
+  jitterMs: number
   /** Milliseconds to the server and back; 0 while unknown. */
   roundTripMs: number
   /** Milliseconds that received sound waits in the jitter buffer, on average. */
   bufferMs: number
+  /** Estimated mean opinion score of the last second, 1 (bad) to 4.5, by the E-model (ITU-T G.107); 0 while unknown. */
+  mos: number
+  /** What carries the sound; null before the link is up. */
+  transport: 'udp' | 'tcp' | null
+}
+
+/** How to test whether a call would work. */
+export interface PreflightParams {
+  /** How long to measure, a whole number from 1 to 30. Default: 5. */
+  seconds?: number
 }
 
 /**
@@ -195,6 +211,14 @@ export interface JmrtcApi {
   ): Promise<HistoryResult>
 
   /**
+   * Finds out whether a call would work now and how it would sound: sign-in, microphone, media over UDP and TCP, round
+   * trip, loss, jitter. Takes `seconds` and a few more. Needs {@link initEngine} and no call. The microphone is open
+   * meanwhile, what it hears goes to the server and back and is not played; nobody is called. A call that comes in or
+   * is started ends it with ALREADY_IN_CALL, {@link hangup} with INVALID_STATE. *Ours.*
+   */
+  preflight(params?: PreflightParams, success?: OnSuccess<PreflightReport>, failure?: OnFailure): Promise<PreflightReport>
+
+  /**
    * Adds a listener by the event's name; the same as the event's own `add…Listener`. *Ours.*
    * @returns removes the listener
    */
@@ -267,4 +291,9 @@ export interface JmrtcApi {
   addCallReconnectedListener(listener: (session: Session) => void): RemoveListener
   /** Removes a listener of `CallReconnected`. */
   removeCallReconnectedListener(listener: (session: Session) => void): void
+
+  /** The bars or the warnings of the connected call have changed; once a second at most. *Ours.* @returns removes it */
+  addCallQualityListener(listener: (quality: CallQuality) => void): RemoveListener
+  /** Removes a listener of `CallQuality`. */
+  removeCallQualityListener(listener: (quality: CallQuality) => void): void
 }

@@ -185,7 +185,7 @@ test('every event has its add and remove, and they are the same as on and off', 
   const { api, bridge } = setUp()
   api.init()
   const names = Object.keys(api).filter((key) => /^add.*Listener$/.test(key)).map((key) => key.slice(3, -8))
-  assert.equal(names.length, 13)
+  assert.equal(names.length, 14)
   for (const name of names) {
     const got = []
     const listener = (payload) => got.push(payload)

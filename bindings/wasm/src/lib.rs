@@ -1,10 +1,10 @@
-//! The call machine for browsers: [`jmrtc_call::Client`] behind four methods that take and give JSON.
+//! The call machine for browsers: [`jmrtc_call::Client`] behind a few methods that take and give JSON.
 //!
 //! The JavaScript driver (`www/src/browser`) owns the socket, the peer connection, the audio and the
 //! timer. It hands in what happens as JSON of [`jmrtc_call::Input`] and does what comes back: a JSON
 //! array of [`jmrtc_call::Output`], in order.
 
-use jmrtc_call::{Client, Config, Generation, Input, Output, SocketEvent, Timestamp};
+use jmrtc_call::{Client, Config, Generation, Input, LinkSample, Output, SocketEvent, Timestamp};
 use jmrtc_protocol::decode_server;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -44,6 +44,11 @@ impl Machine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<f64> {
         self.client.next_deadline().map(|Timestamp(ms)| ms as f64)
+    }
+
+    /// The mean opinion score, 1 to 4.5, that the JSON of one [`LinkSample`] lets expect. Throws when it is none.
+    pub fn mos(&self, sample: &str) -> Result<f64, JsError> {
+        Ok(jmrtc_call::mos(&serde_json::from_str::<LinkSample>(sample)?))
     }
 
     fn step(&mut self, now: f64, input: Input) -> Result<String, JsError> {

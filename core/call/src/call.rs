@@ -2,6 +2,7 @@ use jmrtc_protocol::{ChannelId, Reason, Session, User, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
+use crate::quality::Quality;
 use crate::speakers::Speakers;
 use crate::{CallState, CommandId, Timestamp};
 
@@ -35,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) shown: bool,
     /// The platform was told that the person is in a call.
     pub(crate) started: bool,
+    /// How it sounds.
+    pub(crate) quality: Quality,
 }
 
 /// The accept axis: did the person say yes? It knows nothing of whether media flows.
@@ -110,6 +113,7 @@ impl Call {
             restored: false,
             shown: false,
             started: false,
+            quality: Quality::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::out::Out;
 use crate::outbox::Outbox;
 use crate::posture::Posture;
+use crate::preflight::Preflight;
 use crate::{
     ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Output,
     PlatformAction, State, Timestamp,
@@ -20,6 +21,7 @@ mod events;
 mod line;
 mod media;
 mod methods;
+mod quality;
 mod requests;
 mod sign_in;
 mod voices;
@@ -43,6 +45,8 @@ pub struct Client {
     /// How the server wants its clients, as it said last.
     settings: ClientSettings,
     call: Option<Call>,
+    /// A test of what a call would be like; never beside one.
+    preflight: Option<Preflight>,
     /// The last call was over before the person could say anything to it.
     missed: bool,
     /// Links opened so far.
@@ -70,6 +74,7 @@ impl Client {
             newborn: true,
             settings: default_settings(),
             call: None,
+            preflight: None,
             missed: false,
             medias: 0,
             engine: Engine::Off,
@@ -108,6 +113,7 @@ impl Client {
             .chain(self.engine.deadline())
             .chain(call)
             .chain(self.grace_deadline())
+            .chain(self.preflight.as_ref().map(Preflight::deadline))
             .min()
     }
 
@@ -123,6 +129,7 @@ impl Client {
             call: call.map_or(starting, Call::state),
             muted: self.muted,
             speakerphone_enabled: self.speakerphone,
+            quality: call.and_then(|c| c.quality.told().cloned()),
         }
     }
 
@@ -193,7 +200,7 @@ impl Client {
     }
 
     fn settle_posture(&mut self, out: &mut Out) {
-        let posture = Posture::of(&self.engine, self.call.as_ref(), self.muted);
+        let posture = Posture::of(&self.engine, self.call.as_ref(), self.preflight.as_ref(), self.muted);
         if posture != self.posture {
             self.posture = posture;
             let Posture { capture, send, play } = posture;

@@ -30,6 +30,7 @@ pub(crate) enum Command {
     UpdateMyInfo { profile: ProfileChange },
     UpdateRelation { username: Username, relation: RelationChange },
     GetCallHistory { before: Option<ChannelId>, limit: u32 },
+    Preflight { seconds: u32 },
 }
 
 /// Reads a method call; every failure is 871003. What a method does not know it ignores.
@@ -70,6 +71,7 @@ pub(crate) fn parse(method: &str, args: &Value) -> Result<Command, Failure> {
             Command::UpdateRelation { username, relation }
         }
         "getCallHistory" => history(args)?,
+        "preflight" => Command::Preflight { seconds: seconds(args)? },
         _ => return Err(invalid(format!("there is no method `{}`", shortened(method)))),
     })
 }
@@ -105,6 +107,23 @@ fn server_url(args: &Map<String, Value>) -> Result<Option<String>, Failure> {
 
 fn flag(args: &Map<String, Value>, name: &str) -> Result<bool, Failure> {
     args.get(name).and_then(Value::as_bool).ok_or_else(|| invalid(format!("`{name}` must be true or false")))
+}
+
+/// How long to measure; the argument may be left out.
+fn seconds(args: &Value) -> Result<u32, Failure> {
+    const DEFAULT: u32 = 5;
+    const MOST: u64 = 30;
+    if args.is_null() {
+        return Ok(DEFAULT);
+    }
+    match object(args)?.get("seconds").filter(|seconds| !seconds.is_null()) {
+        None => Ok(DEFAULT),
+        Some(seconds) => seconds
+            .as_u64()
+            .filter(|s| (1..=MOST).contains(s))
+            .map(|s| s as u32)
+            .ok_or_else(|| invalid(format!("`seconds` must be a whole number from 1 to {MOST}"))),
+    }
 }
 
 /// Each name once, in the order given.
@@ -226,6 +245,9 @@ mod tests {
                 json!({"before": "c", "limit": MAX_HISTORY}),
                 Command::GetCallHistory { before: Some(ChannelId("c".into())), limit: MAX_HISTORY },
             ),
+            ("preflight", json!(null), Command::Preflight { seconds: 5 }),
+            ("preflight", json!({}), Command::Preflight { seconds: 5 }),
+            ("preflight", json!({"seconds": 30}), Command::Preflight { seconds: 30 }),
         ] {
             assert_eq!(parse(method, &args), Ok(command), "{method} {args}");
         }
@@ -283,6 +305,11 @@ mod tests {
             ("getCallHistory", json!({"limit": 1.5})),
             ("getCallHistory", json!({"limit": "5"})),
             ("getCallHistory", json!({"limit": MAX_HISTORY + 1})),
+            ("preflight", json!(3)),
+            ("preflight", json!({"seconds": 0})),
+            ("preflight", json!({"seconds": 31})),
+            ("preflight", json!({"seconds": 1.5})),
+            ("preflight", json!({"seconds": "5"})),
         ] {
             let failure = parse(method, &args).unwrap_err();
             assert_eq!(failure.code, ErrorCode::InvalidParameter, "{method} {args}");

@@ -3,6 +3,8 @@
 use jmrtc_protocol::{Detail, ErrorCode, Reason, Session, User};
 use serde::{Deserialize, Serialize};
 
+use crate::CallQuality;
+
 /// An event of `window.JMRTC`. As JSON `{"name": "CallOutgoing", "payload": …}`; the payload is what a listener gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
@@ -35,6 +37,8 @@ pub enum Event {
     CallReconnecting(Session),
     /// Signalling and media are back.
     CallReconnected(Session),
+    /// The bars or the warnings have changed; once a second at most.
+    CallQuality(CallQuality),
 }
 
 /// Who left and why.
@@ -115,7 +119,7 @@ pub struct ErrorPayload {
 }
 
 /// What `getState` answers: enough for a reloaded WebView to draw itself again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct State {
@@ -131,6 +135,10 @@ pub struct State {
     pub muted: bool,
     /// The loudspeaker is on.
     pub speakerphone_enabled: bool,
+    /// How the connected call sounds, as `CallQuality` told it last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub quality: Option<CallQuality>,
 }
 
 /// Where the sign-in stands.

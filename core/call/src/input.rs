@@ -4,6 +4,8 @@ use jmrtc_protocol::{Device, ServerMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::LinkSample;
+
 /// Milliseconds on a clock of the driver's that never goes back and counts sleep. The zero is the driver's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
@@ -129,6 +131,11 @@ pub enum MediaEvent {
         own: u8,
         /// What each receive slot plays, in the order of the offer.
         slots: Vec<u8>,
+    },
+    /// What was measured; once a second for as long as there is a link.
+    Stats {
+        /// Since the last one.
+        sample: LinkSample,
     },
 }
 

@@ -23,6 +23,8 @@ mod out;
 mod outbox;
 mod output;
 mod posture;
+mod preflight;
+mod quality;
 mod speakers;
 pub mod transcript;
 
@@ -35,3 +37,5 @@ pub use input::{
     AudioEvent, CommandId, Config, Generation, Input, MediaEvent, PlatformEvent, SocketEvent, Timestamp,
 };
 pub use output::{AudioAction, MediaAction, Output, PlatformAction, SocketAction};
+pub use preflight::{CheckName, PreflightCheck, PreflightReport};
+pub use quality::{CallQuality, LinkSample, Warning, mos};

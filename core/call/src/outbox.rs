@@ -57,24 +57,6 @@ impl Entry {
         Self { request, owner, expires, after: None, id: None, sent: false, repeated: false }
     }
 
-    pub(crate) const fn is_start(&self) -> bool {
-        match self.request {
-            Request::Start { .. } => true,
-            Request::UpdateToken { .. }
-            | Request::Logout
-            | Request::Accept { .. }
-            | Request::Refuse { .. }
-            | Request::Leave { .. }
-            | Request::Invite { .. }
-            | Request::Mute { .. }
-            | Request::Link { .. }
-            | Request::Users { .. }
-            | Request::UpdateProfile { .. }
-            | Request::UpdateRelation { .. }
-            | Request::History { .. } => false,
-        }
-    }
-
     /// The call that it is about.
     pub(crate) const fn channel(&self) -> Option<&ChannelId> {
         match &self.request {
@@ -90,63 +72,62 @@ impl Entry {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
-            | Request::History { .. } => None,
+            | Request::History { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => None,
         }
+    }
+
+    const fn kind(&self) -> Kind {
+        match self.request {
+            Request::Start { .. } => Kind::Start,
+            Request::Refuse { .. } | Request::Leave { .. } => Kind::Goodbye,
+            Request::Mute { .. } => Kind::Mute,
+            Request::Link { .. } => Kind::Link,
+            Request::Preflight { .. } => Kind::Preflight,
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Accept { .. }
+            | Request::Invite { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. }
+            | Request::EndPreflight => Kind::Other,
+        }
+    }
+
+    pub(crate) fn is_start(&self) -> bool {
+        self.kind() == Kind::Start
     }
 
     /// A no or a goodbye: it must reach the server even when the call is over here.
-    pub(crate) const fn is_goodbye(&self) -> bool {
-        match self.request {
-            Request::Refuse { .. } | Request::Leave { .. } => true,
-            Request::UpdateToken { .. }
-            | Request::Logout
-            | Request::Start { .. }
-            | Request::Accept { .. }
-            | Request::Invite { .. }
-            | Request::Mute { .. }
-            | Request::Link { .. }
-            | Request::Users { .. }
-            | Request::UpdateProfile { .. }
-            | Request::UpdateRelation { .. }
-            | Request::History { .. } => false,
-        }
+    pub(crate) fn is_goodbye(&self) -> bool {
+        self.kind() == Kind::Goodbye
     }
 
-    pub(crate) const fn is_mute(&self) -> bool {
-        match self.request {
-            Request::Mute { .. } => true,
-            Request::UpdateToken { .. }
-            | Request::Logout
-            | Request::Start { .. }
-            | Request::Accept { .. }
-            | Request::Refuse { .. }
-            | Request::Leave { .. }
-            | Request::Invite { .. }
-            | Request::Link { .. }
-            | Request::Users { .. }
-            | Request::UpdateProfile { .. }
-            | Request::UpdateRelation { .. }
-            | Request::History { .. } => false,
-        }
+    pub(crate) fn is_mute(&self) -> bool {
+        self.kind() == Kind::Mute
     }
 
-    pub(crate) const fn is_link(&self) -> bool {
-        match self.request {
-            Request::Link { .. } => true,
-            Request::UpdateToken { .. }
-            | Request::Logout
-            | Request::Start { .. }
-            | Request::Accept { .. }
-            | Request::Refuse { .. }
-            | Request::Leave { .. }
-            | Request::Invite { .. }
-            | Request::Mute { .. }
-            | Request::Users { .. }
-            | Request::UpdateProfile { .. }
-            | Request::UpdateRelation { .. }
-            | Request::History { .. } => false,
-        }
+    pub(crate) fn is_link(&self) -> bool {
+        self.kind() == Kind::Link
     }
+
+    pub(crate) fn is_preflight(&self) -> bool {
+        self.kind() == Kind::Preflight
+    }
+}
+
+/// What requests are told apart by while they wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Goodbye,
+    Mute,
+    Link,
+    Preflight,
+    Other,
 }
 
 impl Outbox {

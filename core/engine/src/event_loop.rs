@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jmrtc_audio::{Audio, AudioConfig, Posture};
 use jmrtc_call::{
-    AudioAction, AudioEvent, Client, CommandId, Config, Event, Generation, Input, MediaAction, MediaEvent,
-    Output, PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
+    AudioAction, AudioEvent, Client, CommandId, Config, Event, Generation, Input, LinkSample, MediaAction,
+    MediaEvent, Output, PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
 };
 use jmrtc_protocol::{ErrorCode, Failure};
 use log::{debug, info, warn};
@@ -33,7 +33,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Frames that wait for this task before new ones are dropped: one second.
 const AUDIO_BACKLOG: usize = 50;
 
-/// In -dBov.
+/// Digital silence, -dBov.
 const SILENCE: u8 = 127;
 
 /// Names the sign-out of [`Control::Stop`]; no caller waits for it.
@@ -59,6 +59,10 @@ pub(crate) struct EventLoop {
     posture: Posture,
     /// The link there is was up once: before that nothing is worth recording.
     link_up: bool,
+    /// Of the link there is.
+    sample: Option<LinkSample>,
+    /// What the microphone heard since then, -dBov.
+    loudest: u8,
     refused: u64,
     platform: Platform,
     connected: Option<Instant>,
@@ -111,6 +115,8 @@ impl EventLoop {
             audio_events,
             posture: Posture::default(),
             link_up: false,
+            sample: None,
+            loudest: SILENCE,
             refused: 0,
             platform: config.platform,
             connected: None,
@@ -228,12 +234,28 @@ impl EventLoop {
                     Some(audio) if self.posture.play => audio.receive(slot, frame),
                     Some(_) | None => self.refused += 1,
                 },
-                MediaOutput::Loss(fraction) => {
-                    if let Some(audio) = &self.audio {
-                        audio.loss(fraction as f32);
-                    }
+                MediaOutput::Measured(sample) => {
+                    let generation = media.generation;
+                    let sample = self.with_audio(sample);
+                    self.sample = Some(sample);
+                    self.handle(Input::Media { generation, event: MediaEvent::Stats { sample } });
                 }
             }
+        }
+    }
+
+    /// Tells the audio how lossy the way is, and the sample what the audio knows.
+    fn with_audio(&mut self, sample: LinkSample) -> LinkSample {
+        let loudest = std::mem::replace(&mut self.loudest, SILENCE);
+        let Some(audio) = &self.audio else { return LinkSample { level_in: SILENCE, ..sample } };
+        audio.loss(f32::from(sample.loss_up_permille.unwrap_or(0)) / 1000.0);
+        let stats = audio.stats();
+        let buffers = stats.slots.iter().map(|s| s.buffered_ms).filter(|ms| *ms > 0);
+        let (sum, count) = buffers.fold((0, 0), |(sum, count), ms| (sum + ms, count + 1));
+        LinkSample {
+            buffer_ms: sum.checked_div(count).unwrap_or_default(),
+            level_in: loudest.min(stats.level_in),
+            ..sample
         }
     }
 
@@ -276,6 +298,7 @@ impl EventLoop {
                     | Event::CallMemberMuted(_)
                     | Event::CallActiveSpeakers(_)
                     | Event::CallError(_)
+                    | Event::CallQuality(_)
                     | Event::CallReconnecting(_)
                     | Event::CallReconnected(_) => {}
                 }
@@ -361,6 +384,7 @@ impl EventLoop {
             media.close();
             self.outlets.stats.send_replace(Stats::default());
             self.link_up = false;
+            self.sample = None;
             self.set_audio();
         }
     }
@@ -442,6 +466,7 @@ impl EventLoop {
             packets_refused: self.refused,
             level_in: SILENCE,
             level_out: SILENCE,
+            mos: self.sample.as_ref().filter(|_| self.link_up).map(jmrtc_call::mos),
             sending: self.posture.send && self.link_up,
             ..Stats::default()
         };
@@ -449,6 +474,7 @@ impl EventLoop {
         if let Some(audio) = &self.audio {
             let audio = audio.stats();
             stats.level_in = audio.level_in;
+            self.loudest = self.loudest.min(audio.level_in);
             stats.level_out = audio.level_out;
             stats.play_began_ms = audio.play_began.and_then(unix_ms);
             stats.record_began_ms = audio.record_began.and_then(unix_ms);
@@ -457,6 +483,7 @@ impl EventLoop {
                     slot.buffer_ms = f64::from(heard.buffered_ms);
                     slot.concealed = heard.concealed;
                     slot.late = heard.late;
+                    slot.level = heard.level;
                 }
             }
         }

@@ -18,6 +18,8 @@ pub struct Stats {
     pub loss_down: f64,
     /// Jitter of arrivals (RFC 3550), the worst slot's, milliseconds.
     pub jitter_ms: f64,
+    /// Estimated mean opinion score of the last second, 1 to 4.5; null before the link is up.
+    pub mos: Option<f64>,
     /// RTP payload sent, bits per second.
     pub bitrate_up: u64,
     /// RTP payload received, bits per second.
@@ -58,6 +60,8 @@ pub struct SlotStats {
     pub concealed: u64,
     /// Packets that came too late to be played.
     pub late: u64,
+    /// What is played of it, -dBov.
+    pub level: u8,
 }
 
 /// What carries the sound.

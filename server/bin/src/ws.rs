@@ -339,7 +339,9 @@ async fn ask(
         | Request::Refuse { .. }
         | Request::Leave { .. }
         | Request::Mute { .. }
-        | Request::Link { .. } => (Vec::new(), None, None),
+        | Request::Link { .. }
+        | Request::Preflight { .. }
+        | Request::EndPreflight => (Vec::new(), None, None),
         Request::Users { usernames } => {
             let reply = directory::users(app, user, usernames.clone()).await?;
             return Ok(Some(reply));

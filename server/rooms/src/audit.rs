@@ -5,6 +5,7 @@ use jmrtc_protocol::Username;
 use crate::call::{Call, Seat};
 use crate::decide::Ring;
 use crate::rooms::Rooms;
+use crate::signin::SignIn;
 use crate::timers::Due;
 
 impl Rooms {
@@ -42,7 +43,17 @@ impl Rooms {
                 check(admitted, || format!("{}: admitted {} but {joined:?}", who(), link.admitted))?;
             }
         }
-        let links = self.sign_ins.values().filter(|s| s.link.is_some()).count();
+        for (id, sign_in) in &self.sign_ins {
+            let who = || format!("{} on {}", sign_in.user, sign_in.device);
+            let owned = sign_in.preflight.as_ref().map(|p| self.links.owners.get(&p.link) == Some(id));
+            check(owned != Some(false), || format!("{}: wrong preflight link", who()))?;
+            check(owned.is_none() || sign_in.link.is_none(), || format!("{}: preflight in a call", who()))?;
+            check(self.timers.has(&Due::Preflight(*id)) == owned.is_some(), || {
+                format!("{}: wrong deadline for the preflight", who())
+            })?;
+        }
+        let owns = |s: &SignIn| usize::from(s.link.is_some()) + usize::from(s.preflight.is_some());
+        let links = self.sign_ins.values().map(owns).sum::<usize>();
         check(links == self.links.owners.len(), || "links without owner".into())?;
         check(self.links.asked.values().all(|a| self.links.owners.contains_key(&a.link)), || {
             "a question about no link".into()

@@ -147,6 +147,7 @@ impl Rooms {
             events: Events::default(),
             answers: Answers::default(),
             link: None,
+            preflight: None,
         };
         self.sign_ins.insert(id, sign_in);
         self.devices.entry(user.clone()).or_default().insert(device.to_owned(), id);
@@ -211,6 +212,7 @@ impl Rooms {
     /// Forgets a sign-in. A place in a call stays until its own time is up.
     pub(crate) fn sign_out(&mut self, id: SignInId) {
         self.close_link(id, Closed::CallEnded);
+        self.end_preflight(id, Closed::CallEnded);
         self.timers.clear(&Due::SignIn(id));
         let Some(sign_in) = self.sign_ins.remove(&id) else { return };
         if let Some(devices) = self.devices.get_mut(&sign_in.user) {

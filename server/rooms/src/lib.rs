@@ -14,6 +14,7 @@ mod directory;
 mod history;
 mod link;
 mod members;
+mod preflight;
 mod requests;
 mod rooms;
 mod signin;

@@ -12,15 +12,15 @@ use crate::call::{Call, Joined, Seat, Viewer};
 use crate::decide::{Collision, Gone, Standing, collision};
 use crate::link::{Asked, Closed, Link, Plan, plan};
 use crate::rooms::Rooms;
-use crate::signin::{Arrival, MAX_PENDING, SignInId};
+use crate::signin::{Arrival, SignInId};
 use crate::{CallKey, ConnId, MediaCommand, MemberRecord, Output, UserRecord};
 
 /// Invitations in the course of one call; keeps a call in which people come and go for days finite.
 const MAX_INVITATIONS: usize = 1000;
 
 /// Which device of whom asks, and how.
-struct Asker {
-    id: SignInId,
+pub(crate) struct Asker {
+    pub(crate) id: SignInId,
     user: Username,
     device: String,
     conn: ConnId,
@@ -102,6 +102,14 @@ impl Rooms {
             | Request::UpdateRelation { .. }
             | Request::History { .. } => {
                 return fail(ErrorCode::ServerError, "the store answers that, not the rooms");
+            }
+            Request::Preflight { generation, offer } => {
+                self.preflight(asker, generation, offer)?;
+                return Ok(None);
+            }
+            Request::EndPreflight => {
+                self.end_preflight(asker.id, Closed::CallEnded);
+                Reply::EndPreflight
             }
         };
         Ok(Some(reply))
@@ -367,16 +375,11 @@ impl Rooms {
         generation: u32,
         offer: String,
     ) -> Result<(), Failure> {
-        if generation == 0 || offer.is_empty() {
-            return fail(ErrorCode::InvalidParameter, "a link needs a generation from 1 and an offer");
-        }
-        if offer.len() > MAX_OFFER_BYTES {
-            return fail(ErrorCode::LimitExceeded, format!("an offer has at most {MAX_OFFER_BYTES} bytes"));
-        }
+        check_offer(generation, &offer)?;
         let (key, part) = self.part(asker, channel)?;
         let sign_in = self.sign_ins.get(&asker.id);
-        if sign_in.is_none_or(|s| s.answers.pending() >= MAX_PENDING) {
-            return fail(ErrorCode::LimitExceeded, "too many link requests at a time");
+        if let Some(sign_in) = sign_in {
+            sign_in.check_pending()?;
         }
         let there = sign_in.and_then(|s| s.link.as_ref()).map(|link| (link.id, link.generation));
         match (plan(there.map(|(_, generation)| generation), generation), there) {
@@ -387,6 +390,7 @@ impl Rooms {
             }
             (Plan::Open | Plan::Replace | Plan::Renew, _) => {
                 self.close_link(asker.id, Closed::Replaced);
+                self.end_preflight(asker.id, Closed::Replaced);
                 let link = self.links.open(asker.id);
                 if let Some(sign_in) = self.sign_ins.get_mut(&asker.id) {
                     let new = Link { id: link, call: key, generation, admitted: false, untold_slots: None };
@@ -403,7 +407,7 @@ impl Rooms {
         Ok(())
     }
 
-    fn ask(&mut self, asker: &Asker, link: crate::LinkId, opens: bool) -> crate::Ticket {
+    pub(crate) fn ask(&mut self, asker: &Asker, link: crate::LinkId, opens: bool) -> crate::Ticket {
         if let Some(sign_in) = self.sign_ins.get_mut(&asker.id) {
             sign_in.answers.wait(asker.request, asker.conn, link);
         }
@@ -428,6 +432,17 @@ impl Rooms {
             (None, _) | (_, None) => fail(ErrorCode::ServerError, "the call is gone"),
         }
     }
+}
+
+/// What every offer has to be.
+pub(crate) fn check_offer(generation: u32, offer: &str) -> Result<(), Failure> {
+    if generation == 0 || offer.is_empty() {
+        return fail(ErrorCode::InvalidParameter, "a link needs a generation from 1 and an offer");
+    }
+    if offer.len() > MAX_OFFER_BYTES {
+        return fail(ErrorCode::LimitExceeded, format!("an offer has at most {MAX_OFFER_BYTES} bytes"));
+    }
+    Ok(())
 }
 
 fn failed(username: Username, code: ErrorCode) -> FailedUser {

@@ -145,6 +145,7 @@ impl Rooms {
             Due::Ring(call, user) => self.depart(call, &user, Gone::NoAnswer),
             Due::Seat(call, user) => self.depart(call, &user, Gone::Lost),
             Due::SignIn(id) => self.sign_out(id),
+            Due::Preflight(id) => self.end_preflight(id, Closed::CallEnded),
         }
     }
 
@@ -169,14 +170,19 @@ impl Rooms {
         }
         if refused && asked.opens {
             // The media relay has made nothing, so there is nothing to close there.
-            sign_in.link = None;
+            if sign_in.link.as_ref().is_some_and(|link| link.id == asked.link) {
+                sign_in.link = None;
+            }
+            self.preflight_refused(asked.sign_in, asked.link);
             self.links.close(asked.link);
         }
     }
 
     fn slots(&mut self, link: LinkId, sources: &[Option<LinkId>]) {
         let Some(owner) = self.links.owners.get(&link).copied() else { return };
-        let Some(own) = self.sign_ins.get(&owner).and_then(|s| s.link.as_ref()) else { return };
+        // A preflight's link is no call's: there is nobody to tell of.
+        let own = self.sign_ins.get(&owner).and_then(|s| s.link.as_ref()).filter(|own| own.id == link);
+        let Some(own) = own else { return };
         let Some(call) = self.calls.get(&own.call).filter(|_| own.admitted) else { return };
         let heard = |source: LinkId| {
             if source == LinkId::ECHO {
@@ -227,10 +233,15 @@ impl Rooms {
     pub(crate) fn close_link(&mut self, id: SignInId, why: Closed) {
         let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
         let Some(link) = sign_in.link.take() else { return };
-        let waiting = sign_in.answers.close(link.id, &why.failure());
+        self.close_named(id, link.id, why);
+    }
+
+    pub(crate) fn close_named(&mut self, id: SignInId, link: LinkId, why: Closed) {
+        let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
+        let waiting = sign_in.answers.close(link, &why.failure());
         let conn = sign_in.conn;
-        self.links.close(link.id);
-        self.media(MediaCommand::Close { link: link.id });
+        self.links.close(link);
+        self.media(MediaCommand::Close { link });
         for (on, message) in waiting {
             if conn == Some(on) {
                 self.send(on, message);

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use jmrtc_protocol::{Failure, RequestId, ServerEvent, ServerMessage, Username};
+use jmrtc_protocol::{ErrorCode, Failure, RequestId, ServerEvent, ServerMessage, Username};
 
 use crate::link::Link;
+use crate::preflight::Preflight;
 use crate::{ConnId, LinkId, Timestamp};
 
 /// Events kept for a device that has not said that it has them.
@@ -26,6 +27,18 @@ pub(crate) struct SignIn {
     pub(crate) events: Events,
     pub(crate) answers: Answers,
     pub(crate) link: Option<Link>,
+    /// Never beside a link.
+    pub(crate) preflight: Option<Preflight>,
+}
+
+impl SignIn {
+    /// Fails where the device has asked for too many links at a time.
+    pub(crate) fn check_pending(&self) -> Result<(), Failure> {
+        if self.answers.pending() >= MAX_PENDING {
+            return Err(Failure::new(ErrorCode::LimitExceeded, "too many link requests at a time"));
+        }
+        Ok(())
+    }
 }
 
 /// The events of one sign-in: numbered, and kept until they are acknowledged.

@@ -14,6 +14,8 @@ pub(crate) enum Due {
     Seat(CallKey, Username),
     /// The sign-in has been without a connection for long enough.
     SignIn(SignInId),
+    /// The device has heard itself for long enough.
+    Preflight(SignInId),
 }
 
 /// At most one time for each [`Due`].

@@ -134,7 +134,7 @@ export async function saveRecording(tab, name) {
   return writeWav(join(temporary('page'), `${name}.wav`), Float32Array.from(samples, (s) => s / 32768))
 }
 
-const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave', 'CallDisconnect', 'CallOtherUserInvited', 'CallMemberMuted', 'CallActiveSpeakers', 'CallError', 'CallReconnecting', 'CallReconnected']
+const EVENTS = ['CallOutgoing', 'CallReceiveInvite', 'CallConnecting', 'CallConnected', 'CallMemberJoin', 'CallMemberLeave', 'CallDisconnect', 'CallOtherUserInvited', 'CallMemberMuted', 'CallActiveSpeakers', 'CallError', 'CallReconnecting', 'CallReconnected', 'CallQuality']
 
 /** An app in a browser tab: everything it does goes through window.JMRTC. */
 export class Page extends Diary {

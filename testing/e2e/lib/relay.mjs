@@ -1,5 +1,5 @@
 // A UDP relay that the server advertises in its place: sees every packet of every client in both directions
-// and can eat them. What it sees is encrypted, but the RTP header and its extensions are in the clear.
+// and can eat or delay them. What it sees is encrypted, but the RTP header and its extensions are in the clear.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { Log } from './wait.mjs'
@@ -51,6 +51,8 @@ export class Relay {
   seen = new Log()
   /** Returns true for a packet to be eaten. */
   drop = () => false
+  /** Returns for how many milliseconds a packet is held back. */
+  delay = () => 0
   #clients = new Map()
 
   static async start() {
@@ -74,7 +76,14 @@ export class Relay {
     const entry = { at: Date.now(), client, up, kind: what, size: packet.length, ...(what === 'rtp' ? rtpHeader(packet) : {}) }
     if (this.drop(entry)) entry.dropped = true
     this.seen.push(entry)
-    return !entry.dropped
+    return entry
+  }
+
+  #pass(entry, send) {
+    if (entry.dropped) return
+    const wait = this.delay(entry)
+    if (wait > 0) setTimeout(send, wait)
+    else send()
   }
 
   #up(packet, from) {
@@ -84,11 +93,11 @@ export class Relay {
       // A socket of its own for each client, so that the server tells them apart.
       out = createSocket('udp4')
       out.bind(0, '127.0.0.1')
-      out.on('message', (back) => this.#note(back, client, false) && this.socket.send(back, from.port, from.address))
+      out.on('message', (back) => this.#pass(this.#note(back, client, false), () => this.socket.send(back, from.port, from.address)))
       out.on('error', () => {})
       this.#clients.set(client, out)
     }
-    if (this.#note(packet, client, true)) out.send(packet, this.server.port, this.server.host)
+    this.#pass(this.#note(packet, client, true), () => out.send(packet, this.server.port, this.server.host))
   }
 
   /** Packets of `what` (kind) since `from` (an index into `seen.items`), both ways or `up` true/false. */

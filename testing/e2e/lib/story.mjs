@@ -49,9 +49,12 @@ export class Diary {
 
   /** Who spoke, each time that it changed: depends on what is said, and is no part of the story. */
   speakers = new Log()
+  /** How it sounded, as it was told. No part of the story: it depends on the machine. */
+  quality = new Log()
 
   event(name, payload) {
     if (name === 'CallActiveSpeakers') return this.speakers.push(payload.activeSpeakers.map((u) => u.username))
+    if (name === 'CallQuality') return this.quality.push(payload)
     this.log.push({ line: eventLine(name, payload), name, payload, at: Date.now() })
   }
 

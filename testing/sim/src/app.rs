@@ -104,6 +104,7 @@ pub(crate) fn reflex(event: &Event, mut dice: impl FnMut(u64) -> u64) -> Option<
         | Event::CallMemberMuted(_)
         | Event::CallActiveSpeakers(_)
         | Event::CallError(_)
+        | Event::CallQuality(_)
         | Event::CallReconnecting(_)
         | Event::CallReconnected(_) => None,
     }

@@ -112,6 +112,10 @@ impl Ear {
                 let Some(call) = self.call.take() else { return Err("an end of no call".into()) };
                 call.same(&payload.session)?;
             }
+            Event::CallQuality(_) => {
+                let call = self.member("quality")?;
+                check(call.connected, || "quality before connected".into())?;
+            }
             Event::CallError(_) => {}
         }
         Ok(())

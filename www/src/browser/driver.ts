@@ -2,6 +2,7 @@ import type { Bridge } from '../bridge.js'
 import { failure, why } from '../failure.js'
 import type { AudioEvent, Input, MediaEvent, Output, PlatformAction, PlatformEvent, SocketEvent } from '../generated/machine.js'
 import type { Event, Failure } from '../generated/model.js'
+import type { CallStats } from '../types.js'
 import { report } from '../report.js'
 import { Audio } from './audio.js'
 import { Clock } from './clock.js'
@@ -78,7 +79,7 @@ export class Driver {
   exec(method: string, args: unknown, ok: (result: unknown) => void, fail: (failure: Failure) => void): void {
     if (method === 'getStats') {
       // Of the peer connection; nothing that the machine would know.
-      this.#peer.stats().then(ok, (thrown: unknown) => fail(failure('ENGINE_FAILED', why(thrown))))
+      this.#stats().then(ok, (thrown: unknown) => fail(failure('ENGINE_FAILED', why(thrown))))
       return
     }
     if (this.#dead !== undefined) {
@@ -89,6 +90,13 @@ export class Driver {
     this.#commands.set(id, { ok: (result) => { this.#remember(method, args); ok(result) }, fail })
     const input = { input: 'command', id, method, args: args as never } as const
     this.#step(() => this.machine.handle(this.#clock.now(), JSON.stringify(input)), id)
+  }
+
+  async #stats(): Promise<CallStats> {
+    const stats = await this.#peer.stats()
+    const { sample } = this.#peer
+    if (sample === undefined || stats.transport === null) return stats
+    return { ...stats, mos: Math.round(100 * this.machine.mos(JSON.stringify(sample))) / 100 }
   }
 
   /** What a reload must not undo. */

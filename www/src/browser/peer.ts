@@ -1,7 +1,10 @@
 import { why } from '../failure.js'
-import type { MediaAction, MediaEvent } from '../generated/machine.js'
-import { linkStats, NO_STATS } from './stats.js'
+import type { LinkSample, MediaAction, MediaEvent } from '../generated/machine.js'
+import { linkStats, Meter, NO_STATS } from './stats.js'
 import type { CallStats } from '../types.js'
+
+/** Between two looks at how a link does. */
+const SAMPLE_MS = 1000
 
 /** What the sound of a call goes through. */
 export interface Line {
@@ -31,6 +34,8 @@ export class Peer {
   /** When a receiver had played something last. */
   readonly #played = new WeakMap<RTCRtpReceiver, number>()
   #levels: ReturnType<typeof setInterval> | undefined
+  #sampling: ReturnType<typeof setInterval> | undefined
+  #sample: LinkSample | undefined
 
   constructor(private readonly sink: PeerSink) {}
 
@@ -59,7 +64,12 @@ export class Peer {
   }
 
   async stats(): Promise<CallStats> {
-    return this.#pc === undefined ? NO_STATS : linkStats(await this.#pc.getStats())
+    return this.#pc === undefined ? NO_STATS : linkStats(await this.#pc.getStats(), this.#sample)
+  }
+
+  /** What the link was like in the last second; none without one. */
+  get sample(): LinkSample | undefined {
+    return this.#sample
   }
 
   async #open(slots: number, iceServers: RTCIceServer[]): Promise<void> {
@@ -70,7 +80,16 @@ export class Peer {
     const { sender } = pc.addTransceiver('audio', { direction: 'sendonly' })
     const tracks = Array.from({ length: slots }, () => pc.addTransceiver('audio', { direction: 'recvonly' }).receiver.track)
     this.sink.line({ sender, tracks })
+    const meter = new Meter()
+    this.#sampling = setInterval(() => void this.#measure(pc, meter), SAMPLE_MS)
     await this.#offer(pc)
+  }
+
+  async #measure(pc: RTCPeerConnection, meter: Meter): Promise<void> {
+    const sample = meter.sample(await pc.getStats())
+    if (pc !== this.#pc) return
+    this.#sample = sample
+    this.#event(pc, { event: 'stats', sample })
   }
 
   async #offer(pc: RTCPeerConnection): Promise<void> {
@@ -145,6 +164,8 @@ export class Peer {
     clearInterval(this.#levels)
     this.#levels = undefined
     if (this.#pc === undefined) return
+    clearInterval(this.#sampling)
+    this.#sample = undefined
     this.sink.line(undefined)
     this.#pc.onconnectionstatechange = null
     this.#pc.close()

@@ -84,6 +84,29 @@ export type AudioEvent =
       why: string
     }
 
+/**
+ * What a driver has measured on the media link since it measured last, about a second ago.
+ * Whole numbers, so that a transcript replays to the bit.
+ */
+export type LinkSample = {
+  /** Milliseconds to the server and back; none while unknown. */
+  rttMs: number | null
+  /** Jitter of arrivals (RFC 3550), the worst slot's, milliseconds. */
+  jitterMs: number
+  /** Milliseconds that received sound waits to be played, on average. */
+  bufferMs: number
+  /** Of 1,000 packets of ours so many did not reach the server lately; none before it has reported. */
+  lossUpPermille: number | null
+  /** Of 1,000 packets meant for us so many did not arrive. */
+  lossDownPermille: number
+  /** Packets sent. */
+  sent: number
+  /** Packets received. */
+  received: number
+  /** The loudest that the microphone heard, -dBov (RFC 6464): 0 is the loudest, 127 digital silence. */
+  levelIn: number
+}
+
 /** For the media link: one peer connection to the server. There is at most one; `Open` replaces it. */
 export type MediaAction =
   | {
@@ -133,6 +156,11 @@ export type MediaEvent =
       own: number
       /** What each receive slot plays, in the order of the offer. */
       slots: Array<number>
+    }
+  | {
+      event: 'stats'
+      /** Since the last one. */
+      sample: LinkSample
     }
 
 /** What only the operating system's side can do. The browser and the phone ignore what they don't have. */

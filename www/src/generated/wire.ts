@@ -250,6 +250,7 @@ export type Reply =
       /** There are older ones. */
       more: boolean
     }
+  | { method: 'endPreflight' }
 
 /** What a signed-in client may ask. */
 export type Request =
@@ -331,6 +332,14 @@ export type Request =
       /** How many at most: 1 to `MAX_HISTORY`. */
       limit: number
     }
+  | {
+      method: 'preflight'
+      /** As in `Link`, counted within one preflight. */
+      generation: number
+      /** SDP (RFC 8866) of one `sendonly` and one `recvonly` line. */
+      offer: string
+    }
+  | { method: 'endPreflight' }
 
 /** Where to go on after a lost connection. */
 export type Resume = {

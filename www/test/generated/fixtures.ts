@@ -41,6 +41,14 @@ export const client_request_accept = {
   }
 } satisfies ClientMessage
 
+export const client_request_endPreflight = {
+  "type": "request",
+  "id": 5,
+  "request": {
+    "method": "endPreflight"
+  }
+} satisfies ClientMessage
+
 export const client_request_history = {
   "type": "request",
   "id": 12,
@@ -118,6 +126,16 @@ export const client_request_mute = {
     "method": "mute",
     "channelId": "5dK2w9Qx",
     "muted": true
+  }
+} satisfies ClientMessage
+
+export const client_request_preflight = {
+  "type": "request",
+  "id": 4,
+  "request": {
+    "method": "preflight",
+    "generation": 1,
+    "offer": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
   }
 } satisfies ClientMessage
 
@@ -1113,6 +1131,14 @@ export const server_reply_accept = {
       ],
       "startTime": 1795500000000
     }
+  }
+} satisfies ServerMessage
+
+export const server_reply_endPreflight = {
+  "type": "reply",
+  "id": 5,
+  "reply": {
+    "method": "endPreflight"
   }
 } satisfies ServerMessage
 

@@ -1,7 +1,7 @@
 // Compiled, never run: every member of the API used as an app uses it, with the types that the package ships.
 import {
-  ErrorCode, JMRTC, JmrtcError, type CallStats, type DisconnectPayload, type Failure, type JmrtcApi, type Session,
-  type State, type User,
+  ErrorCode, JMRTC, JmrtcError, type CallQuality, type CallStats, type DisconnectPayload, type Failure, type JmrtcApi,
+  type PreflightReport, type Session, type State, type User,
 } from 'cordova-plugin-jmrtc'
 
 /** Fails to compile unless `A` and `B` are the same type. */
@@ -29,6 +29,11 @@ export async function promises(): Promise<void> {
   const state: State = await JMRTC.getState()
   if (state.login === 'loggedIn' && state.engine === 'ready' && state.call === 'connected') console.log(state.session?.startTime)
   const stats: CallStats = await JMRTC.getStats()
+  console.log(stats.lossUp, stats.lossDown, stats.jitterMs, stats.mos, stats.transport === 'udp')
+  const report: PreflightReport = await JMRTC.preflight({ seconds: 3 })
+  for (const { name, ok, detail, value } of report.checks) console.log(report.ok, name === 'mediaUdp', ok, detail, value)
+  const { quality } = state
+  if (quality?.warnings.includes('silentMicrophone')) console.log(quality.score, quality.mos)
   console.log(stats.levelIn, stats.levelOut, stats.packetsSent, stats.packetsReceived, stats.packetsLost, stats.roundTripMs, stats.bufferMs)
   const { users, failed: unknown } = await JMRTC.getUserInfo({ usernames: ['bob'] })
   console.log(users[0]?.noteName, unknown[0]?.name)
@@ -64,6 +69,7 @@ export function callbacks(): void {
   void window.JMRTC.updateMyInfo({ gender: 'female' }, ({ gender }) => console.log(gender), onFailure)
   void window.JMRTC.updateRelation({ username: 'bob' }, ({ isFriend }) => console.log(isFriend), onFailure)
   void window.JMRTC.getCallHistory({}, ({ calls }) => console.log(calls), onFailure)
+  void window.JMRTC.preflight({}, ({ ok }) => console.log(ok), onFailure)
   void window.JMRTC.getStats(({ levelIn }) => console.log(levelIn), onFailure)
 }
 
@@ -73,6 +79,7 @@ export function listeners(): void {
   const ofLeave = ({ user, reason, detail }: { user: User; reason: string; detail?: string }): void => console.log(user, reason, detail)
   const ofEnd = (end: DisconnectPayload): void => console.log(end.reason === 'hangup' || end.reason === 'busy', end.detail)
   const ofInvited = ({ invitedUsers, fromUser }: { invitedUsers: User[]; fromUser: User }): void => console.log(invitedUsers, fromUser)
+  const ofQuality = ({ score, mos, warnings }: CallQuality): void => console.log(score, mos, warnings[0] === 'oneWayAudio')
   const ofError = ({ code, description }: Failure): void => console.log(code, description)
 
   const removers: (() => void)[] = [
@@ -84,6 +91,7 @@ export function listeners(): void {
     JMRTC.addCallMemberMutedListener(({ user, muted }) => console.log(user.nickname, muted)),
     JMRTC.addCallActiveSpeakersListener(({ activeSpeakers: [first] }) => console.log(first?.username)),
     JMRTC.addCallErrorListener(ofError), JMRTC.on('CallDisconnect', ofEnd),
+    JMRTC.addCallQualityListener(ofQuality), JMRTC.on('CallQuality', ofQuality),
   ]
   for (const remove of removers) remove()
   JMRTC.removeCallOutgoingListener(ofSession)
@@ -97,6 +105,7 @@ export function listeners(): void {
   JMRTC.removeCallDisconnectListener(ofEnd)
   JMRTC.removeCallOtherUserInvitedListener(ofInvited)
   JMRTC.removeCallErrorListener(ofError)
+  JMRTC.removeCallQualityListener(ofQuality)
   JMRTC.off('CallDisconnect', ofEnd)
 }
 

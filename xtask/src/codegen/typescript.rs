@@ -10,11 +10,12 @@ use super::pretty::pretty;
 /// Types go into the first module that reaches them, so a later module imports from an earlier one.
 pub(super) fn generate() -> Files {
     let mut modules = Modules::new();
-    modules.begin("model", "What an app sees: sessions, users, events, failures, state.");
+    modules.begin("model", "What an app sees: sessions, users, events, failures, state, reports.");
     modules.root::<Session>();
     modules.root::<User>();
     modules.root::<jmrtc_call::Event>();
     modules.root::<jmrtc_call::State>();
+    modules.root::<jmrtc_call::PreflightReport>();
     modules.root::<Failure>();
     modules.begin("wire", "What client and server say to each other; `docs/protocol.md` is the prose.");
     modules.root::<ClientMessage>();

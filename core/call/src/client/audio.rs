@@ -37,6 +37,7 @@ impl Client {
             Engine::Off | Engine::Asking { .. } => false,
             Engine::Preparing { .. } | Engine::Ready => true,
         };
+        self.abandon_preflight(code, why, out);
         let commands = self.engine.turn_off();
         out.fail_all(commands, code, why);
         self.settle_posture(out);
@@ -82,6 +83,7 @@ impl Client {
 
     /// It ran and is broken for good: a call can't go on without it.
     fn engine_broke(&mut self, why: &str, out: &mut Out) {
+        self.preflight_without_microphone(why, out);
         self.turn_engine_off(ErrorCode::EngineFailed, why, out);
         self.abandon_start(ErrorCode::EngineFailed, why, out);
         let session = self.call.as_ref().map(|c| c.session.clone());

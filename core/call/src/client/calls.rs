@@ -35,6 +35,7 @@ impl Client {
 
     /// The person says goodbye to whatever there is: a call being started, one that rings, one that runs.
     pub(super) fn hang_up(&mut self, command: Option<CommandId>, out: &mut Out) {
+        self.abandon_preflight(ErrorCode::InvalidState, "hung up", out);
         self.abandon_start(ErrorCode::CallEnded, "hung up before the call was there", out);
         let Some(call) = &mut self.call else {
             self.missed = false;
@@ -192,6 +193,7 @@ impl Client {
 
     /// Shows an invitation and lets it ring.
     pub(super) fn ring(&mut self, session: Session, ring: crate::call::Ring, out: &mut Out) {
+        self.abandon_preflight(ErrorCode::AlreadyInCall, "a call has come in", out);
         let mut call = Call::new(session, Accept::Ringing(ring));
         self.missed = false;
         out.event(Event::CallReceiveInvite(call.session.clone()));

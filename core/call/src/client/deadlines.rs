@@ -14,5 +14,6 @@ impl Client {
         }
         self.expire_call(out);
         self.expire_link(out);
+        self.expire_preflight(out);
     }
 }

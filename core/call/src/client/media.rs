@@ -74,6 +74,9 @@ impl Client {
     }
 
     pub(super) fn media_event(&mut self, generation: Generation, event: MediaEvent, out: &mut Out) {
+        if self.preflight.as_ref().is_some_and(|p| p.generation == generation) {
+            return self.preflight_media(event, out);
+        }
         let current = self.call.as_ref().and_then(|c| c.link.generation());
         if current != Some(generation) {
             self.stale = self.stale.saturating_add(1);
@@ -85,6 +88,7 @@ impl Client {
             MediaEvent::Disconnected => self.link_down(generation, out),
             MediaEvent::Failed { .. } => self.fail_link(out),
             MediaEvent::Levels { own, slots } => self.levels(own, &slots, out),
+            MediaEvent::Stats { sample } => self.sampled(sample, out),
         }
     }
 

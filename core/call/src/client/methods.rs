@@ -51,6 +51,9 @@ impl Client {
                 out.platform(PlatformAction::SetSpeakerphone { enabled });
                 json!({})
             }),
+            Command::Preflight { seconds } => {
+                self.answer(id, out, |client, out| client.preflight(id, seconds, out));
+            }
             Command::GetState => out.ok(id, serde_json::to_value(self.state()).unwrap_or_default()),
             Command::GetUserInfo { usernames } => self.ask(id, Request::Users { usernames }, out),
             Command::UpdateMyInfo { profile } => self.ask(id, Request::UpdateProfile { profile }, out),
@@ -103,7 +106,7 @@ impl Client {
             .ok_or_else(|| Failure::new(ErrorCode::NotLoggedIn, "needs `login` to have succeeded"))
     }
 
-    fn check_engine(&self) -> Result<(), Failure> {
+    pub(super) fn check_engine(&self) -> Result<(), Failure> {
         if self.engine.is_ready() {
             Ok(())
         } else {
@@ -134,6 +137,7 @@ impl Client {
                 return busy();
             }
         }
+        self.abandon_preflight(ErrorCode::AlreadyInCall, "a call was started", out);
         let owner = Owner::Naming { command: id, oneself };
         self.outbox.push(Request::Start { usernames }, owner, Some(self.answer_deadline()));
         Ok(())

@@ -71,6 +71,8 @@ impl Client {
             (Request::History { .. }, Reply::History { calls, more }) => {
                 tell(owner, json!({ "calls": calls, "more": more }), out);
             }
+            (Request::Preflight { .. }, Reply::Link { answer }) => self.preflight_answered(Ok(&answer), out),
+            (Request::EndPreflight, Reply::EndPreflight) => {}
             _ => {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
                 self.failed(entry, error, out);
@@ -131,6 +133,8 @@ impl Client {
                 }
             }
             Request::Link { .. } => self.link_refused(&error, out),
+            Request::Preflight { .. } => self.preflight_answered(Err(&error), out),
+            Request::EndPreflight => {}
         }
     }
 
@@ -198,7 +202,9 @@ impl Client {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
-            | Request::History { .. } => false,
+            | Request::History { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => false,
         });
         self.enter(session, out);
     }
@@ -279,7 +285,9 @@ impl Client {
                 | Request::Users { .. }
                 | Request::UpdateProfile { .. }
                 | Request::UpdateRelation { .. }
-                | Request::History { .. } => out.fail_all(command, ErrorCode::Network, WHY),
+                | Request::History { .. }
+                | Request::Preflight { .. }
+                | Request::EndPreflight => out.fail_all(command, ErrorCode::Network, WHY),
             }
         }
     }

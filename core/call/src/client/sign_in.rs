@@ -87,6 +87,7 @@ impl Client {
 
     /// Answers every method call that waits for the server; nothing of them is asked any more.
     pub(super) fn answer_all(&mut self, why: &str, out: &mut Out) {
+        self.abandon_preflight(ErrorCode::NotLoggedIn, why, out);
         self.held.clear();
         self.missed = false;
         let mut unanswered: Vec<_> =

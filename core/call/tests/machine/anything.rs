@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jmrtc_call::{
-    AudioAction, AudioEvent, Client, Event, Input, MediaAction, MediaEvent, Output, PlatformEvent,
-    SocketAction, SocketEvent, State, Timestamp, transcript,
+    AudioAction, AudioEvent, Client, Event, Input, LinkSample, MediaAction, MediaEvent, Output,
+    PlatformEvent, SocketAction, SocketEvent, State, Timestamp, transcript,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, ClientSettings, Closing, Detail, ErrorCode, FailedUser, Failure,
@@ -69,6 +69,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         1 => (session(), failed()).prop_map(|(session, failed)| Reply::Invite { session, invited: vec![], failed }),
         1 => session().prop_map(|session| Reply::Mute { session }),
         1 => Just(Reply::Link { answer: "answer".into() }),
+        1 => Just(Reply::Link { answer: "a=candidate:1 1 udp 1 10.0.0.1 1 typ host\r\n".into() }),
+        1 => Just(Reply::EndPreflight),
     ]
 }
 
@@ -162,6 +164,8 @@ fn command() -> impl Strategy<Value = Step> {
         ("isSpeakerphoneEnabled", json!(null)),
         ("setIsSpeakerphoneEnabled", json!({ "speakerphoneEnabled": true })),
         ("getState", json!(null)),
+        ("preflight", json!(null)),
+        ("preflight", json!({ "seconds": 1 })),
         ("nonsense", json!([1])),
     ];
     select(commands).prop_map(|(method, args)| Step::Command(method, args))
@@ -182,6 +186,7 @@ fn step() -> impl Strategy<Value = Step> {
         MediaEvent::Levels { own: 20, slots: vec![20, 127, 0] },
         MediaEvent::Levels { own: 20, slots: vec![] },
         MediaEvent::Failed { why: "ice".into() },
+        MediaEvent::Stats { sample: LinkSample { level_in: 127, sent: 50, ..LinkSample::default() } },
     ]);
     let code = select(ErrorCode::ALL.to_vec());
     let answer = prop_oneof![5 => reply().prop_map(Ok), 1 => code.prop_map(Err)];
@@ -350,6 +355,7 @@ impl World {
             | Event::CallMemberLeave(_)
             | Event::CallOtherUserInvited(_)
             | Event::CallError(_)
+            | Event::CallQuality(_)
             | Event::CallReconnecting(_) => {}
             Event::CallMemberMuted(_) | Event::CallActiveSpeakers(_) => assert!(self.in_call),
         }
@@ -428,10 +434,16 @@ proptest! {
             Step::Socket(..) | Step::Answer(..) | Step::Media(..) | Step::Audio(_) | Step::Wait(_)
             | Step::Deadline => false,
         };
+        let mut preflights = Vec::new();
         for step in steps.into_iter().filter(|step| !yes(step)) {
+            if let Step::Command("preflight", _) = step {
+                preflights.push(world.answers.len() as u64);
+            }
             for output in world.step(step) {
                 if let Output::Audio(AudioAction::Set { capture, send, play }) = output {
-                    prop_assert!(!capture && !send && !play);
+                    // A preflight is a yes to the microphone for as long as it is unanswered, and to nothing else.
+                    let testing = preflights.iter().any(|id| world.answers[id] == 0);
+                    prop_assert!(!play && (testing || !capture && !send));
                 }
             }
         }

@@ -6,6 +6,7 @@ mod consent;
 mod corners;
 mod links;
 mod methods;
+mod quality;
 mod rig;
 mod stories;
 mod voices;

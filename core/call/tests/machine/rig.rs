@@ -244,6 +244,11 @@ impl Rig {
         self.input(Input::Media { generation: self.media, event });
     }
 
+    /// Of the link before.
+    pub(crate) fn old_media(&mut self, event: MediaEvent) {
+        self.input(Input::Media { generation: self.media - 1, event });
+    }
+
     pub(crate) fn offer(&mut self) {
         self.media(MediaEvent::Offer { sdp: "offer".into() });
     }
@@ -454,6 +459,7 @@ fn show_event(event: &Event) -> String {
         }
         Event::CallReconnecting(_) => "CallReconnecting".to_owned(),
         Event::CallReconnected(_) => "CallReconnected".to_owned(),
+        Event::CallQuality(q) => format!("CallQuality {} {:?}", q.score, q.warnings),
     }
 }
 
@@ -497,6 +503,8 @@ fn show_sent(message: &ClientMessage) -> String {
                 let before = before.as_ref().map(|channel| format!("{channel} ")).unwrap_or_default();
                 format!("> history {before}{limit}")
             }
+            Request::Preflight { generation, .. } => format!("> preflight {generation}"),
+            Request::EndPreflight => "> endPreflight".to_owned(),
         },
     }
 }

@@ -72,7 +72,8 @@ pub(crate) enum LinkEvent {
 /// What the server says about our packets, and the path's round trip.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Feedback {
-    pub(crate) loss: f64,
+    /// None before the server has reported.
+    pub(crate) loss: Option<f64>,
     pub(crate) rtt: Option<Duration>,
 }
 

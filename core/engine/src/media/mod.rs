@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use jmrtc_audio::{EncodedFrame, RtpFrame};
-use jmrtc_call::{Generation, MediaEvent};
+use jmrtc_call::{Generation, LinkSample, MediaEvent};
 use log::{debug, info};
 
 use self::link::{Feedback, Link, LinkEvent};
@@ -30,8 +30,8 @@ pub(crate) enum MediaOutput {
     Event(MediaEvent),
     /// A packet of sound in a receive slot.
     Sound(usize, RtpFrame),
-    /// The share of our packets that the server missed lately, 0 to 1.
-    Loss(f64),
+    /// How the last second was.
+    Measured(LinkSample),
 }
 
 /// One link of the machine's, named by its generation.
@@ -57,6 +57,8 @@ enum Fallback {
 /// Turns counters into rates, once a second.
 struct Meter {
     next: Instant,
+    /// Packets sent and received.
+    packets: (u64, u64),
     sent: u64,
     received: u64,
     up: u64,
@@ -79,6 +81,7 @@ impl Media {
         let offer = link.offer(now).map_err(|e| e.to_string())?;
         let meter = Meter {
             next: now + FEEDBACK_INTERVAL,
+            packets: (0, 0),
             sent: 0,
             received: 0,
             up: 0,
@@ -171,7 +174,7 @@ impl Media {
         stats.transport = self.link.transport();
         stats.link_setup_ms = self.setup.map(ms);
         stats.rtt_ms = self.meter.feedback.rtt.map(ms);
-        stats.loss_up = self.meter.feedback.loss;
+        stats.loss_up = self.meter.feedback.loss.unwrap_or(0.0);
         stats.loss_down = self.meter.loss_down;
         stats.bitrate_up = self.meter.up;
         stats.bitrate_down = self.meter.down;
@@ -229,11 +232,14 @@ impl Media {
     }
 
     fn measure(&mut self, now: Instant) {
-        let sent = self.link.sent().1;
+        let (packets_sent, sent) = self.link.sent();
         let (mut received, mut expected, mut lost) = (0, 0, 0);
+        let (mut packets_received, mut jitter) = (0, 0.0_f64);
         for reception in self.link.receptions() {
             let (e, l) = reception.take_loss();
             received += reception.bytes();
+            packets_received += reception.received();
+            jitter = jitter.max(ms(reception.jitter()));
             expected += e;
             lost += l;
         }
@@ -247,7 +253,18 @@ impl Media {
         meter.loss_down = if expected == 0 { 0.0 } else { lost as f64 / expected as f64 };
         meter.feedback = feedback;
         meter.next = now + FEEDBACK_INTERVAL;
-        self.outputs.push_back(MediaOutput::Loss(feedback.loss));
+        let permille = |loss: f64| (1000.0 * loss).round() as u16;
+        let sample = LinkSample {
+            rtt_ms: feedback.rtt.map(|rtt| ms(rtt).round() as u32),
+            jitter_ms: jitter.round() as u32,
+            loss_up_permille: feedback.loss.map(permille),
+            loss_down_permille: permille(meter.loss_down),
+            sent: (packets_sent - meter.packets.0) as u32,
+            received: (packets_received - meter.packets.1) as u32,
+            ..LinkSample::default()
+        };
+        meter.packets = (packets_sent, packets_received);
+        self.outputs.push_back(MediaOutput::Measured(sample));
     }
 
     /// From the link to the sockets and to the event loop.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -14,16 +14,28 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
 /// The latest reported loss; shared by the link and the [`ReportReader`] in its peer connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reports {
-    /// In 256ths, as on the wire.
-    lost: Arc<AtomicU8>,
+    /// In 256ths, as on the wire, or [`NONE`].
+    lost: Arc<AtomicU16>,
+}
+
+/// Before the first report.
+const NONE: u16 = u16::MAX;
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { lost: Arc::new(AtomicU16::new(NONE)) }
+    }
 }
 
 impl Reports {
-    /// The share of our packets that the server missed between its last two reports, 0 to 1; 0 before the first.
-    pub(crate) fn loss(&self) -> f64 {
-        f64::from(self.lost.load(Ordering::Relaxed)) / 256.0
+    /// The share of our packets that the server missed between its last two reports, 0 to 1; none before the first.
+    pub(crate) fn loss(&self) -> Option<f64> {
+        match self.lost.load(Ordering::Relaxed) {
+            NONE => None,
+            lost => Some(f64::from(lost) / 256.0),
+        }
     }
 
     /// What has to see the packets.
@@ -43,7 +55,7 @@ pub(crate) struct ReportReader {
 impl ReportReader {
     fn look(&self, reports: &[ReceptionReport]) {
         if let Some(report) = reports.iter().find(|r| r.ssrc == self.ssrc) {
-            self.reports.lost.store(report.fraction_lost, Ordering::Relaxed);
+            self.reports.lost.store(report.fraction_lost.into(), Ordering::Relaxed);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod corners;
 mod devices;
 mod links;
+mod preflight;
 
 mod random;
 mod reasons;

@@ -37,6 +37,8 @@ enum Ask {
     Leave(bool),
     Link(u32),
     Mute(bool),
+    Preflight(u32),
+    EndPreflight,
     Logout,
     UpdateToken,
     /// About somebody else's call.
@@ -54,6 +56,8 @@ fn ask() -> impl Strategy<Value = Ask> {
         3 => any::<bool>().prop_map(Ask::Leave),
         6 => (0..4u32).prop_map(Ask::Link),
         2 => any::<bool>().prop_map(Ask::Mute),
+        3 => (0..4u32).prop_map(Ask::Preflight),
+        1 => Just(Ask::EndPreflight),
         1 => Just(Ask::Logout),
         1 => Just(Ask::UpdateToken),
         2 => (0..CLIENTS.len(), 0..5u8).prop_map(|(whose, how)| Ask::Meddle(whose, how)),
@@ -164,6 +168,8 @@ fn request(w: &World, client: &str, ask: &Ask) -> Request {
         Ask::Leave(false) => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
         Ask::Link(generation) => Request::Link { channel_id, generation: *generation, offer: "offer".into() },
         Ask::Mute(muted) => Request::Mute { channel_id, muted: *muted },
+        Ask::Preflight(generation) => Request::Preflight { generation: *generation, offer: "offer".into() },
+        Ask::EndPreflight => Request::EndPreflight,
         Ask::Logout => Request::Logout,
         Ask::UpdateToken => Request::UpdateToken { token: "checked before".into() },
     };

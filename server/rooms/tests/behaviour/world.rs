@@ -205,13 +205,15 @@ impl World {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
-            | Request::History { .. } => &[],
+            | Request::History { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => &[],
         };
         let known = named.iter().filter_map(|n| self.store.get(n).cloned()).collect();
         let c = self.clients.get_mut(client).unwrap();
         c.asked.insert(id);
         let conn = c.conn.expect("connected");
-        let waits = matches!(request, Request::Link { .. });
+        let waits = matches!(request, Request::Link { .. } | Request::Preflight { .. });
         self.put(Input::Request { conn, id, request, known });
         assert!(waits || !self.clients[client].asked.contains(&id), "request {id} is unanswered");
     }
@@ -629,6 +631,7 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             | Reply::UpdateProfile { .. }
             | Reply::UpdateRelation { .. }
             | Reply::History { .. } => panic!("the rooms have no store: {reply:?}"),
+            Reply::EndPreflight => "endPreflight".into(),
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {

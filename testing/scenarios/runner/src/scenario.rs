@@ -18,7 +18,7 @@ const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 
-const METHODS: [&str; 20] = [
+const METHODS: [&str; 21] = [
     "init",
     "login",
     "logout",
@@ -39,6 +39,7 @@ const METHODS: [&str; 20] = [
     "updateMyInfo",
     "updateRelation",
     "getCallHistory",
+    "preflight",
 ];
 
 const EVENTS: [&str; 12] = [

@@ -122,7 +122,9 @@ impl World {
                     | Request::Users { .. }
                     | Request::UpdateProfile { .. }
                     | Request::UpdateRelation { .. }
-                    | Request::History { .. } => &[],
+                    | Request::History { .. }
+                    | Request::Preflight { .. }
+                    | Request::EndPreflight => &[],
                 };
                 let known = named.iter().filter(|n| self.users.contains(n)).map(|n| self.record(n)).collect();
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known }

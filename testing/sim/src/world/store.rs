@@ -52,7 +52,9 @@ impl World {
             | Request::Leave { .. }
             | Request::Mute { .. }
             | Request::Invite { .. }
-            | Request::Link { .. } => Err(Failure::new(ErrorCode::UserUnavailable, "nobody has that name")),
+            | Request::Link { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => Err(Failure::new(ErrorCode::UserUnavailable, "nobody has that name")),
         };
         let message = match reply {
             Ok(reply) => ServerMessage::Reply { id, reply },

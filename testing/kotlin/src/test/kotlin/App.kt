@@ -70,10 +70,11 @@ class App(val user: String, audio: AudioBackend = AudioBackend.Silent, val micro
                     }
                     is Message.Event -> {
                         val event = Json.parseToJsonElement(message.json).jsonObject
-                        // Depends on what is said, not on what is done.
-                        if (event.name == "CallActiveSpeakers") continue
-                        diary += event.name
-                        events.send(event)
+                        // They depend on what is said and on the machine, not on what is done.
+                        if (event.name !in setOf("CallActiveSpeakers", "CallQuality")) {
+                            diary += event.name
+                            events.send(event)
+                        }
                     }
                 }
             }

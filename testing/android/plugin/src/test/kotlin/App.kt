@@ -124,8 +124,8 @@ class App(
         if (id == listening) {
             check(arrived.ok && arrived.keep) { "the events' callback is over: $arrived" }
             val event = JSONObject(arrived.text)
-            // Depends on what is said, not on what is done.
-            if (event.getString("name") == "CallActiveSpeakers") return
+            // They depend on what is said and on the machine, not on what is done.
+            if (event.getString("name") in setOf("CallActiveSpeakers", "CallQuality")) return
             events += event
             diary += event.getString("name")
         } else if (id in methods) {
