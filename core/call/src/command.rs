@@ -92,11 +92,10 @@ fn flag(args: &Map<String, Value>, name: &str) -> Result<bool, Failure> {
 fn seconds(args: &Value) -> Result<u32, Failure> {
     const DEFAULT: u32 = 5;
     const MOST: u64 = 30;
-    let given = match args {
-        Value::Null => return Ok(DEFAULT),
-        args => object(args)?.get("seconds"),
-    };
-    match given {
+    if args.is_null() {
+        return Ok(DEFAULT);
+    }
+    match object(args)?.get("seconds") {
         None | Some(Value::Null) => Ok(DEFAULT),
         Some(seconds) => seconds
             .as_u64()

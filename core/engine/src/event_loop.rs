@@ -251,9 +251,9 @@ impl EventLoop {
         audio.loss(f32::from(sample.loss_up_permille.unwrap_or(0)) / 1000.0);
         let stats = audio.stats();
         let buffers = stats.slots.iter().map(|s| s.buffered_ms).filter(|ms| *ms > 0);
-        let (sum, count) = buffers.fold((0, 0), |(sum, count), ms| (sum + ms, count + 1));
+        let (sum, count) = buffers.fold((0_u32, 0_u32), |(sum, count), ms| (sum + ms, count + 1));
         LinkSample {
-            buffer_ms: if count == 0 { 0 } else { sum / count },
+            buffer_ms: sum.checked_div(count).unwrap_or(0),
             level_in: loudest.min(stats.level_in),
             ..sample
         }
