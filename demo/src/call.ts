@@ -3,7 +3,7 @@ import { byId, drawAvatar, icon, setText } from './dom.js'
 import { act } from './notice.js'
 import { showInvite, startInvite } from './invite.js'
 import { showQuality } from './quality.js'
-import { clearTiles, hearTiles, showTiles, startTiles } from './tiles.js'
+import { clearTiles, showTiles, startTiles } from './tiles.js'
 import { duration, endWords, othersIn } from './words.js'
 
 /** How long the end of a call stays to be read. */
@@ -146,7 +146,6 @@ async function drawLevels(): Promise<void> {
   const stats = await JMRTC.getStats()
   drawLevel('level-in', stats.levelIn)
   drawLevel('level-out', stats.levelOut)
-  hearTiles(stats, me)
 }
 
 function drawLevel(id: string, level: number): void {

@@ -1,36 +1,24 @@
-import type { CallStats, State, User } from '../../www/src/types.js'
+import type { State, User } from '../../www/src/types.js'
 import { byId, drawAvatar, icon, make } from './dom.js'
-import { listenToVoices, mutedMembers } from './soon.js'
 import { nameOf } from './words.js'
 
-/** Louder than this is speaking, where nobody tells who speaks: -46 dB. */
-const SPEAKING = 0.005
-
 const list = byId('tiles')
-let speakers: Set<string> | undefined
-let muted = new Set<string>()
+let speakers = new Set<string>()
 let drawn = ''
 
 /** Listens for who speaks and who is muted; `changed` draws the state again. */
 export function startTiles(changed: () => void): void {
-  listenToVoices({
-    speakers(usernames) {
-      speakers = new Set(usernames)
-      drawSpeaking((username) => speakers?.has(username) === true)
-    },
-    muted(username, isMuted) {
-      if (isMuted) muted.add(username)
-      else muted.delete(username)
-      changed()
-    },
+  JMRTC.addCallActiveSpeakersListener(({ activeSpeakers }) => {
+    speakers = new Set(activeSpeakers.map(({ username }) => username))
+    drawSpeaking()
   })
+  JMRTC.addCallMemberMutedListener(changed)
 }
 
 /** Draws a tile for each member, oneself last. */
 export function showTiles({ session, muted: iAmMuted }: State, me: string): void {
   if (session === null) return
-  const told = mutedMembers(session)
-  if (told !== undefined) muted = new Set(told)
+  const muted = new Set(session.mutedMembers)
   const others = (users: User[]): User[] => users.filter(({ username }) => username !== me)
   const tiles = [
     ...others(session.joinedMembers).map((user) => ({ username: user.username, name: nameOf(user), muted: muted.has(user.username), rings: false })),
@@ -50,25 +38,18 @@ export function showTiles({ session, muted: iAmMuted }: State, me: string): void
     tile.dataset['username'] = username
     return tile
   }))
-}
-
-/** Without word of who speaks, the levels of a call of two tell as well. */
-export function hearTiles({ levelIn, levelOut }: CallStats, me: string): void {
-  if (speakers !== undefined) return
-  const alone = list.querySelectorAll('.tile:not(.rings)').length === 2
-  drawSpeaking((username) => (username === me ? levelIn : alone ? levelOut : 0) > SPEAKING)
+  drawSpeaking()
 }
 
 /** A new call knows nothing of the one before. */
 export function clearTiles(): void {
-  speakers = undefined
-  muted = new Set()
+  speakers = new Set()
   drawn = ''
   list.replaceChildren()
 }
 
-function drawSpeaking(speaks: (username: string) => boolean): void {
+function drawSpeaking(): void {
   for (const tile of list.querySelectorAll<HTMLElement>('.tile')) {
-    tile.classList.toggle('speaking', speaks(tile.dataset['username'] ?? '') && !tile.querySelector('.badge'))
+    tile.classList.toggle('speaking', speakers.has(tile.dataset['username'] ?? ''))
   }
 }
