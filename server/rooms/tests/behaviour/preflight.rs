@@ -74,7 +74,7 @@ fn it_is_called_meanwhile_as_if_nothing_were() {
     w.media.clear();
     // The call's link takes the preflight's place, whatever its generation; a preflight beside it there is none.
     w.link("bob", 1);
-    w.expect_media(&["echo off", "close 1", "open 5 offer"]);
+    w.expect_media(&["echo off", "close 1", "open 3 offer"]);
     w.relay_answers(Ok("answer"));
     preflight(&mut w, "bob", 9);
     w.expect("bob", &["link answer", "! ALREADY_IN_CALL"]);
