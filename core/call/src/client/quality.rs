@@ -147,10 +147,6 @@ impl Client {
 
 /// Whether anybody else should be heard: joined, and not muted.
 fn somebody_speaks(session: &Session, me: &Username) -> bool {
-    session.joined_members.iter().any(|user| &user.username != me && !is_muted(session, &user.username))
-}
-
-/// Whether a member has told that it is muted. Sessions don't say so yet: then everybody counts as speaking.
-const fn is_muted(_session: &Session, _user: &Username) -> bool {
-    false
+    let others = session.joined_members.iter().filter(|user| &user.username != me);
+    others.into_iter().any(|user| !session.muted_members.contains(&user.username))
 }

@@ -1,7 +1,7 @@
 //! How a call sounds and whether one would work: samples in, `CallQuality` and preflight reports out.
 
 use jmrtc_call::{CallState, LinkSample, MediaEvent, PreflightReport};
-use jmrtc_protocol::{ErrorCode, Reply, ServerMessage};
+use jmrtc_protocol::{ErrorCode, Reply, ServerEvent, ServerMessage, Session};
 use serde_json::{Value, json};
 
 use crate::rig::*;
@@ -66,6 +66,19 @@ fn nothing_is_judged_while_it_reconnects() {
     sample(&mut rig, LinkSample { received: 0, loss_up_permille: Some(1000), ..GOOD }, 8);
     assert!(!rig.heard().iter().any(|l| l.starts_with("CallQuality")));
     assert_eq!(rig.client.state().call, CallState::Reconnecting);
+}
+
+#[test]
+fn a_muted_member_need_not_be_heard() {
+    let quiet = LinkSample { received: 0, ..GOOD };
+    let mut rig = connected();
+    let session = Session { muted_members: vec![name("alice")], ..session("", "alice bob") };
+    rig.event(ServerEvent::Muted { session, user: user("alice"), muted: true });
+    sample(&mut rig, quiet, 20);
+    assert_eq!(rig.heard(), ["CallMemberMuted alice true", "CallQuality 5 []"]);
+    let mut rig = connected();
+    sample(&mut rig, quiet, 20);
+    assert_eq!(rig.heard().last().unwrap(), "CallQuality 5 [OneWayAudio]");
 }
 
 #[test]
