@@ -138,9 +138,10 @@ impl Client {
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let Some(call) = &mut self.call else { return };
         let alone = session.joined_members.iter().all(|u| u.username == me);
+        let answered = matches!(call.accept, Accept::Accepting(_));
         call.session = session;
         dismiss(call, out);
-        if alone {
+        if alone && !answered {
             call.accept = Accept::Dialled { until };
             return;
         }
@@ -248,7 +249,7 @@ pub(super) fn show(call: &mut Call, out: &mut Out) {
 }
 
 /// Stops ringing.
-fn dismiss(call: &mut Call, out: &mut Out) {
+pub(super) fn dismiss(call: &mut Call, out: &mut Out) {
     if std::mem::take(&mut call.shown) {
         out.platform(PlatformAction::DismissIncoming { channel_id: call.session.channel_id.clone() });
     }

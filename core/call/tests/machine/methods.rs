@@ -461,6 +461,16 @@ fn logging_out() {
     assert_eq!(rig.take().len(), 3);
 }
 
+/// Whoever logs out while it rings hears no ringing any more, though the server may take its time to confirm.
+#[test]
+fn logging_out_while_it_rings() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.take();
+    rig.command("logout", json!(null));
+    assert_eq!(rig.take(), ["platform dismiss", "> logout", "media close"]);
+}
+
 #[test]
 fn a_new_token() {
     let mut rig = connected();
