@@ -1,4 +1,4 @@
-//! People and misfortunes as libFuzzer chooses them; `tests/corpus.rs` replays what it has found worth keeping.
+//! People and misfortunes as libFuzzer chooses them; `tests/corpus.rs` replays the corpus.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

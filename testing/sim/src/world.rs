@@ -35,6 +35,9 @@ pub use direct::{Network, Settings};
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;
 
+/// A hundred times what happens in a long run: somebody goes round in circles.
+const TOO_MUCH: u64 = 500_000;
+
 /// What a run has seen, so that a test can tell that it has tried something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
@@ -112,6 +115,8 @@ pub struct World {
     at_once: bool,
     /// Of the server.
     steps: u64,
+    /// Items of the agenda so far.
+    happened: u64,
     outcome: Outcome,
     log: Vec<String>,
     traced: bool,
@@ -233,6 +238,7 @@ impl World {
             by_itself: false,
             at_once: false,
             steps: 0,
+            happened: 0,
             outcome: Outcome::default(),
             log: Vec::new(),
             traced: false,
@@ -343,6 +349,8 @@ impl World {
     }
 
     fn happen(&mut self, item: Item) -> Result<(), String> {
+        self.happened += 1;
+        check(self.happened < TOO_MUCH, || "it never comes to rest".into())?;
         match item {
             Item::Opened(id) => self.opened(id),
             Item::ToServer(id, message) => self.at_server(id, message),

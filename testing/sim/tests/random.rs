@@ -2,7 +2,7 @@
 //! more or fewer than usual, from `JMRTC_SIM_FROM`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use jmrtc_sim::{Outcome, Plan, Weather, play_plan, play_seed, shrink_where};
@@ -25,13 +25,13 @@ fn random_runs_end_well() {
     }
     let from = setting("JMRTC_SIM_FROM").unwrap_or(0);
     let to = from + setting("JMRTC_SIM_RUNS").unwrap_or(RUNS);
-    let next = AtomicU64::new(from);
+    let (next, found) = (AtomicU64::new(from), AtomicBool::new(false));
     let workers = thread::available_parallelism().map_or(2, usize::from);
     let work = || {
         let (mut sum, mut failures) = (Outcome::default(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= to || failures.len() > 4 {
+            if seed >= to || found.load(Ordering::Relaxed) {
                 return (sum, failures);
             }
             match play_seed(seed).result {
@@ -45,7 +45,10 @@ fn random_runs_end_well() {
                     sum.rejected += outcome.rejected;
                     sum.late += outcome.late;
                 }
-                Err(what) => failures.push(format!("JMRTC_SIM_SEED={seed}: {what}")),
+                Err(what) => {
+                    found.store(true, Ordering::Relaxed);
+                    failures.push(format!("JMRTC_SIM_SEED={seed}: {what}"));
+                }
             }
         }
     };

@@ -73,7 +73,11 @@ impl Client {
         let until = self.now.plus(LOGOUT_MS);
         if let Some(call) = &mut self.call {
             let (refuses, hangups) = (Vec::new(), Vec::new());
-            let reason = if call.is_ringing() { Reason::Refuse } else { Reason::Hangup };
+            let reason = match &call.accept {
+                Accept::Ringing(_) => Reason::Refuse,
+                Accept::Leaving(leaving) => leaving.reason,
+                Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Joined => Reason::Hangup,
+            };
             call.accept = Accept::Leaving(Leaving { reason, refuses, hangups, until });
             dismiss(call, out);
         }

@@ -52,6 +52,27 @@ fn glare_lost_is_an_accepted_call() {
     );
 }
 
+/// The answer to the start was lost with the connection, and what came of it since is told before it is given again.
+#[test]
+fn glare_that_is_over_before_its_answer_comes() {
+    let mut rig = dialling();
+    rig.event(invited(theirs("alice", "bob")));
+    rig.event(left(theirs("", "alice"), "bob", Reason::Hangup));
+    rig.event(ended(theirs("", "alice"), Reason::Hangup, None));
+    assert_eq!(rig.take(), [""; 0], "held back while the start is under way");
+    rig.started(theirs("", "bob alice"));
+    assert_eq!(
+        rig.heard(),
+        [
+            "startCallUsers -> S(i: -; j: bob, alice)",
+            "CallConnecting S(i: -; j: bob, alice)",
+            "CallMemberJoin bob",
+            "CallMemberLeave bob hangup",
+            "CallDisconnect hangup S(i: -; j: alice)",
+        ]
+    );
+}
+
 #[test]
 fn glare_won_is_a_call_like_any() {
     let mut rig = dialling();

@@ -437,6 +437,18 @@ fn logging_in_once_more() {
 }
 
 #[test]
+fn logging_out_while_a_refusal_is_under_way_is_still_a_refusal() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.command("refuse", json!(null));
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.reply(Reply::Refuse);
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.take(), ["socket close", "logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
+}
+
+#[test]
 fn logging_out() {
     let mut rig = connected();
     rig.command("logout", json!(null));

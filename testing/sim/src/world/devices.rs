@@ -48,7 +48,8 @@ impl World {
         self.parts_told(device, &input);
         let news = self.news(device, &input);
         let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
-        news.check(&outputs).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
+        let login = self.devices[device].client.state().login;
+        news.check(&outputs, login).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
         for output in outputs {
             match &output {
                 Output::Reply { id, result } => {
@@ -98,7 +99,8 @@ impl World {
         check(dev.parts.shown.is_none() || state.call == CallState::Incoming, || {
             format!("rings while {:?}", state.call)
         })?;
-        let since = dev.reconnecting.unwrap_or(now);
+        // Asleep it could not do anything about it.
+        let since = dev.reconnecting.unwrap_or(now).max(dev.asleep_until);
         check(now - since <= 2 * grace, || "clings to a call that is lost".into())?;
         dev.ear.compare(&state)
     }
@@ -201,6 +203,17 @@ impl World {
 
     pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
         self.devices[device].ear.hear(&event)?;
+        if let Event::CallDisconnect(end) = &event
+            && end.reason == Reason::Hangup
+        {
+            // Who has not picked up can't hang up: that is a refusal.
+            let dev = &self.devices[device];
+            let channel = &end.session.channel_id;
+            let inviter = &end.session.inviter.username;
+            let dialled = inviter == &dev.user || dev.dialled.contains(inviter.as_str());
+            let picked_up = dialled || dev.yes.contains(channel);
+            check(picked_up, || "hung up what only rang".into())?;
+        }
         if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
             // It may lose patience with a server that is gone, never with one that is there.
             let cut_off = self.is_cut_off(device);
@@ -208,9 +221,11 @@ impl World {
         }
         if let Event::CallError(error) = &event {
             let elsewhere = error.description.contains("once more elsewhere");
-            // After a long sleep it can't tell its own stray hello from another app's.
+            // After a long sleep it can't tell its own stray hello from another app's, and never one of its life before.
             let slept = self.devices[device].asleep_until + 1_000 > self.now;
-            check(!elsewhere || slept, || "put out, though there is no other app".into())?;
+            check(!elsewhere || slept || self.is_haunted(device), || {
+                "put out, though there is no other app".into()
+            })?;
         }
         self.outcome.connected += u64::from(matches!(event, Event::CallConnected(_)));
         self.outcome.reconnected += u64::from(matches!(event, Event::CallReconnected(_)));

@@ -148,11 +148,10 @@ impl World {
 
     /// Whatever waited comes in now; the timers before it or after it.
     pub(super) fn woken(&mut self, device: usize, life: u32) -> Result<(), String> {
-        let dev = &mut self.devices[device];
+        let dev = &self.devices[device];
         if dev.life != life || !dev.alive {
             return Ok(());
         }
-        dev.reconnecting = dev.reconnecting.map(|_| self.now);
         if self.luck.roll(Roll::Wakes, self.now, device as u64, 2) == 0 {
             self.deadline(device)
         } else {

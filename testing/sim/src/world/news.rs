@@ -11,12 +11,12 @@ pub(super) enum News {
     Event(Box<Event>),
     /// This end.
     End(Reason, Option<Detail>),
-    /// The app learns that its token is no longer good.
+    /// The app learns that its token is no longer good, and can read it in `getState`.
     Rejected,
 }
 
 impl News {
-    pub(super) fn check(&self, outputs: &[Output]) -> Result<(), String> {
+    pub(super) fn check(&self, outputs: &[Output], login: LoginState) -> Result<(), String> {
         let heard = |holds: &dyn Fn(&Output) -> bool| {
             check(outputs.iter().any(holds), || format!("the app does not hear {self:?}"))
         };
@@ -26,17 +26,21 @@ impl News {
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
             ),
-            Self::Rejected => heard(&|o| match o {
-                Output::Event(Event::CallError(p)) => p.code == ErrorCode::LoginRejected,
-                Output::Reply { result, .. } => {
-                    result.as_ref().is_err_and(|f| f.code == ErrorCode::LoginRejected)
-                }
-                Output::Event(_)
-                | Output::Socket(_)
-                | Output::Media(_)
-                | Output::Audio(_)
-                | Output::Platform(_) => false,
-            }),
+            Self::Rejected => {
+                let told = matches!(login, LoginState::TokenRejected | LoginState::LoggedOut);
+                check(told, || format!("a token was rejected, and it is {login:?}"))?;
+                heard(&|o| match o {
+                    Output::Event(Event::CallError(p)) => p.code == ErrorCode::LoginRejected,
+                    Output::Reply { result, .. } => {
+                        result.as_ref().is_err_and(|f| f.code == ErrorCode::LoginRejected)
+                    }
+                    Output::Event(_)
+                    | Output::Socket(_)
+                    | Output::Media(_)
+                    | Output::Audio(_)
+                    | Output::Platform(_) => false,
+                })
+            }
         }
     }
 

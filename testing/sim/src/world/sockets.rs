@@ -24,6 +24,14 @@ impl World {
         })
     }
 
+    /// Whether something that an earlier life of the app sent has come to the server in this one.
+    pub(super) fn is_haunted(&self, device: usize) -> bool {
+        let life = self.devices[device].life;
+        let conns = || self.conns.values().filter(|c| c.device == device);
+        let born = conns().filter(|c| c.life == life).map(|c| c.opened).min();
+        born.is_some_and(|born| conns().any(|c| c.life < life && c.greeted && c.heard >= born))
+    }
+
     pub(super) fn open(&mut self, device: usize, generation: u32) {
         self.hang(device);
         let id = ConnId(self.number());
