@@ -6,7 +6,9 @@ use std::process::Command;
 
 pub mod codegen;
 pub mod law;
+pub mod mutants;
 pub mod replay;
+pub mod sim;
 
 /// The repository's root folder.
 pub fn root() -> PathBuf {

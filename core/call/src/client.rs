@@ -37,6 +37,8 @@ pub struct Client {
     account: Option<Account>,
     /// Sockets opened so far.
     sockets: Generation,
+    /// When a socket was let go on which `hello` was unanswered: it may still come to the server, after a later one.
+    stray: Option<Timestamp>,
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<ServerEvent>,
@@ -69,6 +71,7 @@ impl Client {
             now: Timestamp::default(),
             account: None,
             sockets: 0,
+            stray: None,
             outbox: Outbox::default(),
             held: Vec::new(),
             newborn: true,
@@ -185,11 +188,11 @@ impl Client {
         }
         call.link_lost = if link_up { None } else { call.link_lost.or(Some(now)) };
         if !call.connected {
-            if link_up && call.session.joined_members.len() >= 2 {
-                call.connected = true;
-                out.event(Event::CallConnected(call.session.clone()));
+            if !link_up || call.session.joined_members.len() < 2 {
+                return;
             }
-            return;
+            call.connected = true;
+            out.event(Event::CallConnected(call.session.clone()));
         }
         let whole = link_up && line_up;
         if call.reconnecting == whole {

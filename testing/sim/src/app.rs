@@ -1,8 +1,11 @@
-//! What people and apps do.
+//! What people, apps and misfortune choose to do.
 
 use jmrtc_call::{CallState, EngineState, Event, LoginState, State};
-use jmrtc_protocol::Username;
+use jmrtc_protocol::{ErrorCode, Username};
 use serde_json::{Value, json};
+
+use crate::chance::Choices;
+use crate::plan::Act;
 
 /// A token that tells its user and until when it is good: a JWT by its form, signed by nobody.
 pub(crate) fn token(user: &Username, until: u64) -> String {
@@ -29,20 +32,22 @@ fn base64url(bytes: &[u8]) -> String {
     text
 }
 
-/// The methods that an app may think of in `state`, the likely ones more often; `dice` picks.
+/// A method call that an app may think of in `state`, the likely ones more often; `token` gets one.
 pub(crate) fn whim(
     state: &State,
-    me: &Username,
     users: &[Username],
-    mut dice: impl FnMut(u64) -> u64,
-) -> (&'static str, Value) {
+    token: impl Fn(&mut Choices) -> String,
+    choices: &mut Choices,
+) -> Act {
+    let call = |method: &str, args: Value| Act::Call { method: method.to_owned(), args };
+    let signs_in = |method: &str, choices: &mut Choices| call(method, json!({ "token": token(choices) }));
     if state.login == LoginState::LoggedOut {
-        return ("login", json!({ "token": token(me, u64::MAX) }));
+        return signs_in("login", choices);
     }
-    if state.engine == EngineState::Off && dice(4) > 0 {
-        return ("initEngine", json!(null));
+    if state.engine == EngineState::Off && choices.roll(4) > 0 {
+        return call("initEngine", Value::Null);
     }
-    let likely: &[&'static str] = match state.call {
+    let likely: &[&str] = match state.call {
         CallState::Idle => &["startCallUsers"],
         CallState::Outgoing => &["hangup"],
         CallState::Incoming => &["accept", "accept", "accept", "refuse", "hangup", "startCallUsers"],
@@ -50,7 +55,7 @@ pub(crate) fn whim(
             &["hangup", "inviteUsers", "inviteUsers", "setIsMuted"]
         }
     };
-    let any: &[&'static str] = &[
+    let any: &[&str] = &[
         "init",
         "login",
         "logout",
@@ -65,34 +70,67 @@ pub(crate) fn whim(
         "setIsMuted",
         "getState",
     ];
-    let methods = if dice(5) > 0 { likely } else { any };
-    let method = methods[dice(methods.len() as u64) as usize];
-    let args = match method {
-        "login" | "updateToken" => json!({ "token": token(me, u64::MAX) }),
-        "startCallUsers" | "inviteUsers" => json!({ "usernames": names(users, &mut dice) }),
-        "setIsMuted" => json!({ "muted": dice(2) == 0 }),
-        _ => json!(null),
-    };
-    (method, args)
+    let methods = if choices.roll(5) > 0 { likely } else { any };
+    let method = methods[choices.roll(methods.len() as u64) as usize];
+    match method {
+        "login" | "updateToken" => signs_in(method, choices),
+        "startCallUsers" | "inviteUsers" => call(method, json!({ "usernames": names(users, choices) })),
+        "setIsMuted" => call(method, json!({ "muted": choices.roll(2) == 0 })),
+        _ => call(method, Value::Null),
+    }
 }
 
-fn names(users: &[Username], dice: &mut impl FnMut(u64) -> u64) -> Vec<String> {
+fn names(users: &[Username], choices: &mut Choices) -> Vec<String> {
     let pick = |n: u64| match n {
         0 => "nobody".to_owned(),
         1 => "echo".to_owned(),
         n => users[n as usize % users.len()].to_string(),
     };
-    let first = pick(dice(20));
-    if dice(3) > 0 { vec![first] } else { vec![first, pick(dice(20))] }
+    let many = match choices.roll(12) {
+        0..8 => 1,
+        8..11 => 2,
+        _ => 4,
+    };
+    (0..many).map(|_| pick(choices.roll(20))).collect()
 }
 
-/// What an app does about an event by itself, if the person is quick: answers the telephone.
-pub(crate) fn reflex(event: &Event, mut dice: impl FnMut(u64) -> u64) -> Option<&'static str> {
+/// What strikes.
+pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
+    Some(match choices.roll(46) {
+        0..=13 => Act::Break,
+        14..=16 => Act::Offline { ms: choices.roll(2 * grace) },
+        17..=19 => Act::Stall { ms: choices.roll(grace) },
+        20..=22 => Act::Sleep { ms: choices.roll(2 * grace) },
+        23..=27 => Act::Interrupt,
+        28..=30 => Act::Fail,
+        31..=34 => Act::Network,
+        35..=36 => Act::Answer,
+        37 => Act::Decline,
+        38..=41 => Act::Kill,
+        42 => Act::Unplug,
+        43 => Act::Freeze { ms: choices.roll(grace) },
+        44 if choices.roll(2) == 0 => Act::Restart { cleanly: choices.roll(2) == 0 },
+        _ => return None,
+    })
+}
+
+/// What an app does about an event by itself, if the person is quick: answers the telephone, gets a new token.
+pub(crate) fn reflex(
+    event: &Event,
+    token: impl Fn(&mut Choices) -> String,
+    choices: &mut Choices,
+) -> Option<Act> {
+    let call = |method: &str, args: Value| Some(Act::Call { method: method.to_owned(), args });
     match event {
-        Event::CallReceiveInvite(_) => match dice(6) {
-            0 => Some("refuse"),
+        Event::CallReceiveInvite(_) => match choices.roll(6) {
+            0 => call("refuse", Value::Null),
             1 | 2 => None,
-            _ => Some("accept"),
+            _ => call("accept", Value::Null),
+        },
+        Event::CallError(payload) if payload.code == ErrorCode::LoginRejected => match choices.roll(6) {
+            0 => None,
+            1 => call("login", json!({ "token": token(choices) })),
+            _ => call("updateToken", json!({ "token": token(choices) })),
         },
         Event::CallOutgoing(_)
         | Event::CallConnecting(_)

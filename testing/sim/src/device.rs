@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{Client, CommandId, Config, Event, Generation};
-use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, Username};
+use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Username};
 use jmrtc_rooms::ConnId;
 
+use crate::app;
+use crate::chance::Choices;
 use crate::judge::Ear;
 
 /// What an app is told.
@@ -32,7 +34,6 @@ pub(crate) struct Device {
     pub(crate) life: u32,
     pub(crate) alive: bool,
     pub(crate) conn: Option<ConnId>,
-    pub(crate) link: Generation,
     /// Method calls of this life and whether they are answered.
     pub(crate) commands: BTreeMap<CommandId, (String, bool)>,
     pub(crate) ear: Ear,
@@ -40,6 +41,8 @@ pub(crate) struct Device {
     pub(crate) told: Vec<Told>,
     /// Calls that the person accepted or dialled, in any life.
     pub(crate) yes: BTreeSet<ChannelId>,
+    /// Whom the person has called, in any life.
+    pub(crate) dialled: BTreeSet<String>,
     /// Whether the sign-in of this life has told what there is.
     pub(crate) looked: bool,
     /// The user has other devices.
@@ -48,8 +51,34 @@ pub(crate) struct Device {
     pub(crate) reconnecting: Option<u64>,
     /// Until when no socket can be opened.
     pub(crate) offline_until: u64,
+    pub(crate) asleep_until: u64,
     /// What it says to the server waits here.
     pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
+    /// The token used last, in any life.
+    pub(crate) token: String,
+    /// Tokens that the server would not have, as this life was told.
+    pub(crate) rejected: BTreeSet<String>,
+    /// The last event of the sign-in that has come in.
+    pub(crate) seen: u64,
+    /// A start that the server has not answered, wanted or not.
+    pub(crate) start: Option<RequestId>,
+    pub(crate) parts: Parts,
+}
+
+/// What the parts around the machine have been told to do.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// The media link that is there, and the last there was.
+    pub(crate) link: Option<Generation>,
+    pub(crate) last_link: Generation,
+    pub(crate) link_up: bool,
+    /// What the system's call screen shows as incoming.
+    pub(crate) shown: Option<ChannelId>,
+    /// What the system takes for a call that is going on.
+    pub(crate) started: Option<ChannelId>,
+    pub(crate) capture: bool,
+    pub(crate) send: bool,
+    pub(crate) play: bool,
 }
 
 impl Device {
@@ -63,14 +92,20 @@ impl Device {
             life: 0,
             alive: true,
             conn: None,
-            link: 0,
             commands: BTreeMap::new(),
             yes: BTreeSet::new(),
+            dialled: BTreeSet::new(),
             looked: false,
             has_siblings: false,
             reconnecting: None,
             offline_until: 0,
+            asleep_until: 0,
             held: None,
+            token: String::new(),
+            rejected: BTreeSet::new(),
+            seen: 0,
+            start: None,
+            parts: Parts::default(),
         }
     }
 
@@ -81,9 +116,22 @@ impl Device {
         self.commands.clear();
         self.told.clear();
         self.looked = false;
-        self.link = 0;
         self.reconnecting = None;
+        self.asleep_until = 0;
+        self.rejected.clear();
+        self.seen = 0;
+        self.start = None;
+        self.parts = Parts::default();
         self.alive = true;
+    }
+
+    /// A token that its app may have: most are good for ever, some for a while; now and then there is none but the last.
+    pub(crate) fn pick_token(&self, now: u64, choices: &mut Choices) -> String {
+        match choices.roll(6) {
+            0 if !self.token.is_empty() => self.token.clone(),
+            1 | 2 => app::token(&self.user, now + choices.roll(30_000)),
+            _ => app::token(&self.user, u64::MAX),
+        }
     }
 
     /// Whoever signs in on it is its user.

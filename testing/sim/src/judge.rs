@@ -11,6 +11,8 @@ pub(crate) struct Ear {
     me: Username,
     /// The call that has been told of and not yet its end.
     pub(crate) call: Option<Heard>,
+    /// Calls of whose end was told.
+    pub(crate) over: BTreeSet<ChannelId>,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ fn others(session: &Session, me: &Username) -> BTreeSet<Username> {
 
 impl Ear {
     pub(crate) fn new(me: Username) -> Self {
-        Self { me, call: None }
+        Self { me, call: None, over: BTreeSet::new() }
     }
 
     pub(crate) fn hear(&mut self, event: &Event) -> Result<(), String> {
@@ -55,6 +57,7 @@ impl Ear {
             Event::CallReceiveInvite(session) => {
                 check(self.call.is_none(), || "invited in a call".into())?;
                 check(!session.is_joined(&me), || "invited and joined".into())?;
+                check(session.is_inviting(&me), || "invited and not rung".into())?;
                 self.call = Some(Heard::new(session, Phase::Incoming));
             }
             Event::CallConnecting(session) => {
@@ -62,7 +65,9 @@ impl Ear {
                 call.same(session)?;
                 check(call.phase != Phase::Joined, || "connecting twice".into())?;
                 check(session.is_joined(&me), || "connecting without us".into())?;
-                check(!others(session, &me).is_empty(), || "connecting alone".into())?;
+                // Who has accepted may find that the others have left.
+                let alone = others(session, &me).is_empty();
+                check(!alone || session.inviter.username != me, || "connecting alone".into())?;
                 call.phase = Phase::Joined;
             }
             Event::CallMemberJoin(user) => {
@@ -111,6 +116,7 @@ impl Ear {
             Event::CallDisconnect(payload) => {
                 let Some(call) = self.call.take() else { return Err("an end of no call".into()) };
                 call.same(&payload.session)?;
+                self.over.insert(call.channel);
             }
             Event::CallQuality(_) => {
                 let call = self.member("quality")?;
@@ -119,6 +125,10 @@ impl Ear {
             Event::CallError(_) => {}
         }
         Ok(())
+    }
+
+    pub(crate) fn is_member(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.phase != Phase::Incoming)
     }
 
     fn member(&mut self, what: &str) -> Result<&mut Heard, String> {

@@ -1,11 +1,14 @@
 //! Connections that are ordered and reliable until they break, at any moment, losing what is on the way.
+//!
+//! WebSocket runs over TCP: on one connection nothing is doubled and nothing overtakes. Both happen across
+//! connections: a client that has lost one asks again on the next, and an old one that was only stalled delivers
+//! late what it held. So these are played, and nothing else would be a real network.
 
 use std::collections::BTreeMap;
 
 use jmrtc_call::{AudioEvent, Generation, MediaEvent, PlatformEvent};
 use jmrtc_protocol::{ClientMessage, ServerMessage};
 use jmrtc_rooms::{ConnId, LinkId, Ticket};
-use serde_json::Value;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -45,16 +48,11 @@ pub(crate) enum Item {
         life: u32,
         event: PlatformEvent,
     },
-    Command {
+    /// A phone that slept is awake.
+    Woken {
         device: usize,
         life: u32,
-        method: String,
-        args: Value,
     },
-    Revive {
-        device: usize,
-    },
-    Chaos,
 }
 
 /// One socket.
@@ -75,7 +73,12 @@ pub(crate) struct Conn {
     pub(crate) greeted: bool,
     pub(crate) heard: u64,
     pub(crate) opened: u64,
-    /// Until when its token is good.
+    /// Until when nothing gets through.
+    pub(crate) stalled_until: u64,
+    /// The client has it no more, and since when.
+    pub(crate) let_go: Option<u64>,
+    /// The token that its user has shown, and until when it is good.
+    pub(crate) token: String,
     pub(crate) expires: u64,
     last_up: u64,
     last_down: u64,
@@ -94,6 +97,9 @@ impl Conn {
             greeted: false,
             heard: 0,
             opened: 0,
+            stalled_until: 0,
+            let_go: None,
+            token: String::new(),
             expires: u64::MAX,
             last_up: 0,
             last_down: 0,
@@ -129,8 +135,14 @@ impl Agenda {
         self.items.first_key_value().map(|((at, _), _)| *at)
     }
 
-    pub(crate) fn take(&mut self, now: u64) -> Option<Item> {
+    /// With the number of its planning.
+    pub(crate) fn take(&mut self, now: u64) -> Option<(u64, Item)> {
         self.next().filter(|at| *at <= now)?;
-        self.items.pop_first().map(|(_, item)| item)
+        self.items.pop_first().map(|((_, number), item)| (number, item))
+    }
+
+    /// What was planned earlier stays before what was planned later.
+    pub(crate) fn put_off(&mut self, number: u64, at: u64, item: Item) {
+        self.items.insert((at, number), item);
     }
 }

@@ -3,25 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{
-    AudioAction, AudioEvent, CallState, CommandId, Event, Input, LoginState, MediaAction, MediaEvent, Output,
-    PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp,
+    AudioAction, AudioEvent, CallState, CommandId, Event, Input, LeavePayload, LoginState, MediaAction,
+    MediaEvent, MutedPayload, OthersInvitedPayload, Output, PlatformAction, PlatformEvent, SocketAction,
+    SocketEvent, Timestamp,
 };
 use jmrtc_protocol::{
-    ChannelId, ClientMessage, Closing, ErrorCode, Failure, Profile, Reason, Relation, Request, ServerMessage,
-    Session, Username, decode_client, decode_server, encode,
+    ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
+    ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::chance::{Choices, Luck, Roll, Weather};
 use crate::device::{Device, Told};
+use crate::mirror::Mirror;
 use crate::network::{Agenda, Conn, Item};
+use crate::plan::{Act, Plan, Step};
+use crate::semantics::Semantics;
 
 mod devices;
 mod direct;
 mod misfortune;
+mod news;
 mod server;
 mod sockets;
 mod store;
@@ -29,10 +33,11 @@ mod verdict;
 
 pub use direct::{Network, Settings};
 
-/// For how long people and misfortune are at work.
-const CHAOS_MS: u64 = 60_000;
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;
+
+/// A hundred times what happens in a long run: somebody goes round in circles.
+const TOO_MUCH: u64 = 500_000;
 
 /// What a run has seen, so that a test can tell that it has tried something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +50,12 @@ pub struct Outcome {
     pub reconnected: u64,
     /// Sockets that broke.
     pub broken: u64,
+    /// Phones that slept in a call.
+    pub slept: u64,
+    /// Tokens that the server would not have any more.
+    pub rejected: u64,
+    /// Messages of old sockets that came in.
+    pub late: u64,
     /// Calls that were still running when everything was at rest.
     pub at_rest: u64,
 }
@@ -69,25 +80,38 @@ impl Times {
 #[derive(Debug)]
 pub struct World {
     now: u64,
-    dice: ChaCha8Rng,
+    luck: Luck,
+    /// Who chooses what is done; nobody where it is written down or directed.
+    choices: Option<Choices>,
+    /// When the next thing is chosen.
+    choosing: u64,
+    /// What will be done.
+    script: BTreeMap<(u64, u64), Step>,
+    scripted: u64,
+    /// What was done.
+    plan: Plan,
     times: Times,
     users: Vec<Username>,
     profiles: BTreeMap<Username, Profile>,
+    /// What the first keeps about the second.
     relations: BTreeMap<(Username, Username), Relation>,
     /// Calls that are over, newest last.
     records: Vec<CallRecord>,
     devices: Vec<Device>,
     rooms: Rooms,
+    mirror: Mirror,
+    /// Until when the server does nothing.
+    frozen_until: u64,
+    /// The device whose request the server is at.
+    asking: usize,
     /// Servers started so far.
     server: u32,
     /// There is none at the moment.
     down: bool,
     conns: BTreeMap<ConnId, Conn>,
     agenda: Agenda,
-    /// People and misfortune are at work.
-    chaos: bool,
-    /// Links that the media relay has, and whether they are admitted.
-    links: BTreeMap<LinkId, bool>,
+    /// Links that the media relay has, whose they are, and whether they are admitted.
+    links: BTreeMap<LinkId, (usize, bool)>,
     last_id: u64,
     /// The machine at work does what it does because of the time alone.
     by_itself: bool,
@@ -95,6 +119,8 @@ pub struct World {
     at_once: bool,
     /// Of the server.
     steps: u64,
+    /// Items of the agenda so far.
+    happened: u64,
     outcome: Outcome,
     log: Vec<String>,
     traced: bool,
@@ -103,75 +129,132 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which misfortune is at work. `traced` keeps a log of the run for [`World::log`].
-    pub fn new(seed: u64, traced: bool) -> Self {
-        let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        let mut between = |least: u64, most: u64| least + dice.next_u64() % (most - least);
-        let times = Times {
-            ring: between(6_000, 30_000),
-            grace: between(5_000, 30_000),
-            ping: between(2_000, 8_000),
-            max_members: 5,
-        };
-        let names = ["alice/0", "alice/1", "bob/0", "carol/0", "carol/1", "dave/0"];
-        let mut world = Self::with(dice, times, &names);
-        // Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
-        let pair = |world: &Self, of: usize, to: usize| (world.users[of].clone(), world.users[to].clone());
-        let blocked = Relation { is_in_black_list: true, ..Relation::default() };
-        world.relations.insert(pair(&world, 3, 0), blocked);
-        let quiet = Relation { is_no_disturb: true, ..Relation::default() };
-        world.relations.insert(pair(&world, 2, 1), quiet);
-        world.traced = traced;
+    /// A world whose people and misfortunes follow a seed.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut choices = Choices::of_seed(seed);
+        let rest = 5_000 * (1 + choices.roll(12));
+        let weather = if choices.roll(4) == 0 { Weather::Fair } else { Weather::Rough };
+        let mut world = Self::of_people(Plan { seed, weather, rest, steps: Vec::new() });
         world.thorough = seed.is_multiple_of(16);
-        world.chaos = true;
-        for device in 0..world.devices.len() {
-            world.start_app(device);
-        }
-        world.agenda.plan(world.now, Item::Chaos);
+        world.improvise(choices);
         world
     }
 
+    /// A world whose people and misfortunes follow bytes, and rest when those are used up.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let mut choices = Choices::of_bytes(bytes.to_vec());
+        let (seed, fair) = (choices.roll(1 << 16), choices.roll(4) == 0);
+        let weather = if fair { Weather::Fair } else { Weather::Rough };
+        let mut world = Self::of_people(Plan { seed, weather, rest: 600_000, steps: Vec::new() });
+        world.improvise(choices);
+        world
+    }
+
+    /// A world in which happens what is written.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let mut world = Self::of_people(Plan { steps: Vec::new(), ..plan.clone() });
+        for step in &plan.steps {
+            world.write(step.clone());
+        }
+        world
+    }
+
+    fn of_people(plan: Plan) -> Self {
+        let luck = Luck { seed: plan.seed, weather: plan.weather };
+        let between = |what, least: u64, most: u64| least + luck.number(what, 0, 0) % (most - least);
+        let times = Times {
+            ring: between(Roll::Ring, 6_000, 30_000),
+            grace: between(Roll::Grace, 5_000, 30_000),
+            ping: between(Roll::Ping, 2_000, 8_000),
+            // Few, so that people run into it.
+            max_members: 5,
+        };
+        let name = |n: &str| Username::new(n).unwrap_or_else(|e| unreachable!("{n}: {e}"));
+        // Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
+        let blocked = Relation { is_in_black_list: true, ..Relation::default() };
+        let quiet = Relation { is_no_disturb: true, ..Relation::default() };
+        let relations =
+            BTreeMap::from([((name("dave"), name("alice")), blocked), ((name("carol"), name("bob")), quiet)]);
+        let devices = ["alice/0", "alice/1", "bob/0", "carol/0", "carol/1", "dave/0"];
+        Self::with(plan, times, relations, &devices)
+    }
+
+    fn improvise(&mut self, choices: Choices) {
+        self.choices = Some(choices);
+        for device in 0..self.devices.len() {
+            self.sign_in_soon(device);
+        }
+    }
+
+    /// Keeps a log of the run for [`World::log`].
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// Devices are named after their user: `alice`, or `alice/tablet`.
-    fn with(mut dice: ChaCha8Rng, times: Times, devices: &[&str]) -> Self {
-        let user = |device: &str| device.split('/').next().unwrap_or_default().to_owned();
-        let name = |n: String| Username::new(&n).unwrap_or_else(|e| unreachable!("{n}: {e}"));
+    fn with(
+        plan: Plan,
+        times: Times,
+        relations: BTreeMap<(Username, Username), Relation>,
+        names: &[&str],
+    ) -> Self {
+        let luck = Luck { seed: plan.seed, weather: plan.weather };
+        let user = |device: &str| {
+            let name = device.split('/').next().unwrap_or_default();
+            Username::new(name).unwrap_or_else(|e| unreachable!("{name}: {e}"))
+        };
         let mut users = Vec::new();
-        let mut made = Vec::new();
-        for device in devices {
-            let user = name(user(device));
-            let mut device = Device::new(user.clone(), (*device).to_owned(), dice.next_u64());
-            device.has_siblings =
-                devices.iter().filter(|d| d.split('/').next() == Some(user.as_str())).count() > 1;
-            made.push(device);
-            if !users.contains(&user) {
-                users.push(user);
+        let mut devices = Vec::new();
+        for name in names {
+            let user_of = user(name);
+            let seed = luck.number(Roll::Seed, devices.len() as u64, 0);
+            let mut device = Device::new(user_of.clone(), (*name).to_owned(), seed);
+            device.has_siblings = names.iter().filter(|other| user(other) == user_of).count() > 1;
+            devices.push(device);
+            if !users.contains(&user_of) {
+                users.push(user_of);
             }
         }
         Self {
             now: 1_000,
-            rooms: rooms(times, &mut dice),
-            dice,
+            luck,
+            choices: None,
+            choosing: 1_000,
+            script: BTreeMap::new(),
+            scripted: 0,
+            plan,
+            rooms: rooms(times, luck.number(Roll::Seed, 0, 1)),
+            mirror: mirror(times, &relations),
+            frozen_until: 0,
+            asking: 0,
             times,
             users,
             profiles: BTreeMap::new(),
-            relations: BTreeMap::new(),
+            relations,
             records: Vec::new(),
-            devices: made,
+            devices,
             server: 1,
             down: false,
             conns: BTreeMap::new(),
             agenda: Agenda::default(),
-            chaos: false,
             links: BTreeMap::new(),
             last_id: 0,
             by_itself: false,
             at_once: false,
             steps: 0,
+            happened: 0,
             outcome: Outcome::default(),
             log: Vec::new(),
             traced: false,
             thorough: true,
         }
+    }
+
+    /// What was done: with this it is the same run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// What happened, one line each.
@@ -181,9 +264,16 @@ impl World {
 
     /// Lets it run: misfortune, then rest, then everybody goes home. The error says what does not hold.
     pub fn run(&mut self) -> Result<Outcome, String> {
-        self.run_until(self.now + CHAOS_MS)?;
+        while self.now < self.plan.rest {
+            self.run_until(self.plan.rest.min(self.now + 5_000))?;
+            if self.choices.as_ref().is_some_and(Choices::is_spent) {
+                self.plan.rest = self.now;
+            }
+        }
         self.trace(|_| "---- rest".into());
-        self.chaos = false;
+        self.choices = None;
+        self.script.clear();
+        self.luck.weather = self.luck.weather.min(Weather::Fair);
         self.devices.iter_mut().for_each(|d| d.offline_until = 0);
         self.run_until(self.now + self.times.rest())?;
         self.all_agree()?;
@@ -207,41 +297,70 @@ impl World {
 
     /// Goes to the next moment at which something happens, and does it; false when that is after `end`.
     fn step(&mut self, end: u64) -> Result<bool, String> {
-        let clients = self.devices.iter().filter(|d| d.alive).filter_map(|d| d.client.next_deadline());
-        let next = clients
-            .map(|at| at.0)
-            .chain(self.rooms.next_deadline().map(|at| at.0))
+        let clients = self.devices.iter().filter(|d| d.alive);
+        let deadlines = clients.filter_map(|d| Some(d.client.next_deadline()?.0.max(d.asleep_until)));
+        let next = deadlines
+            .chain(self.rooms.next_deadline().map(|at| at.0.max(self.frozen_until)))
             .chain(self.agenda.next())
+            .chain(self.script.first_key_value().map(|((at, _), _)| *at))
+            .chain(self.choices.is_some().then_some(self.choosing))
             .min();
         let Some(next) = next.filter(|at| *at <= end) else { return Ok(false) };
         self.now = self.now.max(next);
-        while let Some(item) = self.agenda.take(self.now) {
-            self.happen(item)?;
-        }
-        for device in 0..self.devices.len() {
-            let now = self.now;
-            let due = |d: &Device| d.client.next_deadline().is_some_and(|at| at.0 <= now);
-            if self.devices[device].alive && due(&self.devices[device]) {
-                self.input(device, Input::Deadline)?;
-                check(!due(&self.devices[device]), || "a deadline that never passes".into())?;
+        self.act()?;
+        while let Some((number, item)) = self.agenda.take(self.now) {
+            match self.delayed(&item) {
+                at if at > self.now => self.agenda.put_off(number, at, item),
+                _ => self.happen(item)?,
             }
         }
-        if self.rooms.next_deadline().is_some_and(|at| at.0 <= self.now) {
+        for device in 0..self.devices.len() {
+            self.deadline(device)?;
+        }
+        if self.rooms.next_deadline().is_some_and(|at| at.0.max(self.frozen_until) <= self.now) {
             self.server(jmrtc_rooms::Input::Deadline)?;
         }
         Ok(true)
     }
 
+    fn deadline(&mut self, device: usize) -> Result<(), String> {
+        let now = self.now;
+        let due = |d: &Device| d.client.next_deadline().is_some_and(|at| at.0.max(d.asleep_until) <= now);
+        if self.devices[device].alive && due(&self.devices[device]) {
+            self.input(device, Input::Deadline)?;
+            check(!due(&self.devices[device]), || "a deadline that never passes".into())?;
+        }
+        Ok(())
+    }
+
+    /// Until when what is to happen has to wait: a phone sleeps, the server is frozen, a connection stalls.
+    fn delayed(&self, item: &Item) -> u64 {
+        let asleep = |device: usize, life: u32| {
+            let dev = &self.devices[device];
+            if dev.life == life { dev.asleep_until } else { 0 }
+        };
+        match item {
+            Item::Opened(id) | Item::ToClient(id, _) | Item::ClosedToClient(id) => {
+                self.conns.get(id).map_or(0, |c| asleep(c.device, c.life).max(c.stalled_until))
+            }
+            Item::ToServer(id, _) | Item::ClosedToServer(id) => {
+                self.conns.get(id).map_or(0, |c| c.stalled_until.max(self.frozen_until))
+            }
+            Item::Watch(_) | Item::Expire | Item::LinkAnswer { .. } => self.frozen_until,
+            Item::Media { device, life, .. }
+            | Item::Audio { device, life, .. }
+            | Item::Platform { device, life, .. }
+            | Item::Woken { device, life } => asleep(*device, *life),
+        }
+    }
+
     fn happen(&mut self, item: Item) -> Result<(), String> {
+        self.happened += 1;
+        check(self.happened < TOO_MUCH, || "it never comes to rest".into())?;
         match item {
             Item::Opened(id) => self.opened(id),
             Item::ToServer(id, message) => self.at_server(id, message),
-            Item::ToClient(id, message) => {
-                let Some(conn) = self.conns.get(&id).filter(|c| c.at_client && !c.broken) else {
-                    return Ok(());
-                };
-                self.socket(conn.device, conn.life, conn.generation, SocketEvent::Message { message })
-            }
+            Item::ToClient(id, message) => self.at_client(id, message),
             Item::ClosedToClient(id) => {
                 let Some(conn) = self.conns.get_mut(&id).filter(|c| c.at_client) else { return Ok(()) };
                 conn.at_client = false;
@@ -273,36 +392,16 @@ impl World {
             }
             Item::Audio { device, life, event } => self.in_life(device, life, Input::Audio(event)),
             Item::Platform { device, life, event } => self.in_life(device, life, Input::Platform(event)),
-            Item::Command { device, life, method, args } => {
-                if self.devices[device].life == life && self.devices[device].alive {
-                    self.command(device, &method, args).map(|_| ())
-                } else {
-                    Ok(())
-                }
-            }
-            Item::Revive { device } => {
-                if !self.devices[device].alive {
-                    self.trace(|w| format!("{} is started anew", w.devices[device].id));
-                    let seed = self.dice.next_u64();
-                    self.devices[device].revive(seed);
-                    self.start_app(device);
-                }
-                Ok(())
-            }
-            Item::Chaos => self.misfortune(),
+            Item::Woken { device, life } => self.woken(device, life),
         }
     }
 
-    /// A number below `below`.
-    fn roll(&mut self, below: u64) -> u64 {
-        self.dice.next_u64() % below
-    }
-
-    fn latency(&mut self) -> u64 {
-        match self.roll(10) {
-            0 => self.roll(900),
+    fn latency(&self, way: Roll, device: usize) -> u64 {
+        let roll = |below| self.luck.roll(way, self.now, device as u64, below);
+        match roll(10) {
+            0 => roll(900),
             1..=4 => 1,
-            _ => 1 + self.roll(80),
+            _ => 1 + roll(80),
         }
     }
 
@@ -319,10 +418,18 @@ impl World {
     }
 }
 
-fn rooms(times: Times, dice: &mut ChaCha8Rng) -> Rooms {
+fn mirror(times: Times, relations: &BTreeMap<(Username, Username), Relation>) -> Mirror {
+    let model = Semantics::new(times.max_members, BTreeSet::from([echo()]), relations.clone());
+    Mirror::new(model, times.ring, times.grace)
+}
+
+fn echo() -> Username {
+    Username::new("echo").unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+fn rooms(times: Times, number: u64) -> Rooms {
     let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&dice.next_u64().to_le_bytes());
-    let echo = Username::new("echo").unwrap_or_else(|e| unreachable!("{e}"));
+    seed[..8].copy_from_slice(&number.to_le_bytes());
     let config = jmrtc_rooms::Config {
         app_key: "app".into(),
         epoch_ms: 1_700_000_000_000,
@@ -332,7 +439,7 @@ fn rooms(times: Times, dice: &mut ChaCha8Rng) -> Rooms {
         max_members: times.max_members,
         slots: 4,
         ice_servers: vec![],
-        robots: BTreeSet::from([echo]),
+        robots: BTreeSet::from([echo()]),
     };
     Rooms::new(config, seed)
 }

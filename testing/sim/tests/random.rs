@@ -1,58 +1,54 @@
 //! Thousands of random runs. `JMRTC_SIM_SEED=n` runs one and prints what happened; `JMRTC_SIM_RUNS=n` runs
-//! more than usual, from `JMRTC_SIM_FROM`.
+//! more or fewer than usual, from `JMRTC_SIM_FROM`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use jmrtc_sim::{Outcome, World};
+use jmrtc_sim::{Outcome, Plan, Weather, play_plan, play_seed, shrink_where};
 
-const RUNS: u64 = 2_000;
+const RUNS: u64 = 20_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
-/// One run; a panic in it is a finding like any other.
-fn run(seed: u64, traced: bool) -> (Result<Outcome, String>, Vec<String>) {
-    let mut world = World::new(seed, traced);
-    let result = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default())
-    });
-    (result, world.log().to_vec())
-}
-
 #[test]
 fn random_runs_end_well() {
     if let Some(seed) = setting("JMRTC_SIM_SEED") {
-        let (result, log) = run(seed, true);
-        log.iter().for_each(|line| println!("{line}"));
-        println!("{result:?}");
-        result.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        // What is played again as it is written is the same, and has a log.
+        let played = play_plan(&play_seed(seed).plan);
+        played.log.iter().for_each(|line| println!("{line}"));
+        println!("{:?}", played.result);
+        played.result.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
         return;
     }
     let from = setting("JMRTC_SIM_FROM").unwrap_or(0);
     let to = from + setting("JMRTC_SIM_RUNS").unwrap_or(RUNS);
-    let next = AtomicU64::new(from);
+    let (next, found) = (AtomicU64::new(from), AtomicBool::new(false));
     let workers = thread::available_parallelism().map_or(2, usize::from);
     let work = || {
         let (mut sum, mut failures) = (Outcome::default(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= to || failures.len() > 4 {
+            if seed >= to || found.load(Ordering::Relaxed) {
                 return (sum, failures);
             }
-            match run(seed, false).0 {
+            match play_seed(seed).result {
                 Ok(outcome) => {
                     sum.connected += outcome.connected;
                     sum.restored += outcome.restored;
                     sum.reconnected += outcome.reconnected;
                     sum.broken += outcome.broken;
                     sum.at_rest += outcome.at_rest;
+                    sum.slept += outcome.slept;
+                    sum.rejected += outcome.rejected;
+                    sum.late += outcome.late;
                 }
-                Err(what) => failures.push(format!("JMRTC_SIM_SEED={seed}: {what}")),
+                Err(what) => {
+                    found.store(true, Ordering::Relaxed);
+                    failures.push(format!("JMRTC_SIM_SEED={seed}: {what}"));
+                }
             }
         }
     };
@@ -73,16 +69,35 @@ fn random_runs_end_well() {
         ("reconnected", all(|o| o.reconnected)),
         ("broken", all(|o| o.broken)),
         ("at rest", all(|o| o.at_rest)),
+        ("slept", all(|o| o.slept)),
+        ("rejected", all(|o| o.rejected)),
+        ("late", all(|o| o.late)),
     ] {
-        assert!(count * 20 > to - from, "hardly ever {what}: {count}");
+        assert!(count * 40 > to - from, "hardly ever {what}: {count}");
     }
 }
 
 #[test]
-fn the_same_seed_is_the_same_run() {
-    for seed in 0..4 {
-        let (first, second) = (run(seed, true), run(seed, true));
-        assert!(!first.1.is_empty());
+fn the_same_seed_is_the_same_run_and_so_is_its_plan() {
+    for seed in 0..20 {
+        let (first, second) = (play_seed(seed), play_seed(seed));
         assert_eq!(first, second, "seed {seed}");
+        let written = play_plan(&first.plan);
+        assert_eq!((&written.result, &written.plan), (&first.result, &first.plan), "seed {seed}");
+        assert!(!written.log.is_empty());
     }
+}
+
+/// A long and rough run in which a call connects, made as short as a run can be in which a call connects.
+#[test]
+fn a_plan_is_made_short() {
+    let connects = |result: &Result<Outcome, String>| result.as_ref().is_ok_and(|o| o.connected > 0);
+    let long =
+        (0..).map(play_seed).find(|p| connects(&p.result) && p.plan.steps.len() > 60).expect("a long run");
+    assert_eq!(long.plan.weather, Weather::Rough);
+    let short: Plan = shrink_where(&long.plan, connects);
+    assert!(connects(&play_plan(&short).result));
+    assert_eq!(short.weather, Weather::Still);
+    // Two sign in, make their engines ready, one calls and one answers; or one calls the robot.
+    assert!((3..=6).contains(&short.steps.len()), "{} steps: {short}", short.steps.len());
 }

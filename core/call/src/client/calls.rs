@@ -140,9 +140,10 @@ impl Client {
         let Some(call) = &mut self.call else { return };
         let alone = session.joined_members.iter().all(|u| u.username == me);
         call.told_muted = session.muted_members.contains(&me);
+        let answered = matches!(call.accept, Accept::Accepting(_));
         call.session = session;
         dismiss(call, out);
-        if alone {
+        if alone && !answered {
             call.accept = Accept::Dialled { until };
             return;
         }
@@ -253,7 +254,7 @@ pub(super) fn show(call: &mut Call, out: &mut Out) {
 }
 
 /// Stops ringing.
-fn dismiss(call: &mut Call, out: &mut Out) {
+pub(super) fn dismiss(call: &mut Call, out: &mut Out) {
     if std::mem::take(&mut call.shown) {
         out.platform(PlatformAction::DismissIncoming { channel_id: call.session.channel_id.clone() });
     }

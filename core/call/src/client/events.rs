@@ -56,11 +56,11 @@ impl Client {
         self.call.as_ref().is_some_and(|c| c.is(channel_of(event)))
     }
 
-    /// Keeps an event until the start is answered. An invitation that is over meanwhile was never there.
+    /// Keeps an event until the start is answered. An invitation that is over meanwhile was never there; its end is
+    /// kept, for the start may have made us a member of that very call.
     fn hold(&mut self, event: ServerEvent) {
         if let ServerEvent::Ended { session, .. } = &event {
             let channel = &session.channel_id;
-            let before = self.held.len();
             self.held.retain(|e| match e {
                 ServerEvent::Invited { session, .. } => &session.channel_id != channel,
                 ServerEvent::Joined { .. }
@@ -70,9 +70,6 @@ impl Client {
                 | ServerEvent::Ended { .. }
                 | ServerEvent::Slots { .. } => true,
             });
-            if self.held.len() < before {
-                return;
-            }
         }
         if self.held.len() < MAX_HELD {
             self.held.push(event);

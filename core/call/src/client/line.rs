@@ -15,11 +15,14 @@ const RECONNECT_FIRST_MS: u64 = 4_000;
 const RECONNECT_CAP_MS: u64 = 8_000;
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_CAP_MS: u64 = 15_000;
+/// For how long a `hello` on a socket that was let go may still make itself felt.
+const STRAY_MS: u64 = 30_000;
 
 impl Client {
     /// Makes a new connection; it replaces the one there is.
     pub(super) fn open_socket(&mut self, out: &mut Out) {
         self.interrupted(out);
+        self.let_go();
         let Some(account) = &mut self.account else { return };
         self.sockets = self.sockets.wrapping_add(1);
         let patience = match account.sign_in {
@@ -30,7 +33,8 @@ impl Client {
         out.socket(SocketAction::Open { generation: self.sockets, url: account.url.clone() });
     }
 
-    pub(super) fn close_socket(&self, out: &mut Out) {
+    pub(super) fn close_socket(&mut self, out: &mut Out) {
+        self.let_go();
         if let Some(generation) = self.account.as_ref().and_then(|a| a.line.generation()) {
             out.socket(SocketAction::Close { generation });
         }
@@ -141,6 +145,10 @@ impl Client {
 
     fn closing(&mut self, reason: Closing, out: &mut Out) {
         match reason {
+            Closing::Replaced if self.is_stray() => {
+                self.close_socket(out);
+                self.line_lost("an earlier hello of ours came late", out);
+            }
             Closing::Replaced => {
                 let why = "this device signed in once more elsewhere";
                 self.put_out(Failure::new(ErrorCode::LoginRejected, why), out);
@@ -156,12 +164,25 @@ impl Client {
         }
     }
 
+    /// The socket is no longer ours; what was sent on it may still arrive.
+    fn let_go(&mut self) {
+        if self.account.as_ref().is_some_and(|a| matches!(a.line, Line::Greeting { .. })) {
+            self.stray = Some(self.now);
+        }
+    }
+
+    /// Whether what took our sign-in over may have been ourselves; believed once.
+    fn is_stray(&mut self) -> bool {
+        self.stray.take().is_some_and(|at| self.now.since(at) < STRAY_MS)
+    }
+
     /// The connection is gone, or could not be made.
     fn line_lost(&mut self, why: &str, out: &mut Out) {
         if self.account.as_ref().is_some_and(|a| a.line.is_leaving()) {
             return self.finish_logout(out);
         }
         self.interrupted(out);
+        self.let_go();
         let Some(account) = &mut self.account else { return };
         let waiting = std::mem::take(&mut account.waiting);
         if account.sign_in.is_none() {

@@ -54,11 +54,9 @@ impl Client {
                 }
                 self.invited_users(owner, invited, failed, out);
             }
-            (Request::Mute { channel_id, muted }, Reply::Mute { session }) => {
+            // The answer's session may be older than the events seen since.
+            (Request::Mute { channel_id, muted }, Reply::Mute { session: _ }) => {
                 self.mute_told(&channel_id, muted);
-                if !repeated && self.call.as_ref().is_some_and(|c| c.is(&channel_id) && c.is_member()) {
-                    self.update(session, out);
-                }
             }
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
             (Request::Users { .. }, Reply::Users { users, failed }) => {

@@ -4,6 +4,7 @@ use jmrtc_protocol::{ErrorCode, Failure, Reason, Request};
 use serde_json::{Value, json};
 
 use super::Client;
+use super::calls::dismiss;
 use crate::account::{Account, Line, NextLogin, Waiting};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
@@ -72,8 +73,13 @@ impl Client {
         let until = self.now.plus(LOGOUT_MS);
         if let Some(call) = &mut self.call {
             let (refuses, hangups) = (Vec::new(), Vec::new());
-            let reason = if call.is_ringing() { Reason::Refuse } else { Reason::Hangup };
+            let reason = match &call.accept {
+                Accept::Ringing(_) => Reason::Refuse,
+                Accept::Leaving(leaving) => leaving.reason,
+                Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Joined => Reason::Hangup,
+            };
             call.accept = Accept::Leaving(Leaving { reason, refuses, hangups, until });
+            dismiss(call, out);
         }
         self.settle_posture(out);
         let Some(account) = &mut self.account else { return };

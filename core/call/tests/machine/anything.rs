@@ -354,10 +354,11 @@ impl World {
             Event::CallMemberJoin(_)
             | Event::CallMemberLeave(_)
             | Event::CallOtherUserInvited(_)
+            | Event::CallMemberMuted(_)
+            | Event::CallActiveSpeakers(_)
             | Event::CallError(_)
             | Event::CallQuality(_)
             | Event::CallReconnecting(_) => {}
-            Event::CallMemberMuted(_) | Event::CallActiveSpeakers(_) => assert!(self.in_call),
         }
     }
 }

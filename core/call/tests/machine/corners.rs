@@ -1,5 +1,6 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
+use jmrtc_call::PlatformEvent;
 use jmrtc_protocol::{Closing, Detail, ErrorCode, Reason, Reply, ServerEvent};
 use serde_json::json;
 
@@ -47,6 +48,27 @@ fn glare_lost_is_an_accepted_call() {
             "CallConnecting S(i: -; j: bob, alice)",
             "CallMemberJoin bob",
             "CallConnected S(i: -; j: bob, alice)",
+        ]
+    );
+}
+
+/// The answer to the start was lost with the connection, and what came of it since is told before it is given again.
+#[test]
+fn glare_that_is_over_before_its_answer_comes() {
+    let mut rig = dialling();
+    rig.event(invited(theirs("alice", "bob")));
+    rig.event(left(theirs("", "alice"), "bob", Reason::Hangup));
+    rig.event(ended(theirs("", "alice"), Reason::Hangup, None));
+    assert_eq!(rig.take(), [""; 0], "held back while the start is under way");
+    rig.started(theirs("", "bob alice"));
+    assert_eq!(
+        rig.heard(),
+        [
+            "startCallUsers -> S(i: -; j: bob, alice)",
+            "CallConnecting S(i: -; j: bob, alice)",
+            "CallMemberJoin bob",
+            "CallMemberLeave bob hangup",
+            "CallDisconnect hangup S(i: -; j: alice)",
         ]
     );
 }
@@ -586,6 +608,55 @@ fn replaced_by_the_same_device_elsewhere() {
     );
     rig.wait(100_000);
     assert_eq!(rig.take(), [""; 0], "no fight over the sign-in");
+}
+
+/// The answer to the accept was lost with the connection, and meanwhile all others have left but one who is rung.
+#[test]
+fn accepted_into_a_call_where_nobody_is_left() {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rig.welcome(false, Some(session("dave", "bob")));
+    assert_eq!(rig.heard(), ["accept -> {}", "CallConnecting S(i: dave; j: bob)"]);
+    rig.link();
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.event(joined(session("", "bob dave"), "dave"));
+    assert_eq!(rig.heard(), ["CallMemberJoin dave", "CallConnected S(i: -; j: bob, dave)"]);
+}
+
+/// A hello on a socket that was let go comes to the server after its successor's, and takes the sign-in over. That
+/// is no other app: the call goes on.
+#[test]
+fn replaced_by_ones_own_stray_hello() {
+    let mut rig = connected();
+    rig.closed();
+    rig.reconnect();
+    rig.platform(PlatformEvent::NetworkChanged);
+    rig.opened();
+    rig.welcome(true, None);
+    rig.take();
+    rig.closing(Closing::Replaced);
+    assert_eq!(rig.take(), ["socket close", "CallReconnecting"]);
+    rig.reconnect();
+    rig.welcome(true, None);
+    assert_eq!(rig.heard(), ["CallReconnected"]);
+    // Once; and not for ever.
+    for wait in [0, 40_000] {
+        let mut rig = rig.clone();
+        if wait > 0 {
+            rig.closed();
+            rig.reconnect();
+            rig.platform(PlatformEvent::NetworkChanged);
+            rig.opened();
+            rig.welcome(true, None);
+            rig.wait(wait);
+        }
+        rig.take();
+        rig.closing(Closing::Replaced);
+        assert_eq!(rig.heard()[0], "CallError LOGIN_REJECTED", "{wait}");
+    }
 }
 
 #[test]

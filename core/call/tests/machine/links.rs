@@ -45,6 +45,21 @@ fn a_link_that_comes_back_by_itself() {
     assert_eq!(rig.take(), ["media restart", "CallReconnecting", "CallReconnected"]);
 }
 
+/// Whoever connects while signalling is lost hears both at once.
+#[test]
+fn a_link_that_comes_up_while_the_line_is_down() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.command("accept", json!(null));
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.offer();
+    rig.answer();
+    rig.closed();
+    rig.take();
+    rig.media(MediaEvent::Connected);
+    assert_eq!(rig.take(), ["CallConnected S(i: -; j: alice, bob)", "CallReconnecting"]);
+}
+
 #[test]
 fn a_link_that_stays_away_ends_the_call() {
     let mut rig = connected();

@@ -447,6 +447,18 @@ fn logging_in_once_more() {
 }
 
 #[test]
+fn logging_out_while_a_refusal_is_under_way_is_still_a_refusal() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.command("refuse", json!(null));
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.reply(Reply::Refuse);
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.take(), ["socket close", "logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
+}
+
+#[test]
 fn logging_out() {
     let mut rig = connected();
     rig.command("logout", json!(null));
@@ -469,6 +481,16 @@ fn logging_out() {
     assert_eq!(rig.client.stale_count(), 1);
     rig.login("bob");
     assert_eq!(rig.take().len(), 3);
+}
+
+/// Whoever logs out while it rings hears no ringing any more, though the server may take its time to confirm.
+#[test]
+fn logging_out_while_it_rings() {
+    let mut rig = Rig::ready("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.take();
+    rig.command("logout", json!(null));
+    assert_eq!(rig.take(), ["platform dismiss", "> logout", "media close"]);
 }
 
 #[test]

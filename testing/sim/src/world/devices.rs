@@ -3,22 +3,18 @@
 use super::*;
 
 impl World {
-    pub(super) fn start_app(&mut self, device: usize) {
-        let life = self.devices[device].life;
-        let args = json!({ "token": app::token(&self.devices[device].user, u64::MAX) });
-        let at = self.now + self.roll(500);
-        self.agenda.plan(at, Item::Command { device, life, method: "login".into(), args });
-        if !self.chaos || self.roll(5) > 0 {
-            let at = at + if self.chaos { 500 + self.roll(1_000) } else { 4_000 };
-            self.agenda
-                .plan(at, Item::Command { device, life, method: "initEngine".into(), args: json!(null) });
-        }
-    }
-
     pub(super) fn command(&mut self, device: usize, method: &str, args: Value) -> Result<CommandId, String> {
         let dev = &mut self.devices[device];
         let id = dev.commands.len() as u64 + 1;
         dev.commands.insert(id, (method.to_owned(), false));
+        if let Some(token) = args.get("token").and_then(Value::as_str) {
+            token.clone_into(&mut dev.token);
+            // Offered by the app once more, it may be tried once more.
+            dev.rejected.remove(token);
+        }
+        if let ("startCallUsers", Some(Value::Array(names))) = (method, args.get("usernames")) {
+            dev.dialled.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
+        }
         let state = dev.client.state();
         if let ("accept", CallState::Incoming, Some(session)) = (method, state.call, state.session) {
             dev.yes.insert(session.channel_id);
@@ -49,7 +45,11 @@ impl World {
         self.trace(|w| format!("{} <- {}", w.devices[device].id, shorten(&input)));
         self.by_itself = input == Input::Deadline;
         self.at_once = matches!(input, Input::Command { .. });
+        self.parts_told(device, &input);
+        let news = self.news(device, &input);
         let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
+        let login = self.devices[device].client.state().login;
+        news.check(&outputs, login).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
         for output in outputs {
             match &output {
                 Output::Reply { id, result } => {
@@ -71,7 +71,9 @@ impl World {
         if !dev.looked && state.login == LoginState::LoggedIn {
             dev.looked = true;
             if let Some(session) = &state.session {
-                let known = dev.yes.contains(&session.channel_id) || session.inviter.username == dev.user;
+                let inviter = &session.inviter.username;
+                let dialled = inviter == &dev.user || dev.dialled.contains(inviter.as_str());
+                let known = dialled || dev.yes.contains(&session.channel_id);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(session.channel_id.clone());
                 dev.ear.adopt(session);
@@ -88,7 +90,17 @@ impl World {
             | CallState::Connecting
             | CallState::Connected => None,
         };
-        let since = dev.reconnecting.unwrap_or(now);
+        let whole = dev.parts.link_up && state.login == LoginState::LoggedIn;
+        match state.call {
+            CallState::Connected => check(whole, || "connected, and not told that it is not".into())?,
+            CallState::Reconnecting => check(!whole, || "reconnecting, and not told that it is back".into())?,
+            CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => {}
+        }
+        check(dev.parts.shown.is_none() || state.call == CallState::Incoming, || {
+            format!("rings while {:?}", state.call)
+        })?;
+        // Asleep it could not do anything about it.
+        let since = dev.reconnecting.unwrap_or(now).max(dev.asleep_until);
         check(now - since <= 2 * grace, || "clings to a call that is lost".into())?;
         dev.ear.compare(&state)
     }
@@ -119,6 +131,13 @@ impl World {
             Output::Socket(SocketAction::Open { generation, .. }) => self.open(device, generation),
             Output::Socket(SocketAction::Close { .. }) => self.hang(device),
             Output::Socket(SocketAction::Send { message, .. }) => {
+                if let ClientMessage::Request { id, request: Request::Start { .. } } = &message {
+                    self.devices[device].start = Some(*id);
+                }
+                if let ClientMessage::Hello(hello) = &message {
+                    let rejected = self.devices[device].rejected.contains(&hello.token);
+                    check(!rejected, || "tries a token again that was rejected".into())?;
+                }
                 if self.thorough {
                     let sent = decode_client(&encode(&message)).map_err(|e| e.to_string())?;
                     check(sent == message, || "a message that JSON changes".into())?;
@@ -130,58 +149,106 @@ impl World {
                     }
                 }
             }
-            Output::Media(action) => self.media(device, life, &action),
+            Output::Media(action) => self.media(device, life, &action)?,
             Output::Audio(AudioAction::Prepare) => {
-                let event = if self.chaos && self.roll(20) == 0 {
+                let event = if self.luck.strikes(Roll::Audio, self.now, device as u64, 20) {
                     AudioEvent::Failed { why: "busy".into() }
                 } else {
                     AudioEvent::Ready
                 };
-                let at = self.now + self.roll(300);
+                let at = self.now + self.luck.roll(Roll::AudioTime, self.now, device as u64, 300);
                 self.agenda.plan(at, Item::Audio { device, life, event });
             }
             Output::Audio(AudioAction::Set { capture, send, play }) => {
                 self.consent(device, capture, send, play)?;
+                let parts = &mut self.devices[device].parts;
+                (parts.capture, parts.send, parts.play) = (capture, send, play);
             }
             Output::Platform(PlatformAction::RequestMicrophone) => {
-                let granted = !self.chaos || self.roll(20) > 0;
-                let at = self.now + self.roll(500);
+                let granted = !self.luck.strikes(Roll::Microphone, self.now, device as u64, 20);
+                let at = self.now + self.luck.roll(Roll::MicrophoneTime, self.now, device as u64, 500);
                 let event = PlatformEvent::Microphone { granted };
                 self.agenda.plan(at, Item::Platform { device, life, event });
             }
-            Output::Audio(AudioAction::Release) | Output::Platform(_) => {}
+            Output::Audio(AudioAction::Release) => {}
+            Output::Platform(action) => self.screen(device, action)?,
         }
         Ok(())
     }
 
-    fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
+    /// Every ring ends, every call that the system knows of ends, and each is told once.
+    fn screen(&mut self, device: usize, action: PlatformAction) -> Result<(), String> {
+        let parts = &mut self.devices[device].parts;
+        match action {
+            PlatformAction::ShowIncoming { session } => {
+                let before = parts.shown.replace(session.channel_id);
+                check(before.is_none(), || "rings while it rings".into())
+            }
+            PlatformAction::DismissIncoming { channel_id } => {
+                let before = parts.shown.take();
+                check(before == Some(channel_id), || format!("stops ringing, but rang {before:?}"))
+            }
+            PlatformAction::CallStarted { session, .. } => {
+                check(parts.shown.is_none(), || "in a call and rings".into())?;
+                let before = parts.started.replace(session.channel_id);
+                check(before.is_none(), || "a call starts within a call".into())
+            }
+            PlatformAction::CallEnded { channel_id } => {
+                let before = parts.started.take();
+                check(before == Some(channel_id), || format!("a call ends, but {before:?} had started"))
+            }
+            PlatformAction::RequestMicrophone | PlatformAction::SetSpeakerphone { .. } => Ok(()),
+        }
+    }
+
+    pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
         self.devices[device].ear.hear(&event)?;
+        if let Event::CallDisconnect(end) = &event
+            && end.reason == Reason::Hangup
+        {
+            // Who has not picked up can't hang up: that is a refusal.
+            let dev = &self.devices[device];
+            let channel = &end.session.channel_id;
+            let inviter = &end.session.inviter.username;
+            let dialled = inviter == &dev.user || dev.dialled.contains(inviter.as_str());
+            let picked_up = dialled || dev.yes.contains(channel);
+            check(picked_up, || "hung up what only rang".into())?;
+        }
         if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
             // It may lose patience with a server that is gone, never with one that is there.
             let cut_off = self.is_cut_off(device);
             check(end.reason == Reason::NetworkError || cut_off, || "ended by itself".into())?;
         }
+        if let Event::CallError(error) = &event {
+            let elsewhere = error.description.contains("once more elsewhere");
+            // After a long sleep it can't tell its own stray hello from another app's, and never one of its life before.
+            let slept = self.devices[device].asleep_until + 1_000 > self.now;
+            check(!elsewhere || slept || self.is_haunted(device), || {
+                "put out, though there is no other app".into()
+            })?;
+        }
         self.outcome.connected += u64::from(matches!(event, Event::CallConnected(_)));
         self.outcome.reconnected += u64::from(matches!(event, Event::CallReconnected(_)));
-        if self.chaos
-            && let Some(method) = app::reflex(&event, |n| self.dice.next_u64() % n)
-        {
-            let life = self.devices[device].life;
-            let at = self.now + self.roll(4_000);
-            self.agenda.plan(at, Item::Command { device, life, method: method.into(), args: json!(null) });
+        if let Some(mut choices) = self.choices.take() {
+            let dev = &self.devices[device];
+            let act = app::reflex(&event, |choices| dev.pick_token(self.now, choices), &mut choices);
+            let (at, id) = (self.now + 1 + choices.roll(4_000), dev.id.clone());
+            self.choices = Some(choices);
+            act.into_iter().for_each(|act| self.write(Step { at, device: id.clone(), act }));
         }
         Ok(())
     }
 
     pub(super) fn send_up(&mut self, id: ConnId, message: ClientMessage) {
-        let at = self.now + self.latency();
+        let Some(device) = self.conns.get(&id).map(|c| c.device) else { return };
+        let at = self.now + self.latency(Roll::Up, device);
         if let Some(conn) = self.conns.get_mut(&id) {
             let at = conn.up(at);
             self.agenda.plan(at, Item::ToServer(id, message));
         }
     }
 
-    /// What the person does on the system's own call screen.
+    /// What the person does on the system's own call screen, and what else the system tells.
     pub(super) fn platform(&mut self, device: usize, event: PlatformEvent) -> Result<(), String> {
         let dev = &mut self.devices[device];
         let state = dev.client.state();
@@ -207,17 +274,31 @@ impl World {
         check(!(send && state.muted), || "sent while muted".into())
     }
 
-    pub(super) fn media(&mut self, device: usize, life: u32, action: &MediaAction) {
+    /// There is one link at most, while there is a call.
+    pub(super) fn media(&mut self, device: usize, life: u32, action: &MediaAction) -> Result<(), String> {
+        let dev = &mut self.devices[device];
+        let there = dev.parts.link;
         let (generation, event) = match action {
-            MediaAction::Open { generation, .. } | MediaAction::Restart { generation } => {
-                self.devices[device].link = *generation;
+            MediaAction::Open { generation, .. } => {
+                check(there.is_none(), || "a second link".into())?;
+                dev.parts.link = Some(*generation);
+                dev.parts.last_link = *generation;
                 (*generation, MediaEvent::Offer { sdp: "offer".into() })
             }
+            MediaAction::Restart { generation } => (*generation, MediaEvent::Offer { sdp: "offer".into() }),
             MediaAction::Answer { generation, .. } => (*generation, MediaEvent::Connected),
-            MediaAction::Close { .. } => return,
+            MediaAction::Close { generation } => {
+                check(there == Some(*generation), || "closes a link that is not there".into())?;
+                dev.parts.link = None;
+                dev.parts.link_up = false;
+                return Ok(());
+            }
         };
-        let luck = if self.chaos { self.roll(12) } else { 1 };
-        let at = self.now + self.roll(400);
+        check(dev.parts.link == Some(generation), || "asks something of a link that is not there".into())?;
+        let (now, place) = (self.now, device as u64);
+        let luck =
+            if self.luck.weather == Weather::Rough { self.luck.roll(Roll::Media, now, place, 12) } else { 1 };
+        let at = now + self.luck.roll(Roll::MediaTime, now, place, 400);
         match luck {
             // Nothing comes of it.
             0 => {}
@@ -227,5 +308,6 @@ impl World {
             }
             _ => self.agenda.plan(at, Item::Media { device, life, generation, event }),
         }
+        Ok(())
     }
 }

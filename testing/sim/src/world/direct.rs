@@ -40,9 +40,9 @@ impl World {
             ping: settings.ping_ms,
             max_members: settings.max_members,
         };
-        let mut world = Self::with(ChaCha8Rng::seed_from_u64(seed), times, devices);
+        let plan = Plan { seed, weather: Weather::Fair, rest: 0, steps: Vec::new() };
+        let mut world = Self::with(plan, times, settings.relations.clone(), devices);
         world.traced = traced;
-        world.relations.clone_from(&settings.relations);
         world.devices.iter_mut().for_each(|device| device.alive = false);
         world
     }
@@ -92,8 +92,7 @@ impl World {
     pub fn open_app(&mut self, device: &str) -> Result<(), String> {
         let device = self.find(device)?;
         check(!self.devices[device].alive, || "the app runs already".into())?;
-        let seed = self.dice.next_u64();
-        self.devices[device].revive(seed);
+        self.revive(device);
         Ok(())
     }
 

@@ -3,55 +3,160 @@
 use super::*;
 
 impl World {
-    pub(super) fn misfortune(&mut self) -> Result<(), String> {
-        if !self.chaos {
-            return Ok(());
+    /// Does what is due: what is written, then what somebody chooses now.
+    pub(super) fn act(&mut self) -> Result<(), String> {
+        while let Some(first) = self.script.first_entry().filter(|e| e.key().0 <= self.now) {
+            let step = first.remove();
+            self.perform(step)?;
         }
-        let at = self.now + 20 + self.roll(1_200);
-        self.agenda.plan(at, Item::Chaos);
-        let device = self.roll(self.devices.len() as u64) as usize;
-        let life = self.devices[device].life;
-        match self.roll(100) {
-            0..=59 => self.whim(device),
-            60..=74 => {
-                self.break_socket(device);
-                Ok(())
+        while self.now >= self.choosing {
+            let Some(mut choices) = self.choices.take() else { break };
+            let chosen = self.choose(&mut choices);
+            self.choosing = self.now + 20 + choices.roll(1_200);
+            self.choices = Some(choices);
+            if let Some(step) = chosen {
+                self.perform(step)?;
             }
-            75..=78 => {
-                self.devices[device].offline_until = self.now + self.roll(2 * self.times.grace);
-                self.break_socket(device);
-                Ok(())
-            }
-            79..=86 => {
-                let (generation, failed) = (self.devices[device].link, self.roll(3) == 0);
-                let event =
-                    if failed { MediaEvent::Failed { why: "ice".into() } } else { MediaEvent::Disconnected };
-                self.in_life(device, life, Input::Media { generation, event })
-            }
-            87..=90 => self.in_life(device, life, Input::Platform(PlatformEvent::NetworkChanged)),
-            91..=92 => {
-                let event = if self.roll(2) == 0 { PlatformEvent::Answered } else { PlatformEvent::Declined };
-                if self.devices[device].alive { self.platform(device, event) } else { Ok(()) }
-            }
-            93..=96 => {
-                self.kill(device);
-                Ok(())
-            }
-            97 => self.restart_server(true),
-            98 => self.restart_server(false),
-            _ => self.in_life(device, life, Input::Audio(AudioEvent::Failed { why: "unplugged".into() })),
+        }
+        Ok(())
+    }
+
+    fn choose(&self, choices: &mut Choices) -> Option<Step> {
+        let dev = &self.devices[choices.roll(self.devices.len() as u64) as usize];
+        let act = if choices.roll(5) < 3 {
+            let token = |choices: &mut Choices| dev.pick_token(self.now, choices);
+            app::whim(&dev.client.state(), &self.users, token, choices)
+        } else {
+            app::misfortune(self.times.grace, choices)?
+        };
+        Some(Step { at: self.now, device: dev.id.clone(), act })
+    }
+
+    /// Writes down what will be done.
+    pub(super) fn write(&mut self, step: Step) {
+        self.scripted += 1;
+        self.script.insert((step.at, self.scripted), step);
+    }
+
+    /// The app signs in and makes its engine ready, most of the time.
+    pub(super) fn sign_in_soon(&mut self, device: usize) {
+        let Some(mut choices) = self.choices.take() else { return };
+        let dev = &self.devices[device];
+        let token = dev.pick_token(self.now, &mut choices);
+        let mut at = self.now + choices.roll(500);
+        let mut calls = vec![(at, "login", json!({ "token": token }))];
+        if choices.roll(5) > 0 {
+            at += 500 + choices.roll(1_000);
+            calls.push((at, "initEngine", Value::Null));
+        }
+        self.choices = Some(choices);
+        for (at, method, args) in calls {
+            let act = Act::Call { method: method.to_owned(), args };
+            self.write(Step { at, device: self.devices[device].id.clone(), act });
         }
     }
 
-    pub(super) fn whim(&mut self, device: usize) -> Result<(), String> {
+    /// Does it, where it can be done, and puts it down.
+    fn perform(&mut self, step: Step) -> Result<(), String> {
+        let Some(device) = self.devices.iter().position(|d| d.id == step.device) else {
+            return Err(format!("there is no {}", step.device));
+        };
         let dev = &self.devices[device];
-        if !dev.alive {
+        let possible = match step.act {
+            Act::Freeze { .. } | Act::Restart { .. } => true,
+            Act::Start => !dev.alive,
+            Act::Kill => dev.alive,
+            // A phone that sleeps is left alone.
+            Act::Call { .. }
+            | Act::Answer
+            | Act::Decline
+            | Act::Sleep { .. }
+            | Act::Break
+            | Act::Offline { .. }
+            | Act::Stall { .. }
+            | Act::Network
+            | Act::Interrupt
+            | Act::Fail
+            | Act::Unplug => dev.alive && dev.asleep_until <= self.now,
+        };
+        if !possible {
             return Ok(());
         }
-        let (state, user) = (dev.client.state(), dev.user.clone());
-        let users = self.users.clone();
-        let (method, args) = app::whim(&state, &user, &users, |n| self.dice.next_u64() % n);
-        self.command(device, method, args).map(|_| ())
+        self.plan.steps.push(Step { at: self.now, ..step.clone() });
+        self.trace(|_| format!("{}: {}", step.device, shorten(&step.act)));
+        let life = self.devices[device].life;
+        let left = self.plan.rest.saturating_sub(self.now);
+        match step.act {
+            Act::Call { method, args } => self.command(device, &method, args).map(|_| ()),
+            Act::Answer => self.platform(device, PlatformEvent::Answered),
+            Act::Decline => self.platform(device, PlatformEvent::Declined),
+            Act::Kill => {
+                self.stop(device);
+                if let Some(choices) = self.choices.as_mut()
+                    && choices.roll(4) > 0
+                {
+                    let at = self.now + choices.roll(2 * self.times.grace);
+                    self.write(Step { at, device: step.device, act: Act::Start });
+                }
+                Ok(())
+            }
+            Act::Start => {
+                self.revive(device);
+                self.sign_in_soon(device);
+                Ok(())
+            }
+            Act::Sleep { ms } => {
+                let dev = &mut self.devices[device];
+                dev.asleep_until = self.now + ms.min(left);
+                self.outcome.slept += u64::from(dev.client.state().session.is_some());
+                let at = dev.asleep_until;
+                self.agenda.plan(at, Item::Woken { device, life });
+                Ok(())
+            }
+            Act::Break => {
+                self.break_socket(device);
+                Ok(())
+            }
+            Act::Offline { ms } => {
+                self.devices[device].offline_until = self.now + ms;
+                self.break_socket(device);
+                Ok(())
+            }
+            Act::Stall { ms } => {
+                let until = self.now + ms.min(left);
+                if let Some(conn) = self.devices[device].conn.and_then(|id| self.conns.get_mut(&id)) {
+                    conn.stalled_until = until.max(conn.stalled_until);
+                }
+                Ok(())
+            }
+            Act::Network => self.platform(device, PlatformEvent::NetworkChanged),
+            Act::Interrupt => self.media_event(device, MediaEvent::Disconnected),
+            Act::Fail => self.media_event(device, MediaEvent::Failed { why: "ice".into() }),
+            Act::Unplug => self.input(device, Input::Audio(AudioEvent::Failed { why: "unplugged".into() })),
+            Act::Freeze { ms } => {
+                self.frozen_until = self.frozen_until.max(self.now + ms.min(left));
+                Ok(())
+            }
+            Act::Restart { cleanly } => self.replace_server(cleanly),
+        }
+    }
+
+    fn media_event(&mut self, device: usize, event: MediaEvent) -> Result<(), String> {
+        let generation = self.devices[device].parts.last_link;
+        self.input(device, Input::Media { generation, event })
+    }
+
+    /// Whatever waited comes in now; the timers before it or after it.
+    pub(super) fn woken(&mut self, device: usize, life: u32) -> Result<(), String> {
+        let dev = &self.devices[device];
+        if dev.life != life || !dev.alive {
+            return Ok(());
+        }
+        if self.luck.roll(Roll::Wakes, self.now, device as u64, 2) == 0 {
+            self.deadline(device)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn break_socket(&mut self, device: usize) {
@@ -63,54 +168,54 @@ impl World {
         self.trace(|w| format!("the socket of {} breaks", w.devices[device].id));
         self.brake(id);
         // Each end learns of it soon, or only by the silence.
-        if self.roll(3) > 0 {
-            let at = self.now + self.roll(2_000);
-            self.agenda.plan(at, Item::ClosedToClient(id));
-        }
-        if self.roll(3) > 0 {
-            let at = self.now + self.roll(2_000);
-            self.agenda.plan(at, Item::ClosedToServer(id));
-        }
-    }
-
-    fn kill(&mut self, device: usize) {
-        if !self.devices[device].alive {
-            return;
-        }
-        self.stop(device);
-        if self.roll(4) > 0 {
-            let at = self.now + self.roll(2 * self.times.grace);
-            self.agenda.plan(at, Item::Revive { device });
-        }
+        let place = device as u64;
+        let learns = |what| self.luck.roll(what, self.now, place, 3) > 0;
+        let at = |what| self.now + self.luck.roll(what, self.now, place, 2_000);
+        let client = learns(Roll::LearnsClient).then(|| at(Roll::LearnsClientTime));
+        let server = learns(Roll::LearnsServer).then(|| at(Roll::LearnsServerTime));
+        client.into_iter().for_each(|at| self.agenda.plan(at, Item::ClosedToClient(id)));
+        server.into_iter().for_each(|at| self.agenda.plan(at, Item::ClosedToServer(id)));
     }
 
     pub(super) fn stop(&mut self, device: usize) {
         self.trace(|w| format!("{} is killed", w.devices[device].id));
+        // What was held up at the phone dies with the app.
+        if let Some(id) = self.devices[device].conn
+            && self.conns.get(&id).is_some_and(|c| c.stalled_until > self.now)
+        {
+            self.brake(id);
+        }
         self.hang(device);
         let dev = &mut self.devices[device];
         dev.alive = false;
         dev.life += 1;
     }
 
-    pub(super) fn restart_server(&mut self, cleanly: bool) -> Result<(), String> {
-        if self.roll(3) > 0 { Ok(()) } else { self.replace_server(cleanly) }
+    pub(super) fn revive(&mut self, device: usize) {
+        self.trace(|w| format!("{} is started anew", w.devices[device].id));
+        let seed = self.luck.number(Roll::Seed, device as u64, u64::from(self.devices[device].life));
+        self.devices[device].revive(seed);
     }
 
     /// The server is gone and a new one in its place, which remembers nothing; `cleanly`: it said goodbye.
     pub(super) fn replace_server(&mut self, cleanly: bool) -> Result<(), String> {
         self.trace(|_| format!("the server is restarted, cleanly: {cleanly}"));
+        self.frozen_until = 0;
         if cleanly {
             self.server(jmrtc_rooms::Input::Shutdown)?;
             check(self.rooms.counts().calls == 0 && self.links.is_empty(), || "left by a shutdown".into())?;
         }
         self.links.clear();
         self.server += 1;
-        self.rooms = rooms(self.times, &mut self.dice);
+        self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
+        self.mirror = mirror(self.times, &self.relations);
         let ids: Vec<_> = self.conns.iter().filter(|(_, c)| c.at_client).map(|(id, _)| *id).collect();
         for id in ids {
-            let at = self.now + self.latency();
+            let Some(conn) = self.conns.get_mut(&id) else { continue };
+            conn.at_server = false;
+            let device = conn.device;
+            let at = self.now + self.latency(Roll::Down, device);
             if let Some(conn) = self.conns.get_mut(&id) {
-                conn.at_server = false;
                 let at = conn.down(at);
                 self.agenda.plan(at, Item::ClosedToClient(id));
             }

@@ -13,7 +13,8 @@ impl World {
     }
 
     pub(super) fn server(&mut self, input: jmrtc_rooms::Input) -> Result<(), String> {
-        let outputs = self.rooms.handle(jmrtc_rooms::Timestamp(self.now), input);
+        let outputs = self.rooms.handle(jmrtc_rooms::Timestamp(self.now), input.clone());
+        self.mirror.follow(self.now, &input, &outputs).map_err(|what| format!("the server: {what}"))?;
         self.steps += 1;
         if self.thorough || self.steps.is_multiple_of(32) {
             self.rooms.audit()?;
@@ -21,22 +22,52 @@ impl World {
         for output in outputs {
             match output {
                 jmrtc_rooms::Output::Send { conn, message } => self.send(conn, message)?,
-                jmrtc_rooms::Output::Close { conn: id } => {
-                    let at = self.now + self.latency();
-                    if let Some(conn) = self.conns.get_mut(&id) {
-                        conn.at_server = false;
-                        let at = conn.down(at);
-                        if !conn.broken {
-                            self.agenda.plan(at, Item::ClosedToClient(id));
-                        }
-                    }
-                }
+                jmrtc_rooms::Output::Close { conn } => self.close(conn),
                 jmrtc_rooms::Output::Media(command) => self.relay(command)?,
                 jmrtc_rooms::Output::Record(record) => self.records.push(record),
                 jmrtc_rooms::Output::Push { .. } => {}
             }
         }
+        self.only_members_are_heard()?;
         self.expire()
+    }
+
+    /// The media relay forwards between admitted links: each must be of a device that the semantics have in a call.
+    fn only_members_are_heard(&self) -> Result<(), String> {
+        for (device, admitted) in self.links.values() {
+            let dev = &self.devices[*device];
+            let joined = self.mirror.model.is_joined(&(dev.user.clone(), dev.id.clone()));
+            check(joined || !admitted, || format!("{} is heard and no member", dev.id))?;
+        }
+        Ok(())
+    }
+
+    /// Connections whose token is no longer good are closed, those of users in a call once that is over.
+    pub(super) fn expire(&mut self) -> Result<(), String> {
+        let over = |c: &Conn| {
+            let there = c.greeted && c.at_server && c.server == self.server;
+            there && c.expires <= self.now && !self.rooms.is_in_call(&self.devices[c.device].user)
+        };
+        let over = self.conns.iter().find(|(_, c)| over(c)).map(|(id, _)| *id);
+        let Some(id) = over else { return Ok(()) };
+        self.outcome.rejected += 1;
+        self.send(id, ServerMessage::Closing { reason: Closing::TokenExpired })?;
+        self.close(id);
+        // And so on with the next.
+        self.server(jmrtc_rooms::Input::Disconnected { conn: id })
+    }
+
+    /// Closes a connection once everything sent before has gone out.
+    pub(super) fn close(&mut self, id: ConnId) {
+        let Some(device) = self.conns.get(&id).map(|c| c.device) else { return };
+        let at = self.now + self.latency(Roll::Down, device);
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.at_server = false;
+            let at = conn.down(at);
+            if !conn.broken {
+                self.agenda.plan(at, Item::ClosedToClient(id));
+            }
+        }
     }
 
     pub(super) fn send(&mut self, id: ConnId, message: ServerMessage) -> Result<(), String> {
@@ -44,7 +75,8 @@ impl World {
             let sent = decode_server(&encode(&message)).map_err(|e| e.to_string())?;
             check(sent == message, || "a message that JSON changes".into())?;
         }
-        let at = self.now + self.latency();
+        let Some(device) = self.conns.get(&id).map(|c| c.device) else { return Ok(()) };
+        let at = self.now + self.latency(Roll::Down, device);
         if let Some(conn) = self.conns.get_mut(&id).filter(|c| !c.broken) {
             let at = conn.down(at);
             self.agenda.plan(at, Item::ToClient(id, message));
@@ -55,12 +87,16 @@ impl World {
     pub(super) fn relay(&mut self, command: MediaCommand) -> Result<(), String> {
         let (link, ticket, opens) = match command {
             MediaCommand::Open { link, ticket, .. } => {
-                check(self.links.insert(link, false).is_none(), || "a link opened twice".into())?;
+                check(self.links.insert(link, (self.asking, false)).is_none(), || {
+                    "a link opened twice".into()
+                })?;
                 (link, ticket, true)
             }
             MediaCommand::Renew { link, ticket, .. } => (link, ticket, false),
             MediaCommand::Admit { link, .. } => {
-                let Some(admitted) = self.links.get_mut(&link) else { return Err("no such link".into()) };
+                let Some((_, admitted)) = self.links.get_mut(&link) else {
+                    return Err("no such link".into());
+                };
                 return check(!std::mem::replace(admitted, true), || "admitted twice".into());
             }
             MediaCommand::Close { link } => {
@@ -69,9 +105,9 @@ impl World {
             MediaCommand::Echo { .. } => return Ok(()),
         };
         check(self.links.contains_key(&link), || "no such link".into())?;
-        let refused = self.chaos && self.roll(25) == 0;
+        let refused = self.luck.strikes(Roll::Relay, self.now, ticket.0, 25);
         let result = if refused { Err("sdp".to_owned()) } else { Ok("answer".to_owned()) };
-        let at = self.now + self.roll(30);
+        let at = self.now + self.luck.roll(Roll::RelayTime, self.now, ticket.0, 30);
         let unmade = (refused && opens).then_some(link);
         self.agenda.plan(at, Item::LinkAnswer { ticket, result, unmade, server: self.server });
         Ok(())

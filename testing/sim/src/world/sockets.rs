@@ -5,11 +5,31 @@ use super::*;
 impl World {
     /// Whether the device and the server do not reach each other, known to them or not, or only just do.
     pub(super) fn is_cut_off(&self, device: usize) -> bool {
+        // A freeze or a sleep is an absence, too.
         let lately = |at: u64| self.now - at < self.times.ping + 1_000;
+        let dev = &self.devices[device];
+        if self.frozen_until + self.times.ping + 1_000 > self.now
+            || dev.asleep_until + self.times.ping + 1_000 > self.now
+        {
+            return true;
+        }
         let conn = self.devices[device].conn.and_then(|id| self.conns.get(&id));
         conn.is_none_or(|c| {
-            c.broken || !c.at_server || c.server != self.server || !lately(c.heard) || lately(c.opened)
+            c.broken
+                || !c.at_server
+                || c.stalled_until + self.times.ping + 1_000 > self.now
+                || c.server != self.server
+                || !lately(c.heard)
+                || lately(c.opened)
         })
+    }
+
+    /// Whether something that an earlier life of the app sent has come to the server in this one.
+    pub(super) fn is_haunted(&self, device: usize) -> bool {
+        let life = self.devices[device].life;
+        let conns = || self.conns.values().filter(|c| c.device == device);
+        let born = conns().filter(|c| c.life == life).map(|c| c.opened).min();
+        born.is_some_and(|born| conns().any(|c| c.life < life && c.greeted && c.heard >= born))
     }
 
     pub(super) fn open(&mut self, device: usize, generation: u32) {
@@ -18,10 +38,10 @@ impl World {
         let life = self.devices[device].life;
         self.conns.insert(id, Conn::new(device, life, generation, self.server));
         self.devices[device].conn = Some(id);
-        let at = self.now + self.latency();
+        let at = self.now + self.latency(Roll::Up, device);
         let offline = self.down || self.now < self.devices[device].offline_until;
-        let unlucky = self.chaos && self.roll(20) == 0;
-        match (offline || unlucky, self.roll(2)) {
+        let unlucky = self.luck.strikes(Roll::Socket, self.now, device as u64, 20);
+        match (offline || unlucky, self.luck.roll(Roll::Swallowed, self.now, device as u64, 2)) {
             (false, _) => self.agenda.plan(at, Item::Opened(id)),
             (true, 0) => self.agenda.plan(at, Item::ClosedToClient(id)),
             // Swallowed: neither opens nor fails.
@@ -32,9 +52,10 @@ impl World {
     /// The client lets go of its socket.
     pub(super) fn hang(&mut self, device: usize) {
         let Some(id) = self.devices[device].conn.take() else { return };
-        let at = self.now + self.latency();
+        let at = self.now + self.latency(Roll::Up, device);
         if let Some(conn) = self.conns.get_mut(&id) {
             conn.at_client = false;
+            conn.let_go = Some(self.now);
             let at = conn.up(at);
             if !conn.broken {
                 self.agenda.plan(at, Item::ClosedToServer(id));
@@ -58,30 +79,58 @@ impl World {
         self.socket(device, life, generation, SocketEvent::Opened)
     }
 
+    pub(super) fn at_client(&mut self, id: ConnId, message: ServerMessage) -> Result<(), String> {
+        let Some(conn) = self.conns.get(&id).filter(|c| !c.broken) else { return Ok(()) };
+        // What had been read when the socket was let go still comes in.
+        let late = conn.let_go.is_some_and(|at| self.now - at < 200)
+            && self.luck.roll(Roll::Late, self.now, conn.device as u64, 2) == 1;
+        if !conn.at_client && !late {
+            return Ok(());
+        }
+        self.outcome.late += u64::from(!conn.at_client);
+        let (device, life, generation) = (conn.device, conn.life, conn.generation);
+        self.socket(device, life, generation, SocketEvent::Message { message })
+    }
+
     pub(super) fn at_server(&mut self, id: ConnId, message: ClientMessage) -> Result<(), String> {
         let now = self.now;
         let server = self.server;
         let alive = |c: &&mut Conn| c.at_server && !c.broken && c.server == server;
         let Some(conn) = self.conns.get_mut(&id).filter(alive) else { return Ok(()) };
         conn.heard = now;
+        self.asking = conn.device;
+        if !matches!(message, ClientMessage::Ping { .. }) {
+            self.trace(|w| format!("server <- {} {}", w.devices[w.asking].id, shorten(&message)));
+        }
+        let Some(conn) = self.conns.get_mut(&id) else { return Ok(()) };
         let user = self.devices[conn.device].user.clone();
         let input = match message {
             ClientMessage::Hello(mut hello) => {
-                let good =
-                    |user: &&Username| app::good_until(&hello.token, user).is_some_and(|until| until > now);
+                // The server waits 5 s for it.
+                if now - conn.opened > 5_000 {
+                    self.close(id);
+                    return Ok(());
+                }
+                conn.token.clone_from(&hello.token);
+                let good = |user: &&Username| app::good_until(&hello.token, user).is_some_and(|at| at > now);
                 let Some(user) = self.users.iter().find(good).cloned() else {
-                    conn.at_server = false;
-                    let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
-                    return self.send(id, ServerMessage::Fault { error });
+                    self.outcome.rejected += 1;
+                    self.send(id, ServerMessage::Fault { error: rejected() })?;
+                    self.close(id);
+                    return Ok(());
                 };
                 conn.greeted = true;
                 conn.expires = app::good_until(&hello.token, &user).unwrap_or_default();
                 self.agenda.plan(conn.expires, Item::Expire);
-                self.devices[conn.device].belongs_to(&user);
+                self.devices[self.asking].belongs_to(&user);
                 let known = vec![self.record(&user)];
-                // As if it had missed more events than are kept for it.
-                if self.chaos && self.roll(6) == 0 {
-                    hello.resume = None;
+                // As if it had missed more events than are kept for it, or a stranger tried to take it over.
+                match self.luck.number(Roll::Forgets, now, self.asking as u64) % 12 {
+                    0 | 1 if self.luck.weather == Weather::Rough => hello.resume = None,
+                    2 if self.luck.weather == Weather::Rough => {
+                        hello.resume.iter_mut().for_each(|resume| resume.secret.push('?'));
+                    }
+                    _ => {}
                 }
                 jmrtc_rooms::Input::Hello {
                     conn: id,
@@ -93,9 +142,9 @@ impl World {
             }
             ClientMessage::Request { id: request_id, request: Request::UpdateToken { token } } => {
                 let Some(until) = app::good_until(&token, &user).filter(|until| *until > now) else {
-                    let error = Failure::new(ErrorCode::LoginRejected, "the token is no good");
-                    return self.send(id, ServerMessage::Failure { id: request_id, error });
+                    return self.send(id, ServerMessage::Failure { id: request_id, error: rejected() });
                 };
+                conn.token.clone_from(&token);
                 conn.expires = until;
                 self.agenda.plan(until, Item::Expire);
                 let request = Request::UpdateToken { token };
@@ -134,20 +183,6 @@ impl World {
         self.server(input)
     }
 
-    /// Connections whose token is no longer good are closed, those of users in a call once that is over.
-    pub(super) fn expire(&mut self) -> Result<(), String> {
-        let over = |c: &Conn| c.greeted && c.at_server && c.server == self.server && c.expires <= self.now;
-        let over: Vec<_> =
-            self.conns.iter().filter(|(_, c)| over(c)).map(|(id, c)| (*id, c.device)).collect();
-        for (id, device) in over {
-            if !self.rooms.is_in_call(&self.devices[device].user) {
-                self.send(id, ServerMessage::Closing { reason: Closing::TokenExpired })?;
-                self.closed_to_server(id)?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn closed_to_server(&mut self, id: ConnId) -> Result<(), String> {
         let server = self.server;
         let Some(conn) = self.conns.get_mut(&id).filter(|c| c.at_server) else { return Ok(()) };
@@ -158,4 +193,8 @@ impl World {
             Ok(())
         }
     }
+}
+
+fn rejected() -> Failure {
+    Failure::new(ErrorCode::LoginRejected, "the token is no good")
 }

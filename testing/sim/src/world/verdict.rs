@@ -18,6 +18,12 @@ impl World {
             check(at_rest, || format!("{}: {:?} for ever", dev.id, state.call))?;
             let seated = seats.entry(session.channel_id.clone()).or_default().insert(dev.user.clone());
             check(seated, || format!("{} is in {} twice", dev.user, session.channel_id))?;
+            self.mirror.agrees(&session, &dev.user).map_err(|what| format!("{} {what}", dev.id))?;
+            let parts = &dev.parts;
+            let sound = (parts.capture, parts.send, parts.play);
+            check(sound == (true, !state.muted, true), || {
+                format!("{}: in a call with sound {sound:?}", dev.id)
+            })?;
             sessions.push((dev.id.clone(), session));
         }
         for (id, session) in &sessions {
@@ -28,10 +34,13 @@ impl World {
             check(&people == there, || format!("{id}: sees {people:?}, there are {there:?}"))?;
         }
         let counts = self.rooms.counts();
+        check(self.mirror.model.calls.len() == seats.len(), || {
+            format!("the model has {} calls, the devices {}", self.mirror.model.calls.len(), seats.len())
+        })?;
         check(counts.calls == seats.len(), || {
             format!("the server has {} calls, the devices {}", counts.calls, seats.len())
         })?;
-        let admitted = self.links.values().filter(|admitted| **admitted).count();
+        let admitted = self.links.values().filter(|(_, admitted)| *admitted).count();
         check(admitted == sessions.len() && counts.links == sessions.len(), || {
             format!("{} devices in calls, {} links, {admitted} admitted", sessions.len(), counts.links)
         })?;
@@ -44,6 +53,10 @@ impl World {
             let unanswered = dev.unanswered();
             check(unanswered.is_empty(), || format!("{}: unanswered {unanswered:?}", dev.id))?;
             check(dev.ear.call.is_none(), || format!("{}: a call without an end", dev.id))?;
+            let parts = &dev.parts;
+            check(parts.link.is_none() && parts.shown.is_none() && parts.started.is_none(), || {
+                format!("{}: left over: {parts:?}", dev.id)
+            })?;
             check(dev.client.next_deadline().is_none(), || format!("{}: still waits", dev.id))?;
         }
         check(self.rooms.is_idle(), || format!("the server remembers: {:?}", self.rooms.counts()))?;

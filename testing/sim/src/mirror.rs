@@ -1,0 +1,548 @@
+//! Holds the server against the call semantics: what it is asked, people do in the model; what it says must be
+//! what the model says. Time and network, of which the model knows nothing, are here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_protocol::{
+    ChannelId, ErrorCode, Reply, Request, RequestId, ServerEvent, ServerMessage, Session, User, Username,
+};
+use jmrtc_rooms::{ConnId, Input, Output, UserRecord};
+
+use crate::semantics::{CallNo, Device, Semantics, Told, View, What};
+
+/// What time will bring. The order is that of things at one time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Ring(CallNo, Username),
+    Seat(CallNo, Username),
+    SignIn(u64),
+}
+
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(crate) model: Semantics,
+    ring: u64,
+    grace: u64,
+    due: BTreeMap<Due, u64>,
+    sign_ins: BTreeMap<u64, SignIn>,
+    lines: BTreeMap<ConnId, Line>,
+    /// With when they began.
+    channels: BTreeMap<ChannelId, (CallNo, i64)>,
+    last: u64,
+}
+
+/// A sign-in and all that it was told.
+#[derive(Debug)]
+struct SignIn {
+    device: Device,
+    conn: Option<ConnId>,
+    secret: String,
+    told: Vec<Told>,
+    /// So many of them it has for sure, and they are not kept for it.
+    acked: u64,
+    /// Where they are already given.
+    answers: BTreeMap<RequestId, Option<ServerMessage>>,
+    /// The answer to a request for a link depends on the media relay, and on what has become of the link since.
+    links: BTreeSet<RequestId>,
+}
+
+/// A connection and how much of that has gone over it.
+#[derive(Debug)]
+struct Line {
+    sign_in: u64,
+    sent: u64,
+    answered: BTreeSet<RequestId>,
+}
+
+/// What a request must be answered with.
+#[derive(Debug)]
+enum Answer {
+    None,
+    Anything,
+    Same(Box<ServerMessage>),
+    Done,
+    Start { view: View, failed: Vec<Username> },
+    Mute { view: View },
+    Accept { view: View },
+    Invite { view: View, invited: Vec<Username>, failed: Vec<Username> },
+    Failure(ErrorCode),
+}
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+impl Mirror {
+    pub(crate) fn new(model: Semantics, ring: u64, grace: u64) -> Self {
+        Self {
+            model,
+            ring,
+            grace,
+            due: BTreeMap::new(),
+            sign_ins: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            last: 0,
+        }
+    }
+
+    /// Takes what the server was given and compares what it did.
+    pub(crate) fn follow(&mut self, now: u64, input: &Input, outputs: &[Output]) -> Result<(), String> {
+        self.pass(now);
+        let told_before =
+            self.line_of(input).map(|(conn, line)| (conn, self.sign_ins[&line].told.len() as u64));
+        let asked = match input {
+            Input::Request { conn, id, request, known } => {
+                Some((*conn, *id, self.request(now, *conn, *id, request, known)?))
+            }
+            Input::Hello { conn, user, device, resume, known: _ } => {
+                let device = (user.clone(), device.id.clone());
+                let resume = resume.as_ref().map(|r| (r.secret.as_str(), r.seq));
+                self.hello(now, *conn, device, resume, outputs)?;
+                None
+            }
+            Input::Disconnected { conn } => {
+                self.disconnected(now, *conn);
+                None
+            }
+            Input::Shutdown => {
+                self.model.server_stops();
+                None
+            }
+            Input::Ping { conn, ack } => {
+                if let Some(sign_in) = self.sign_ins.values_mut().find(|s| s.conn == Some(*conn)) {
+                    sign_in.acked = sign_in.acked.max(*ack);
+                }
+                None
+            }
+            Input::UserChanged(record) => {
+                self.model.keeps(&record.username, &record.relations);
+                None
+            }
+            // Nobody is deleted here: that is the store's and a test of the rooms.
+            Input::UserDeleted(_) | Input::LinkAnswer { .. } | Input::Slots { .. } | Input::Deadline => None,
+        };
+        self.deliver();
+        self.woken(outputs)?;
+        self.ended(outputs)?;
+        if let Some((conn, id, answer)) = &asked {
+            self.answer(*conn, *id, answer, outputs)?;
+        }
+        let asked = asked.map(|(conn, id, _)| (conn, id));
+        for output in outputs {
+            if let Output::Send { conn, message } = output {
+                self.sent(*conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
+            }
+        }
+        if let Input::Request { request: Request::Logout, conn, .. } = input {
+            let line = self.lines.get(conn).map(|line| line.sign_in);
+            line.and_then(|sign_in| self.sign_ins.remove(&sign_in));
+        }
+        if let Input::Shutdown = input {
+            self.sign_ins.clear();
+        }
+        for sign_in in self.sign_ins.values() {
+            let line = sign_in.conn.and_then(|conn| self.lines.get(&conn));
+            check(line.is_none_or(|line| line.sent == sign_in.told.len() as u64), || {
+                format!("{} was not told {:?}", sign_in.device.1, sign_in.told.last())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn line_of(&self, input: &Input) -> Option<(ConnId, u64)> {
+        let Input::Request { conn, .. } = input else { return None };
+        let line = self.lines.get(conn)?;
+        self.sign_ins.contains_key(&line.sign_in).then_some((*conn, line.sign_in))
+    }
+
+    /// Time passes.
+    fn pass(&mut self, now: u64) {
+        loop {
+            let next = self.due.iter().map(|(due, at)| (*at, due.clone())).min();
+            let Some((_, due)) = next.filter(|(at, _)| *at <= now) else { break };
+            self.due.remove(&due);
+            match due {
+                Due::Ring(call, user) => self.model.no_answer(call, &user),
+                Due::Seat(call, user) => self.model.lost(call, &user),
+                Due::SignIn(id) => {
+                    if let Some(sign_in) = self.sign_ins.remove(&id) {
+                        self.model.devices.remove(&sign_in.device);
+                    }
+                }
+            }
+            self.deliver();
+        }
+    }
+
+    /// Hands what was told to the sign-ins.
+    fn deliver(&mut self) {
+        for (device, told) in std::mem::take(&mut self.model.told) {
+            let sign_in = self.sign_ins.values_mut().find(|s| s.device == device);
+            if let Some(sign_in) = sign_in {
+                sign_in.told.push(told);
+            }
+        }
+    }
+
+    fn hello(
+        &mut self,
+        now: u64,
+        conn: ConnId,
+        device: Device,
+        resume: Option<(&str, u64)>,
+        outputs: &[Output],
+    ) -> Result<(), String> {
+        let before = self.sign_ins.iter().find(|(_, s)| s.device == device).map(|(id, _)| *id);
+        let goes_on = before.zip(resume).filter(|(id, (secret, seq))| {
+            let sign_in = &self.sign_ins[id];
+            sign_in.secret == *secret && (sign_in.acked..=sign_in.told.len() as u64).contains(seq)
+        });
+        let welcome = messages(outputs, conn).find_map(|message| {
+            if let ServerMessage::Welcome(welcome) = message { Some(welcome) } else { None }
+        });
+        let Some(welcome) = welcome else { return Err("no welcome".into()) };
+        check(welcome.resumed == goes_on.is_some(), || format!("resumed: {}", welcome.resumed))?;
+        let (id, sent) = match (goes_on, before) {
+            (Some((id, (_, seq))), _) => {
+                self.due.remove(&Due::SignIn(id));
+                if let Some(member) = self.model.seat(&device).filter(|m| !m.lapsed) {
+                    let user = member.user.clone();
+                    if let Some(call) = self.model.place(&user) {
+                        self.due.remove(&Due::Seat(call, user));
+                    }
+                }
+                self.model.devices.insert(device, true);
+                (id, seq)
+            }
+            (None, before) => {
+                if let Some(before) = before {
+                    self.keep_seat(now, &device);
+                    self.due.remove(&Due::SignIn(before));
+                    self.sign_ins.remove(&before);
+                }
+                self.last += 1;
+                let new = SignIn {
+                    device: device.clone(),
+                    conn: None,
+                    secret: welcome.secret.clone(),
+                    told: Vec::new(),
+                    acked: 0,
+                    answers: BTreeMap::new(),
+                    links: BTreeSet::new(),
+                };
+                self.sign_ins.insert(self.last, new);
+                self.model.sign_in(&device);
+                (self.last, 0)
+            }
+        };
+        if let Some(sign_in) = self.sign_ins.get_mut(&id) {
+            sign_in.conn = Some(conn);
+            sign_in.acked = sent;
+            let (user, device) = sign_in.device.clone();
+            check(welcome.user.username == user, || "welcome to somebody else".into())?;
+            let joined = self.model.is_joined(&(user, device));
+            check(welcome.call.is_some() == joined, || format!("welcome: joined is {joined}"))?;
+        }
+        self.lines.insert(conn, Line { sign_in: id, sent, answered: BTreeSet::new() });
+        Ok(())
+    }
+
+    /// The place of a device that is lost is kept for a while, unless it is being lost already.
+    fn keep_seat(&mut self, now: u64, device: &Device) {
+        let Some(user) = self.model.seat(device).filter(|m| !m.lapsed).map(|m| m.user.clone()) else {
+            return;
+        };
+        if let Some(call) = self.model.place(&user) {
+            let until = now + self.grace;
+            let at = self.due.entry(Due::Seat(call, user)).or_insert(until);
+            *at = until.min(*at);
+        }
+    }
+
+    fn disconnected(&mut self, now: u64, conn: ConnId) {
+        let Some((id, sign_in)) = self.sign_ins.iter_mut().find(|(_, s)| s.conn == Some(conn)) else {
+            return;
+        };
+        sign_in.conn = None;
+        let (id, device) = (*id, sign_in.device.clone());
+        self.model.devices.insert(device.clone(), false);
+        self.due.insert(Due::SignIn(id), now + self.grace);
+        self.keep_seat(now, &device);
+    }
+
+    fn request(
+        &mut self,
+        now: u64,
+        conn: ConnId,
+        id: RequestId,
+        request: &Request,
+        known: &[UserRecord],
+    ) -> Result<Answer, String> {
+        let Some(line) = self.lines.get(&conn) else { return Err("a request on no connection".into()) };
+        let number = line.sign_in;
+        let Some(sign_in) = self.sign_ins.get_mut(&number).filter(|s| s.conn == Some(conn)) else {
+            return Ok(Answer::Failure(ErrorCode::NotLoggedIn));
+        };
+        if sign_in.links.contains(&id) {
+            return Ok(Answer::Anything);
+        }
+        match sign_in.answers.get(&id) {
+            Some(Some(message)) => return Ok(Answer::Same(Box::new(message.clone()))),
+            Some(None) => return Ok(Answer::None),
+            None => {}
+        }
+        sign_in.answers.insert(id, None);
+        if let Request::Link { .. } = request {
+            sign_in.links.insert(id);
+        }
+        let who = sign_in.device.clone();
+        let exists = |name: &Username| known.iter().any(|record| &record.username == name);
+        let number_of = |channel: &ChannelId| self.channels.get(channel).map(|(no, _)| *no);
+        let answer = match request {
+            Request::UpdateToken { .. } => Ok(Answer::Done),
+            Request::Logout => {
+                self.model.log_out(&who);
+                Ok(Answer::Done)
+            }
+            Request::Start { usernames } => {
+                self.model.start(&who, usernames, exists).map(|(call, failed)| {
+                    let view = self.model.view(call, &who.0);
+                    let ringing = view.inviting.clone();
+                    self.due.remove(&Due::Seat(call, who.0.clone()));
+                    self.begin(now, call, &ringing);
+                    Answer::Start { view, failed }
+                })
+            }
+            Request::Accept { channel_id } => self.model.accept(&who, number_of(channel_id)).map(|call| {
+                self.due.remove(&Due::Seat(call, who.0.clone()));
+                Answer::Accept { view: self.model.view(call, &who.0) }
+            }),
+            Request::Refuse { channel_id } => {
+                self.model.refuse(&who, number_of(channel_id)).map(|()| Answer::Done)
+            }
+            Request::Leave { channel_id, reason } => {
+                self.model.hang_up(&who, number_of(channel_id), *reason);
+                Ok(Answer::Done)
+            }
+            Request::Invite { channel_id, usernames } => {
+                let result = self.model.invite(&who, number_of(channel_id), usernames, exists);
+                result.map(|(call, invited, failed)| {
+                    let view = self.model.view(call, &who.0);
+                    self.begin(now, call, &invited);
+                    Answer::Invite { view, invited, failed }
+                })
+            }
+            Request::Mute { channel_id, muted } => {
+                let result = self.model.mute(&who, number_of(channel_id), *muted);
+                result.map(|call| Answer::Mute { view: self.model.view(call, &who.0) })
+            }
+            // On a link that belongs to no call, or answered by the store: nothing that the model knows.
+            Request::Preflight { .. }
+            | Request::EndPreflight
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. } => Ok(Answer::Anything),
+            Request::Link { channel_id, .. } => {
+                let call = number_of(channel_id);
+                let taken = self.model.take_up(&who, call);
+                if let (Ok(()), Some(call)) = (taken, call)
+                    && self.model.is_joined(&who)
+                {
+                    self.due.remove(&Due::Seat(call, who.0.clone()));
+                }
+                taken.map(|()| Answer::Anything)
+            }
+        };
+        Ok(answer.unwrap_or_else(Answer::Failure))
+    }
+
+    /// What comes of invitations at once and later.
+    fn begin(&mut self, now: u64, call: CallNo, invited: &[Username]) {
+        for user in invited {
+            self.due.insert(Due::Ring(call, user.clone()), now + self.ring);
+        }
+        self.model.ring(call, invited);
+    }
+
+    /// Whoever begins to ring and has no device that can be reached is woken, and nobody else.
+    fn woken(&mut self, outputs: &[Output]) -> Result<(), String> {
+        let rung = std::mem::take(&mut self.model.rung);
+        let expected: Vec<_> =
+            rung.iter().map(|(_, user)| user).filter(|u| !self.model.is_reachable(u)).collect();
+        let mut woken = Vec::new();
+        for output in outputs {
+            if let Output::Push { user, .. } = output {
+                woken.push(user);
+            }
+        }
+        check(woken == expected, || format!("woken {woken:?}, not {expected:?}"))
+    }
+
+    /// Each call that has ended is recorded, once.
+    fn ended(&mut self, outputs: &[Output]) -> Result<(), String> {
+        let over = std::mem::take(&mut self.model.over);
+        let records = outputs.iter().filter(|o| matches!(o, Output::Record(_))).count();
+        check(over.len() == records, || format!("{} calls ended, {records} records", over.len()))
+    }
+
+    fn answer(
+        &mut self,
+        conn: ConnId,
+        id: RequestId,
+        answer: &Answer,
+        outputs: &[Output],
+    ) -> Result<(), String> {
+        let message = messages(outputs, conn).find(|message| answers(message) == Some(id));
+        let right = match (answer, message) {
+            (Answer::None, None) | (Answer::Anything, _) => true,
+            (Answer::Same(before), Some(message)) => *message == **before,
+            (Answer::Done, Some(ServerMessage::Reply { .. })) => true,
+            (Answer::Failure(code), Some(ServerMessage::Failure { error, .. })) => error.code == *code,
+            (
+                Answer::Start { view, failed },
+                Some(ServerMessage::Reply { reply: Reply::Start { session, failed: told }, .. }),
+            ) => {
+                self.channels.entry(session.channel_id.clone()).or_insert((view.call, 0));
+                self.compare(session, view)?;
+                same(told.iter().map(|f| &f.username), failed)
+            }
+            (Answer::Mute { view }, Some(ServerMessage::Reply { reply: Reply::Mute { session }, .. })) => {
+                self.compare(session, view)?;
+                true
+            }
+            (
+                Answer::Accept { view },
+                Some(ServerMessage::Reply { reply: Reply::Accept { session }, .. }),
+            ) => {
+                self.compare(session, view)?;
+                true
+            }
+            (
+                Answer::Invite { view, invited, failed },
+                Some(ServerMessage::Reply {
+                    reply: Reply::Invite { session, invited: told, failed: not },
+                    ..
+                }),
+            ) => {
+                self.compare(session, view)?;
+                told == invited && same(not.iter().map(|f| &f.username), failed)
+            }
+            _ => false,
+        };
+        check(right, || format!("{message:?} where the model says {answer:?}"))
+    }
+
+    fn sent(
+        &mut self,
+        conn: ConnId,
+        message: &ServerMessage,
+        asked: Option<((ConnId, RequestId), u64)>,
+    ) -> Result<(), String> {
+        let Some(line) = self.lines.get_mut(&conn) else { return Ok(()) };
+        let sign_in = self.sign_ins.get_mut(&line.sign_in);
+        if let Some(id) = answers(message) {
+            check(line.answered.insert(id), || format!("request {id} is answered twice"))?;
+            if let Some(sign_in) = sign_in {
+                sign_in.answers.insert(id, Some(message.clone()));
+            }
+            return Ok(());
+        }
+        let ServerMessage::Event { seq, event } = message else { return Ok(()) };
+        line.sent += 1;
+        check(*seq == line.sent, || format!("event {seq} where {} is next", line.sent))?;
+        if let Some(((asker, id), before)) = asked {
+            let early = asker == conn && *seq > before && !line.answered.contains(&id);
+            check(!early, || "an event before the answer to what causes it".into())?;
+        }
+        let Some(sign_in) = sign_in else { return Ok(()) };
+        let told = sign_in.told.get(*seq as usize - 1).cloned();
+        let who = sign_in.device.1.clone();
+        let (what, session) = what(event).ok_or("an event of no call")?;
+        let Some(told) = told else { return Err(format!("{who} is told {what:?}, by the model nothing")) };
+        check(told.what == what, || format!("{who} is told {what:?}, by the model {:?}", told.what))?;
+        self.compare(session, &told.view).map_err(|e| format!("{who}, {what:?}: {e}"))
+    }
+
+    /// A session is what the model says, and began when it has always begun.
+    fn compare(&mut self, session: &Session, view: &View) -> Result<(), String> {
+        let Some((call, began)) = self.channels.get_mut(&session.channel_id) else {
+            return Err(format!("there is no call {}", session.channel_id));
+        };
+        // An event that is sent again shows what was.
+        let constant = *began == 0 || session.start_time == 0 || *began == session.start_time;
+        check(constant, || "it began at another time".into())?;
+        *began = session.start_time.max(*began);
+        let seen = view_of(*call, session);
+        check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+    }
+
+    /// What a device shows is what there is.
+    pub(crate) fn agrees(&self, session: &Session, user: &Username) -> Result<(), String> {
+        let call = self.channels.get(&session.channel_id).map(|(call, _)| *call);
+        let Some(call) = call.filter(|call| self.model.calls.contains_key(call)) else {
+            return Err(format!("shows {}, which is over", session.channel_id));
+        };
+        let (seen, view) = (view_of(call, session), self.model.view(call, user));
+        check(seen == view, || format!("shows {seen:?} where the model says {view:?}"))
+    }
+}
+
+/// What is sent on a connection.
+fn messages(outputs: &[Output], conn: ConnId) -> impl Iterator<Item = &ServerMessage> {
+    outputs.iter().filter_map(move |output| match output {
+        Output::Send { conn: to, message } if *to == conn => Some(message),
+        Output::Send { .. }
+        | Output::Close { .. }
+        | Output::Push { .. }
+        | Output::Record(_)
+        | Output::Media(_) => None,
+    })
+}
+
+fn answers(message: &ServerMessage) -> Option<RequestId> {
+    match message {
+        ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => Some(*id),
+        ServerMessage::Welcome(_)
+        | ServerMessage::Event { .. }
+        | ServerMessage::Fault { .. }
+        | ServerMessage::Closing { .. }
+        | ServerMessage::Pong => None,
+    }
+}
+
+fn what(event: &ServerEvent) -> Option<(What, &Session)> {
+    let name = |user: &User| user.username.clone();
+    Some(match event {
+        ServerEvent::Invited { session, .. } => (What::Invited, session),
+        ServerEvent::Joined { session, user } => (What::Joined(name(user)), session),
+        ServerEvent::Left { session, user, reason, detail } => {
+            (What::Left(name(user), (*reason, *detail)), session)
+        }
+        ServerEvent::OthersInvited { session, users, by } => {
+            (What::OthersInvited { users: users.iter().map(name).collect(), by: name(by) }, session)
+        }
+        ServerEvent::Muted { session, user, muted } => (What::Muted(name(user), *muted), session),
+        ServerEvent::Ended { session, reason, detail } => (What::Ended((*reason, *detail)), session),
+        ServerEvent::Slots { .. } => return None,
+    })
+}
+
+fn view_of(call: CallNo, session: &Session) -> View {
+    let names = |users: &[User]| users.iter().map(|user| user.username.clone()).collect();
+    View {
+        call,
+        inviter: session.inviter.username.clone(),
+        inviting: names(&session.inviting_members),
+        joined: names(&session.joined_members),
+        muted: session.muted_members.clone(),
+        begun: session.start_time != 0,
+        invited_by: session.invited_by.as_ref().map(|user| user.username.clone()),
+        silent: session.silent,
+    }
+}
+
+fn same<'a>(some: impl Iterator<Item = &'a Username>, others: &'a [Username]) -> bool {
+    some.collect::<BTreeSet<_>>() == others.iter().collect()
+}

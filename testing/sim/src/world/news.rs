@@ -1,0 +1,145 @@
+//! What the server tells a device must be what its app hears.
+
+use super::*;
+
+/// What must come of an input.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Nothing in particular.
+    None,
+    /// This event.
+    Event(Box<Event>),
+    /// This end.
+    End(Reason, Option<Detail>),
+    /// The app learns that its token is no longer good, and can read it in `getState`.
+    Rejected,
+}
+
+impl News {
+    pub(super) fn check(&self, outputs: &[Output], login: LoginState) -> Result<(), String> {
+        let heard = |holds: &dyn Fn(&Output) -> bool| {
+            check(outputs.iter().any(holds), || format!("the app does not hear {self:?}"))
+        };
+        match self {
+            Self::None => Ok(()),
+            Self::Event(event) => heard(&|o| matches!(o, Output::Event(e) if *e == **event)),
+            Self::End(reason, detail) => heard(
+                &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
+            ),
+            Self::Rejected => {
+                let told = matches!(login, LoginState::TokenRejected | LoginState::LoggedOut);
+                check(told, || format!("a token was rejected, and it is {login:?}"))?;
+                heard(&|o| match o {
+                    Output::Event(Event::CallError(p)) => p.code == ErrorCode::LoginRejected,
+                    Output::Reply { result, .. } => {
+                        result.as_ref().is_err_and(|f| f.code == ErrorCode::LoginRejected)
+                    }
+                    Output::Event(_)
+                    | Output::Socket(_)
+                    | Output::Media(_)
+                    | Output::Audio(_)
+                    | Output::Platform(_) => false,
+                })
+            }
+        }
+    }
+
+    fn event(event: Event) -> Self {
+        Self::Event(Box::new(event))
+    }
+}
+
+impl World {
+    /// The parts know what they tell.
+    pub(super) fn parts_told(&mut self, device: usize, input: &Input) {
+        let parts = &mut self.devices[device].parts;
+        if let Input::Media { generation, event } = input
+            && parts.link == Some(*generation)
+        {
+            match event {
+                MediaEvent::Connected => parts.link_up = true,
+                MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
+                MediaEvent::Offer { .. } | MediaEvent::Levels { .. } | MediaEvent::Stats { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn news(&mut self, device: usize, input: &Input) -> News {
+        let Input::Socket { generation, event: SocketEvent::Message { message } } = input else {
+            return News::None;
+        };
+        let dev = &mut self.devices[device];
+        let current =
+            dev.conn.and_then(|id| self.conns.get(&id)).is_some_and(|c| c.generation == *generation);
+        let login = dev.client.state().login;
+        if !current || login == LoginState::LoggedOut {
+            return News::None;
+        }
+        match message {
+            ServerMessage::Welcome(welcome) => {
+                if !welcome.resumed {
+                    dev.seen = 0;
+                    dev.start = None;
+                }
+                News::None
+            }
+            ServerMessage::Event { seq, event } if *seq > dev.seen && login == LoginState::LoggedIn => {
+                dev.seen = *seq;
+                dev.news(event)
+            }
+            ServerMessage::Closing { reason: Closing::TokenExpired } => {
+                let conn = dev.conn.and_then(|id| self.conns.get(&id));
+                dev.rejected.extend(conn.map(|c| c.token.clone()));
+                News::Rejected
+            }
+            ServerMessage::Fault { error } if error.code == ErrorCode::LoginRejected => {
+                let conn = dev.conn.and_then(|id| self.conns.get(&id));
+                dev.rejected.extend(conn.map(|c| c.token.clone()));
+                News::Rejected
+            }
+            ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => {
+                dev.start = dev.start.filter(|start| start != id);
+                News::None
+            }
+            ServerMessage::Event { .. }
+            | ServerMessage::Closing { .. }
+            | ServerMessage::Fault { .. }
+            | ServerMessage::Pong => News::None,
+        }
+    }
+}
+
+impl Device {
+    fn news(&self, event: &ServerEvent) -> News {
+        let state = self.client.state();
+        let in_it =
+            |session: &Session| self.ear.call.as_ref().is_some_and(|c| c.channel == session.channel_id);
+        let member = |session: &Session| in_it(session) && self.ear.is_member() && state.session.is_some();
+        match event {
+            ServerEvent::Invited { session, ring_ms } if *ring_ms > 0 => {
+                let free = self.ear.call.is_none() && state.call == CallState::Idle && self.start.is_none();
+                let new = !self.ear.over.contains(&session.channel_id);
+                if free && new { News::event(Event::CallReceiveInvite(session.clone())) } else { News::None }
+            }
+            ServerEvent::Left { session, user, reason, detail } if member(session) => {
+                let payload = LeavePayload { user: user.clone(), reason: *reason, detail: *detail };
+                News::event(Event::CallMemberLeave(payload))
+            }
+            ServerEvent::OthersInvited { session, users, by } if member(session) => {
+                let payload = OthersInvitedPayload { invited_users: users.clone(), from_user: by.clone() };
+                News::event(Event::CallOtherUserInvited(payload))
+            }
+            ServerEvent::Muted { session, user, muted } if member(session) => {
+                News::event(Event::CallMemberMuted(MutedPayload { user: user.clone(), muted: *muted }))
+            }
+            ServerEvent::Ended { session, reason, detail } if in_it(session) => News::End(*reason, *detail),
+            ServerEvent::Invited { .. }
+            | ServerEvent::Joined { .. }
+            | ServerEvent::Left { .. }
+            | ServerEvent::OthersInvited { .. }
+            | ServerEvent::Muted { .. }
+            | ServerEvent::Ended { .. }
+            | ServerEvent::Slots { .. } => News::None,
+        }
+    }
+}

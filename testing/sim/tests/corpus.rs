@@ -1,0 +1,48 @@
+//! Replays the inputs that fuzzing begins with.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use jmrtc_sim::{play_bytes, play_plan};
+
+/// What an app may be told.
+const ALL: [&str; 21] = [
+    "CallOutgoing",
+    "CallReceiveInvite",
+    "CallConnecting",
+    "CallConnected",
+    "CallMemberJoin",
+    "CallMemberLeave",
+    "CallDisconnect",
+    "CallOtherUserInvited",
+    "CallError",
+    "CallReconnecting",
+    "CallReconnected",
+    "refuse",
+    "busy",
+    "hangup",
+    "networkError",
+    "noAnswer",
+    "cancelledByInviter",
+    "answeredElsewhere",
+    "refusedElsewhere",
+    "callLost",
+    "serverShutdown",
+];
+
+#[test]
+fn the_corpus_ends_well_and_goes_everywhere() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/world");
+    let files = fs::read_dir(&folder).expect("a corpus").map(|entry| entry.expect("an entry").path());
+    let mut missing = BTreeSet::from(ALL);
+    for file in files {
+        let played = play_bytes(&fs::read(&file).expect("a file"));
+        assert!(played.result.is_ok(), "{}: {:?}", file.display(), played.result);
+        let log = play_plan(&played.plan).log;
+        let events: Vec<_> = log.iter().filter(|line| line.contains(r#"-> {"output":"event""#)).collect();
+        missing.retain(|what| !events.iter().any(|line| line.contains(&format!(r#""{what}""#))));
+    }
+    // A corpus that goes nowhere proves nothing.
+    assert!(missing.is_empty(), "nobody was told {missing:?}");
+}

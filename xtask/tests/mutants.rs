@@ -1,0 +1,20 @@
+//! The mutants' list stays a list of faults that can be put in.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use xtask::mutants::list;
+
+#[test]
+fn every_mutant_applies() {
+    let root = xtask::root();
+    let mutants = list(&root, &[]).unwrap();
+    assert!(mutants.len() >= 25, "{} mutants", mutants.len());
+    let titles: BTreeSet<_> = mutants.iter().map(|m| &m.title).collect();
+    assert_eq!(titles.len(), mutants.len(), "a title twice");
+    for mutant in &mutants {
+        let text = fs::read_to_string(root.join(&mutant.file)).unwrap();
+        assert_ne!(mutant.apply(&text).unwrap(), text, "{}", mutant.title);
+    }
+}
