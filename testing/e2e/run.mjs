@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /** These judge sound in real time: one at a time. Of the rest two at a time. */
-const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'quality']
+const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group']
 /** In these JavaScript's timers feed libwebrtc: they wait until the rest is over. */
 const LAST = ['wrtc', 'instruments']
 

@@ -1,11 +1,32 @@
 // The demo page, driven as a person does.
 import assert from 'node:assert/strict'
-import { eavesdrop, saveRecording } from './browser.mjs'
+import { afterEach, before } from 'node:test'
+import { eavesdrop, saveRecording, startBrowser } from './browser.mjs'
+import { Server } from './server.mjs'
 import { RECOGNISED, assertCallHeard, sentence } from './speech.mjs'
 import { PATIENCE, pass } from './wait.mjs'
+import { cleanUp } from './world.mjs'
 
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
+
+/** A server, and a browser each for Alice and Bob, for the tests of a file; `visit(user)` opens the page for one. */
+export function startDemo() {
+  const demo = {
+    visit: (user, { query = '', browser = demo.browsers[user], ...look } = {}) => visit(`${demo.server.url}/${query}`, { browser, ...look }),
+  }
+  before(async () => {
+    demo.server = await Server.start({ ringS: 30 })
+    const [alice, bob] = await Promise.all(['alice', 'bob'].map((user) => startBrowser({ microphone: sentence(user) })))
+    demo.browsers = { alice, bob }
+  })
+  cleanUp(() => demo.server)
+  // A test that failed must not leave its users in a call.
+  afterEach(async () => {
+    for (const context of Object.values(demo.browsers)) for (const tab of context.pages()) if (tab.url().startsWith('http')) await tab.close()
+  })
+  return demo
+}
 
 /** Opens the page and keeps what goes wrong in it. */
 export async function visit(url, { browser, viewport = DESKTOP, dark = false }) {
