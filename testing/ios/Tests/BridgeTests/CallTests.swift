@@ -105,6 +105,7 @@ final class CallTests: XCTestCase {
         try await carol.call("setIsMuted", #"{"muted":true}"#)
         let muted = try await carol.call("isMuted")
         XCTAssertEqual(muted, "true")
+        try await dave.expect("CallMemberMuted")
 
         // A telephone call comes and goes: the call is still there after it, and has its sound.
         carol.audio.listener?.interrupted(began: true)

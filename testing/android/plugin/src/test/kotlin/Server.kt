@@ -50,7 +50,7 @@ class Phone(private val user: String, vararg options: String) : AutoCloseable {
         val message = JSONTokener(line).nextValue() as JSONObject
         val event = message.getString("event")
         when {
-            event == "CallActiveSpeakers" -> Unit
+            event in setOf("CallActiveSpeakers", "CallQuality") -> Unit
             event.startsWith("Call") -> events += message
             event == "reply" && message.has("id") -> pending.remove(message.get("id").toString())?.complete(message)
             event == "reply" && message.getString("method") == "initEngine" -> ready.complete(Unit)
