@@ -214,6 +214,9 @@ impl World {
             let picked_up = dialled || dev.yes.contains(channel);
             check(picked_up, || "hung up what only rang".into())?;
         }
+        if let Event::CallConnected(_) = &event {
+            check(self.devices[device].parts.link_up, || "connected without a link".into())?;
+        }
         if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
             // It may lose patience with a server that is gone, never with one that is there.
             let cut_off = self.is_cut_off(device);

@@ -7,6 +7,8 @@ use super::*;
 pub(super) enum News {
     /// Nothing in particular.
     None,
+    /// It does not begin to ring.
+    Silence,
     /// This event.
     Event(Box<Event>),
     /// This end.
@@ -22,6 +24,10 @@ impl News {
         };
         match self {
             Self::None => Ok(()),
+            Self::Silence => {
+                let rings = |o: &Output| matches!(o, Output::Event(Event::CallReceiveInvite(_)));
+                check(!outputs.iter().any(rings), || "an invitation that is too old rings".into())
+            }
             Self::Event(event) => heard(&|o| matches!(o, Output::Event(e) if *e == **event)),
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
@@ -116,7 +122,8 @@ impl Device {
             |session: &Session| self.ear.call.as_ref().is_some_and(|c| c.channel == session.channel_id);
         let member = |session: &Session| in_it(session) && self.ear.is_member() && state.session.is_some();
         match event {
-            ServerEvent::Invited { session, ring_ms } if *ring_ms > 0 => {
+            ServerEvent::Invited { ring_ms: 0, .. } => News::Silence,
+            ServerEvent::Invited { session, .. } => {
                 let free = self.ear.call.is_none() && state.call == CallState::Idle && self.start.is_none();
                 let new = !self.ear.over.contains(&session.channel_id);
                 if free && new { News::event(Event::CallReceiveInvite(session.clone())) } else { News::None }
@@ -133,8 +140,7 @@ impl Device {
                 News::event(Event::CallMemberMuted(MutedPayload { user: user.clone(), muted: *muted }))
             }
             ServerEvent::Ended { session, reason, detail } if in_it(session) => News::End(*reason, *detail),
-            ServerEvent::Invited { .. }
-            | ServerEvent::Joined { .. }
+            ServerEvent::Joined { .. }
             | ServerEvent::Left { .. }
             | ServerEvent::OthersInvited { .. }
             | ServerEvent::Muted { .. }
