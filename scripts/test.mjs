@@ -30,15 +30,13 @@ const first = [
   // And as they are given to others, without ALSA: the system in which Swift runs has none.
   ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', () => cargo('xtask', 'codegen', '--check')],
-]
-/** Calls in real time are mostly waiting: what compiles runs beside them, one after the other. */
-const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
-const beside = [
   ['kotlin', 'calls from the JVM', () => npm('test:kotlin')],
   ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
   ['ios', 'the iOS bridge in Swift', () => npm('test:ios')],
-  ['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]],
 ]
+/** Calls in real time are mostly waiting: what compiles and gives way runs beside them. */
+const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
+const beside = [['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]]]
 const steps = [...first, ...calls, ...beside]
 
 const args = process.argv.slice(2)
@@ -55,9 +53,7 @@ if (unknown.length > 0) {
 /** Runs a command line; resolves with its exit code when all that it says is printed, in one piece. */
 async function runThenSay(title, [command, ...args]) {
   const said = []
-  // Behind what the end-to-end tests listen to and before what they only watch.
-  const env = { ...process.env, JMRTC_E2E_PRIORITY: '-5' }
-  const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data))
   const code = await new Promise((resolve) => child.on('error', () => resolve(127)).on('close', (code) => resolve(code ?? 1)))
   process.stdout.write(Buffer.concat([Buffer.from(title), ...said]))
@@ -83,11 +79,7 @@ async function runAll(list, { later = false } = {}) {
 }
 
 await install('test')
-if (await runAll(first)) {
-  // Who may not say what goes first has one after the other, or sound would be heard through the noise of compilers.
-  if (process.getuid?.() === 0) await Promise.all([runAll(calls), runAll(beside, { later: true })])
-  else await runAll([...calls, ...beside])
-}
+if (await runAll(first)) await Promise.all([runAll(calls), runAll(beside, { later: true })])
 
 console.log('')
 for (const { name, code, seconds } of results) console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds} s`)

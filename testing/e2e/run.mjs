@@ -5,9 +5,7 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /** These judge sound in real time: one at a time. Of the rest two at a time. */
-const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group']
-/** In these JavaScript's timers feed libwebrtc: they wait until the rest is over. */
-const LAST = ['wrtc', 'instruments']
+const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)
@@ -22,11 +20,11 @@ if (names.length === 0) {
 const mark = ['JMRTC_E2E_RUN', `${process.pid}-${Date.now()}`]
 
 /** Runs files, so many at a time; resolves with the exit code. */
-function run(names, concurrency, priority) {
+function run(names, concurrency) {
   if (names.length === 0) return 0
   const files = names.map((name) => join(folder, `${name}.test.mjs`))
   const child = spawn(process.execPath, ['--test', `--test-concurrency=${concurrency}`, '--test-force-exit', '--test-reporter=spec', ...files], {
-    cwd: root, stdio: 'inherit', env: { ...process.env, [mark[0]]: mark[1], JMRTC_E2E_PRIORITY: priority },
+    cwd: root, stdio: 'inherit', env: { ...process.env, [mark[0]]: mark[1] },
   })
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)))
 }
@@ -43,11 +41,10 @@ function marked() {
   })
 }
 
-// What is heard goes before the rest where we may say so; where not, it is heard when the rest is over.
-const sound = () => run(names.filter((name) => ALONE.includes(name)), 1, -10)
-const rest = () => run(names.filter((name) => ![...ALONE, ...LAST].includes(name)), 2, 0)
-const codes = process.getuid?.() === 0 ? await Promise.all([sound(), rest()]) : [await rest(), await sound()]
-codes.push(await run(names.filter((name) => LAST.includes(name)), 1, -10))
+const codes = [
+  await run(names.filter((name) => !ALONE.includes(name)), 2),
+  await run(names.filter((name) => ALONE.includes(name)), 1),
+]
 const left = marked()
 for (const { pid, command } of left) {
   console.error(`left running: ${pid} ${command}`)

@@ -8,7 +8,7 @@ import { Log, within } from './wait.mjs'
 // The sound of a real phone runs before all else. So does ours where we may say so, or a compiler on the same two cores would be
 // heard in every measurement. What is started from here inherits it.
 try {
-  setPriority(Number(process.env.JMRTC_E2E_PRIORITY ?? -10))
+  setPriority(-10)
 } catch {
   // Not root: the measurements are as good as the machine is idle.
 }
