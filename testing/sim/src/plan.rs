@@ -91,10 +91,11 @@ pub enum Act {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, device, act } = self;
-        match act {
-            Act::Call { method, args } if args.is_null() => write!(f, "{at:>6} {device} {method}"),
-            Act::Call { method, args } => write!(f, "{at:>6} {device} {method} {args}"),
-            act => write!(f, "{at:>6} {device} {act:?}"),
+        if let Act::Call { method, args } = act {
+            let args = if args.is_null() { String::new() } else { format!(" {args}") };
+            write!(f, "{at:>6} {device} {method}{args}")
+        } else {
+            write!(f, "{at:>6} {device} {act:?}")
         }
     }
 }
