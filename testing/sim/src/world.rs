@@ -115,6 +115,8 @@ pub struct World {
     last_id: u64,
     /// The machine at work does what it does because of the time alone.
     by_itself: bool,
+    /// Its media link was up before.
+    was_linked: bool,
     /// It answers to a method call in the same step.
     at_once: bool,
     /// Of the server.
@@ -242,6 +244,7 @@ impl World {
             links: BTreeMap::new(),
             last_id: 0,
             by_itself: false,
+            was_linked: false,
             at_once: false,
             steps: 0,
             happened: 0,

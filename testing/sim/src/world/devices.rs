@@ -44,6 +44,7 @@ impl World {
     pub(super) fn input(&mut self, device: usize, input: Input) -> Result<(), String> {
         self.trace(|w| format!("{} <- {}", w.devices[device].id, shorten(&input)));
         self.by_itself = input == Input::Deadline;
+        self.was_linked = self.devices[device].parts.link_up;
         self.at_once = matches!(input, Input::Command { .. });
         self.parts_told(device, &input);
         let news = self.news(device, &input);
@@ -218,9 +219,10 @@ impl World {
             check(self.devices[device].parts.link_up, || "connected without a link".into())?;
         }
         if let (Event::CallDisconnect(end), true) = (&event, self.by_itself) {
-            // It may lose patience with a server that is gone, never with one that is there.
+            // It may lose patience with a server or a link that is gone, never with those that are there.
             let cut_off = self.is_cut_off(device);
-            check(end.reason == Reason::NetworkError || cut_off, || "ended by itself".into())?;
+            let unlinked = end.reason == Reason::NetworkError && !self.was_linked;
+            check(unlinked || cut_off, || "ended by itself".into())?;
         }
         if let Event::CallError(error) = &event {
             let elsewhere = error.description.contains("once more elsewhere");
