@@ -51,6 +51,7 @@ struct SignIn {
 struct Line {
     sign_in: u64,
     sent: u64,
+    asked: BTreeSet<RequestId>,
     answered: BTreeSet<RequestId>,
 }
 
@@ -125,7 +126,7 @@ impl Mirror {
         let asked = asked.map(|(conn, id, _)| (conn, id));
         for output in outputs {
             if let Output::Send { conn, message } = output {
-                self.sent(*conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
+                self.sent(now, *conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
             }
         }
         if let Input::Request { request: Request::Logout, conn, .. } = input {
@@ -238,7 +239,8 @@ impl Mirror {
             let joined = self.model.is_joined(&(user, device));
             check(welcome.call.is_some() == joined, || format!("welcome: joined is {joined}"))?;
         }
-        self.lines.insert(conn, Line { sign_in: id, sent, answered: BTreeSet::new() });
+        self.lines
+            .insert(conn, Line { sign_in: id, sent, asked: BTreeSet::new(), answered: BTreeSet::new() });
         Ok(())
     }
 
@@ -273,7 +275,8 @@ impl Mirror {
         request: &Request,
         known: &[UserRecord],
     ) -> Result<Answer, String> {
-        let Some(line) = self.lines.get(&conn) else { return Err("a request on no connection".into()) };
+        let Some(line) = self.lines.get_mut(&conn) else { return Err("a request on no connection".into()) };
+        line.asked.insert(id);
         let number = line.sign_in;
         let Some(sign_in) = self.sign_ins.get_mut(&number).filter(|s| s.conn == Some(conn)) else {
             return Ok(Answer::Failure(ErrorCode::NotLoggedIn));
@@ -415,6 +418,7 @@ impl Mirror {
 
     fn sent(
         &mut self,
+        now: u64,
         conn: ConnId,
         message: &ServerMessage,
         asked: Option<((ConnId, RequestId), u64)>,
@@ -437,10 +441,11 @@ impl Mirror {
         }
         let Some(sign_in) = sign_in else { return Ok(()) };
         let told = sign_in.told.get(*seq as usize - 1).cloned();
-        let who = sign_in.device.1.clone();
+        let (user, who) = sign_in.device.clone();
         let (what, session) = what(event).ok_or("an event of no call")?;
         let Some(told) = told else { return Err(format!("{who} is told {what:?}, by the model nothing")) };
         check(told.what == what, || format!("{who} is told {what:?}, by the model {:?}", told.what))?;
+        self.rings_on(now, told.view.call, event, &user)?;
         self.compare(session, &told.view).map_err(|e| format!("{who}, {what:?}: {e}"))
     }
 
@@ -455,6 +460,25 @@ impl Mirror {
         *began = session.start_time.max(*began);
         let seen = view_of(*call, session);
         check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+    }
+
+    /// What is asked on a connection that stands is answered on it.
+    pub(crate) fn all_answered(&self) -> Result<(), String> {
+        for sign_in in self.sign_ins.values() {
+            let Some(line) = sign_in.conn.and_then(|conn| self.lines.get(&conn)) else { continue };
+            let left: Vec<_> = line.asked.difference(&line.answered).collect();
+            check(left.is_empty(), || format!("the server owes {} answers to {left:?}", sign_in.device.1))?;
+        }
+        Ok(())
+    }
+
+    /// An invitation tells how long it still rings, also where it is told late.
+    fn rings_on(&self, now: u64, call: CallNo, event: &ServerEvent, user: &Username) -> Result<(), String> {
+        let ServerEvent::Invited { ring_ms, .. } = event else { return Ok(()) };
+        let Some(until) = self.due.get(&Due::Ring(call, user.clone())) else { return Ok(()) };
+        check(now + ring_ms == *until, || {
+            format!("rings for {ring_ms} ms, but for {} there are", until - now)
+        })
     }
 
     /// What a device shows is what there is.

@@ -151,6 +151,9 @@ impl World {
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known: vec![] }
             }
             ClientMessage::Request { id: request_id, request } => {
+                if let Request::Link { generation, .. } = &request {
+                    self.wanted = *generation;
+                }
                 let named: &[Username] = match &request {
                     Request::Start { usernames } | Request::Invite { usernames, .. } => usernames,
                     Request::UpdateToken { .. }
