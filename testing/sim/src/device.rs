@@ -41,6 +41,8 @@ pub(crate) struct Device {
     pub(crate) told: Vec<Told>,
     /// Calls that the person accepted or dialled, in any life.
     pub(crate) yes: BTreeSet<ChannelId>,
+    /// Calls to which the person said no while they rang.
+    pub(crate) no: BTreeSet<ChannelId>,
     /// Whom the person has called, in any life.
     pub(crate) dialled: BTreeSet<String>,
     /// Whether the sign-in of this life has told what there is.
@@ -62,6 +64,10 @@ pub(crate) struct Device {
     pub(crate) seen: u64,
     /// A start that the server has not answered, wanted or not.
     pub(crate) start: Option<RequestId>,
+    /// Refusals and goodbyes that it has not answered.
+    pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
+    /// The last call was over before the person could say anything.
+    pub(crate) missed: bool,
     pub(crate) parts: Parts,
 }
 
@@ -94,6 +100,7 @@ impl Device {
             conn: None,
             commands: BTreeMap::new(),
             yes: BTreeSet::new(),
+            no: BTreeSet::new(),
             dialled: BTreeSet::new(),
             looked: false,
             has_siblings: false,
@@ -105,6 +112,8 @@ impl Device {
             rejected: BTreeSet::new(),
             seen: 0,
             start: None,
+            goodbyes: BTreeMap::new(),
+            missed: false,
             parts: Parts::default(),
         }
     }
@@ -121,6 +130,8 @@ impl Device {
         self.rejected.clear();
         self.seen = 0;
         self.start = None;
+        self.goodbyes.clear();
+        self.missed = false;
         self.parts = Parts::default();
         self.alive = true;
     }

@@ -38,6 +38,8 @@ struct SignIn {
     conn: Option<ConnId>,
     secret: String,
     told: Vec<Told>,
+    /// Until when the invitations among them ring, by their numbers.
+    rings: BTreeMap<u64, u64>,
     /// So many of them it has for sure, and they are not kept for it.
     acked: u64,
     /// Where they are already given.
@@ -51,6 +53,7 @@ struct SignIn {
 struct Line {
     sign_in: u64,
     sent: u64,
+    asked: BTreeSet<RequestId>,
     answered: BTreeSet<RequestId>,
 }
 
@@ -131,7 +134,7 @@ impl Mirror {
         let asked = asked.map(|(conn, id, _)| (conn, id));
         for output in outputs {
             if let Output::Send { conn, message } = output {
-                self.sent(*conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
+                self.sent(now, *conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
             }
         }
         if let Input::Request { request: Request::Logout, conn, .. } = input {
@@ -180,6 +183,10 @@ impl Mirror {
         for (device, told) in std::mem::take(&mut self.model.told) {
             let sign_in = self.sign_ins.values_mut().find(|s| s.device == device);
             if let Some(sign_in) = sign_in {
+                let until = self.due.get(&Due::Ring(told.view.call, sign_in.device.0.clone()));
+                if let (What::Invited, Some(until)) = (&told.what, until) {
+                    sign_in.rings.insert(sign_in.told.len() as u64 + 1, *until);
+                }
                 sign_in.told.push(told);
             }
         }
@@ -227,6 +234,7 @@ impl Mirror {
                     conn: None,
                     secret: welcome.secret.clone(),
                     told: Vec::new(),
+                    rings: BTreeMap::new(),
                     acked: 0,
                     answers: BTreeMap::new(),
                     links: BTreeSet::new(),
@@ -244,7 +252,8 @@ impl Mirror {
             let joined = self.model.is_joined(&(user, device));
             check(welcome.call.is_some() == joined, || format!("welcome: joined is {joined}"))?;
         }
-        self.lines.insert(conn, Line { sign_in: id, sent, answered: BTreeSet::new() });
+        self.lines
+            .insert(conn, Line { sign_in: id, sent, asked: BTreeSet::new(), answered: BTreeSet::new() });
         Ok(())
     }
 
@@ -279,7 +288,8 @@ impl Mirror {
         request: &Request,
         known: &[UserRecord],
     ) -> Result<Answer, String> {
-        let Some(line) = self.lines.get(&conn) else { return Err("a request on no connection".into()) };
+        let Some(line) = self.lines.get_mut(&conn) else { return Err("a request on no connection".into()) };
+        line.asked.insert(id);
         let number = line.sign_in;
         let Some(sign_in) = self.sign_ins.get_mut(&number).filter(|s| s.conn == Some(conn)) else {
             return Ok(Answer::Failure(ErrorCode::NotLoggedIn));
@@ -436,6 +446,7 @@ impl Mirror {
 
     fn sent(
         &mut self,
+        now: u64,
         conn: ConnId,
         message: &ServerMessage,
         asked: Option<((ConnId, RequestId), u64)>,
@@ -458,10 +469,16 @@ impl Mirror {
         }
         let Some(sign_in) = sign_in else { return Ok(()) };
         let told = sign_in.told.get(*seq as usize - 1).cloned();
+        let until = sign_in.rings.get(seq).copied();
         let who = sign_in.device.1.clone();
         let (what, session) = what(event).ok_or("an event of no call")?;
         let Some(told) = told else { return Err(format!("{who} is told {what:?}, by the model nothing")) };
         check(told.what == what, || format!("{who} is told {what:?}, by the model {:?}", told.what))?;
+        if let (ServerEvent::Invited { ring_ms, .. }, Some(until)) = (event, until) {
+            // Also where it is told late.
+            let left = until.saturating_sub(now);
+            check(*ring_ms == left, || format!("rings for {ring_ms} ms, but for {left} there are"))?;
+        }
         self.compare(session, &told.view).map_err(|e| format!("{who}, {what:?}: {e}"))
     }
 
@@ -476,6 +493,16 @@ impl Mirror {
         *began = session.start_time.max(*began);
         let seen = view_of(*call, session);
         check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+    }
+
+    /// What is asked on a connection that stands is answered on it.
+    pub(crate) fn all_answered(&self) -> Result<(), String> {
+        for sign_in in self.sign_ins.values() {
+            let Some(line) = sign_in.conn.and_then(|conn| self.lines.get(&conn)) else { continue };
+            let left: Vec<_> = line.asked.difference(&line.answered).collect();
+            check(left.is_empty(), || format!("the server owes {} answers to {left:?}", sign_in.device.1))?;
+        }
+        Ok(())
     }
 
     /// What a device shows is what there is.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{
-    AudioAction, AudioEvent, CallState, CommandId, Event, Input, LeavePayload, LoginState, MediaAction,
-    MediaEvent, MutedPayload, OthersInvitedPayload, Output, PlatformAction, PlatformEvent, SocketAction,
-    SocketEvent, Timestamp,
+    AudioAction, AudioEvent, CallState, CommandId, EngineState, Event, Generation, Input, LeavePayload,
+    LoginState, MediaAction, MediaEvent, MutedPayload, OthersInvitedPayload, Output, PlatformAction,
+    PlatformEvent, SocketAction, SocketEvent, Timestamp,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
-    ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
+    RequestId, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use serde_json::{Value, json};
@@ -76,6 +76,14 @@ impl Times {
     }
 }
 
+/// A link at the media relay.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    device: usize,
+    generation: Generation,
+    admitted: bool,
+}
+
 /// One run.
 #[derive(Debug)]
 pub struct World {
@@ -102,16 +110,17 @@ pub struct World {
     mirror: Mirror,
     /// Until when the server does nothing.
     frozen_until: u64,
-    /// The device whose request the server is at.
+    /// The device whose request the server is at, and the link that it wants.
     asking: usize,
+    wanted: Generation,
     /// Servers started so far.
     server: u32,
     /// There is none at the moment.
     down: bool,
     conns: BTreeMap<ConnId, Conn>,
     agenda: Agenda,
-    /// Links that the media relay has, whose they are, and whether they are admitted.
-    links: BTreeMap<LinkId, (usize, bool)>,
+    /// That the media relay has.
+    links: BTreeMap<LinkId, Link>,
     last_id: u64,
     /// The machine at work does what it does because of the time alone.
     by_itself: bool,
@@ -231,6 +240,7 @@ impl World {
             mirror: mirror(times, &relations),
             frozen_until: 0,
             asking: 0,
+            wanted: 0,
             times,
             users,
             profiles: BTreeMap::new(),

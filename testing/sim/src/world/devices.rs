@@ -12,12 +12,19 @@ impl World {
             // Offered by the app once more, it may be tried once more.
             dev.rejected.remove(token);
         }
+        if let "login" | "logout" | "hangup" | "releaseEngine" | "startCallUsers" = method {
+            dev.missed = false;
+        }
         if let ("startCallUsers", Some(Value::Array(names))) = (method, args.get("usernames")) {
             dev.dialled.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
         }
         let state = dev.client.state();
-        if let ("accept", CallState::Incoming, Some(session)) = (method, state.call, state.session) {
-            dev.yes.insert(session.channel_id);
+        if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
+            match method {
+                "accept" => dev.yes.insert(session.channel_id),
+                "refuse" | "hangup" | "releaseEngine" | "logout" => dev.no.insert(session.channel_id),
+                _ => false,
+            };
         }
         self.input(device, Input::Command { id, method: method.to_owned(), args })?;
         Ok(id)
@@ -93,7 +100,10 @@ impl World {
         };
         let whole = dev.parts.link_up && state.login == LoginState::LoggedIn;
         match state.call {
-            CallState::Connected => check(whole, || "connected, and not told that it is not".into())?,
+            CallState::Connected => {
+                check(whole, || "connected, and not told that it is not".into())?;
+                check(state.engine == EngineState::Ready, || "connected without an engine".into())?;
+            }
             CallState::Reconnecting => check(!whole, || "reconnecting, and not told that it is back".into())?,
             CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => {}
         }
@@ -120,6 +130,12 @@ impl World {
                         let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
                         dev.yes.insert(session.channel_id);
                     }
+                    Err(f)
+                        if f.code == ErrorCode::InvalidState
+                            && matches!(method.as_str(), "accept" | "refuse") =>
+                    {
+                        check(!dev.missed, || "a call that was missed is forgotten".into())?;
+                    }
                     // A machine that sees no call has left all that the server may see.
                     Err(f) if f.code == ErrorCode::AlreadyInCall && !dev.has_siblings => {
                         let seen = self.at_once || dev.client.state().session.is_some();
@@ -132,8 +148,8 @@ impl World {
             Output::Socket(SocketAction::Open { generation, .. }) => self.open(device, generation),
             Output::Socket(SocketAction::Close { .. }) => self.hang(device),
             Output::Socket(SocketAction::Send { message, .. }) => {
-                if let ClientMessage::Request { id, request: Request::Start { .. } } = &message {
-                    self.devices[device].start = Some(*id);
+                if let ClientMessage::Request { id, request } = &message {
+                    self.devices[device].asks(*id, request)?;
                 }
                 if let ClientMessage::Hello(hello) = &message {
                     let rejected = self.devices[device].rejected.contains(&hello.token);
@@ -203,6 +219,7 @@ impl World {
     }
 
     pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
+        self.devices[device].misses(&event);
         self.devices[device].ear.hear(&event)?;
         if let Event::CallDisconnect(end) = &event
             && end.reason == Reason::Hangup
@@ -257,10 +274,12 @@ impl World {
     pub(super) fn platform(&mut self, device: usize, event: PlatformEvent) -> Result<(), String> {
         let dev = &mut self.devices[device];
         let state = dev.client.state();
-        if let (PlatformEvent::Answered, CallState::Incoming, Some(session)) =
-            (&event, state.call, state.session)
-        {
-            dev.yes.insert(session.channel_id);
+        if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
+            match event {
+                PlatformEvent::Answered => dev.yes.insert(session.channel_id),
+                PlatformEvent::Declined => dev.no.insert(session.channel_id),
+                PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => false,
+            };
         }
         self.input(device, Input::Platform(event))
     }

@@ -13,6 +13,8 @@ pub(super) enum News {
     Event(Box<Event>),
     /// This end.
     End(Reason, Option<Detail>),
+    /// The server is told that it signs out.
+    Goodbye,
     /// The app learns that its token is no longer good, and can read it in `getState`.
     Rejected,
 }
@@ -26,7 +28,23 @@ impl News {
             Self::None => Ok(()),
             Self::Silence => {
                 let rings = |o: &Output| matches!(o, Output::Event(Event::CallReceiveInvite(_)));
-                check(!outputs.iter().any(rings), || "an invitation that is too old rings".into())
+                check(!outputs.iter().any(rings), || {
+                    "an invitation rings that is too old or was refused".into()
+                })
+            }
+            Self::Goodbye => {
+                let says = |o: &Output| match o {
+                    Output::Socket(SocketAction::Send { message, .. }) => {
+                        matches!(message, ClientMessage::Request { request: Request::Logout, .. })
+                    }
+                    Output::Socket(_)
+                    | Output::Event(_)
+                    | Output::Reply { .. }
+                    | Output::Media(_)
+                    | Output::Audio(_)
+                    | Output::Platform(_) => false,
+                };
+                check(outputs.iter().any(says), || "signs out without a word".into())
             }
             Self::Event(event) => heard(&|o| matches!(o, Output::Event(e) if *e == **event)),
             Self::End(reason, detail) => heard(
@@ -71,6 +89,12 @@ impl World {
     }
 
     pub(super) fn news(&mut self, device: usize, input: &Input) -> News {
+        if let Input::Command { method, .. } = input
+            && method == "logout"
+            && self.devices[device].client.state().login == LoginState::LoggedIn
+        {
+            return News::Goodbye;
+        }
         let Input::Socket { generation, event: SocketEvent::Message { message } } = input else {
             return News::None;
         };
@@ -86,6 +110,7 @@ impl World {
                 if !welcome.resumed {
                     dev.seen = 0;
                     dev.start = None;
+                    dev.goodbyes.clear();
                 }
                 News::None
             }
@@ -105,6 +130,7 @@ impl World {
             }
             ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => {
                 dev.start = dev.start.filter(|start| start != id);
+                dev.goodbyes.remove(id);
                 News::None
             }
             ServerMessage::Event { .. }
@@ -116,6 +142,56 @@ impl World {
 }
 
 impl Device {
+    /// It asks the server for something.
+    pub(super) fn asks(&mut self, id: RequestId, request: &Request) -> Result<(), String> {
+        match request {
+            Request::Start { .. } => {
+                check(self.start.is_none_or(|start| start == id), || "two starts at once".into())?;
+                self.start = Some(id);
+            }
+            Request::Refuse { channel_id } | Request::Leave { channel_id, .. } => {
+                self.goodbyes.insert(id, channel_id.clone());
+            }
+            Request::UpdateToken { .. }
+            | Request::Logout
+            | Request::Accept { .. }
+            | Request::Invite { .. }
+            | Request::Link { .. }
+            | Request::Mute { .. }
+            | Request::Users { .. }
+            | Request::UpdateProfile { .. }
+            | Request::UpdateRelation { .. }
+            | Request::History { .. }
+            | Request::Preflight { .. }
+            | Request::EndPreflight => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a call ends that only rang, with nobody here having said anything.
+    pub(super) fn misses(&mut self, event: &Event) {
+        match event {
+            Event::CallDisconnect(end) => {
+                let only_rang = self.ear.call.is_some() && !self.ear.is_member();
+                let channel = &end.session.channel_id;
+                self.missed = only_rang && !self.yes.contains(channel) && !self.no.contains(channel);
+            }
+            Event::CallReceiveInvite(_) | Event::CallOutgoing(_) | Event::CallConnecting(_) => {
+                self.missed = false
+            }
+            Event::CallConnected(_)
+            | Event::CallMemberJoin(_)
+            | Event::CallMemberLeave(_)
+            | Event::CallMemberMuted(_)
+            | Event::CallActiveSpeakers(_)
+            | Event::CallQuality(_)
+            | Event::CallOtherUserInvited(_)
+            | Event::CallError(_)
+            | Event::CallReconnecting(_)
+            | Event::CallReconnected(_) => {}
+        }
+    }
+
     fn news(&self, event: &ServerEvent) -> News {
         let state = self.client.state();
         let in_it =
@@ -123,6 +199,11 @@ impl Device {
         let member = |session: &Session| in_it(session) && self.ear.is_member() && state.session.is_some();
         match event {
             ServerEvent::Invited { ring_ms: 0, .. } => News::Silence,
+            ServerEvent::Invited { session, .. }
+                if self.goodbyes.values().any(|channel| *channel == session.channel_id) =>
+            {
+                News::Silence
+            }
             ServerEvent::Invited { session, .. } => {
                 let free = self.ear.call.is_none() && state.call == CallState::Idle && self.start.is_none();
                 let new = !self.ear.over.contains(&session.channel_id);

@@ -34,10 +34,10 @@ impl World {
 
     /// The media relay forwards between admitted links: each must be of a device that the semantics have in a call.
     fn only_members_are_heard(&self) -> Result<(), String> {
-        for (device, admitted) in self.links.values() {
-            let dev = &self.devices[*device];
+        for link in self.links.values() {
+            let dev = &self.devices[link.device];
             let joined = self.mirror.model.is_joined(&(dev.user.clone(), dev.id.clone()));
-            check(joined || !admitted, || format!("{} is heard and no member", dev.id))?;
+            check(joined || !link.admitted, || format!("{} is heard and no member", dev.id))?;
         }
         Ok(())
     }
@@ -87,17 +87,18 @@ impl World {
     pub(super) fn relay(&mut self, command: MediaCommand) -> Result<(), String> {
         let (link, ticket, opens) = match command {
             MediaCommand::Open { link, ticket, .. } => {
-                check(self.links.insert(link, (self.asking, false)).is_none(), || {
-                    "a link opened twice".into()
-                })?;
+                let new = Link { device: self.asking, generation: self.wanted, admitted: false };
+                check(self.links.insert(link, new).is_none(), || "a link opened twice".into())?;
                 (link, ticket, true)
             }
-            MediaCommand::Renew { link, ticket, .. } => (link, ticket, false),
+            MediaCommand::Renew { link, ticket, .. } => {
+                let same = self.links.get(&link).is_some_and(|link| link.generation == self.wanted);
+                check(same, || "a new link in place of an old one".into())?;
+                (link, ticket, false)
+            }
             MediaCommand::Admit { link, .. } => {
-                let Some((_, admitted)) = self.links.get_mut(&link) else {
-                    return Err("no such link".into());
-                };
-                return check(!std::mem::replace(admitted, true), || "admitted twice".into());
+                let Some(link) = self.links.get_mut(&link) else { return Err("no such link".into()) };
+                return check(!std::mem::replace(&mut link.admitted, true), || "admitted twice".into());
             }
             MediaCommand::Close { link } => {
                 return check(self.links.remove(&link).is_some(), || "a link closed twice".into());

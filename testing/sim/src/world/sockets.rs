@@ -159,6 +159,9 @@ impl World {
                     | Request::History { .. }),
             } => return self.ask_store(id, &user, request_id, request),
             ClientMessage::Request { id: request_id, request } => {
+                if let Request::Link { generation, .. } = &request {
+                    self.wanted = *generation;
+                }
                 let named: &[Username] = match &request {
                     Request::Start { usernames } | Request::Invite { usernames, .. } => usernames,
                     Request::UpdateToken { .. }

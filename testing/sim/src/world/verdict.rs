@@ -33,6 +33,7 @@ impl World {
             let there = &seats[&session.channel_id];
             check(&people == there, || format!("{id}: sees {people:?}, there are {there:?}"))?;
         }
+        self.mirror.all_answered()?;
         let counts = self.rooms.counts();
         check(self.mirror.model.calls.len() == seats.len(), || {
             format!("the model has {} calls, the devices {}", self.mirror.model.calls.len(), seats.len())
@@ -40,7 +41,7 @@ impl World {
         check(counts.calls == seats.len(), || {
             format!("the server has {} calls, the devices {}", counts.calls, seats.len())
         })?;
-        let admitted = self.links.values().filter(|(_, admitted)| *admitted).count();
+        let admitted = self.links.values().filter(|link| link.admitted).count();
         check(admitted == sessions.len() && counts.links == sessions.len(), || {
             format!("{} devices in calls, {} links, {admitted} admitted", sessions.len(), counts.links)
         })?;
