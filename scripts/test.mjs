@@ -13,10 +13,15 @@ const npm = (script) => ['npm', 'run', '--silent', script]
 /** The desktop backend is a feature of its own, because on Linux it needs ALSA's headers: where they are it is linted and tested. */
 const alsa = () => process.platform !== 'linux' || spawnSync('pkg-config', ['--exists', 'alsa']).status === 0
 
-function rust() {
-  if (alsa()) return cargo('test', '--features', 'jmrtc-phone/desktop', '--quiet', '--workspace', '--no-fail-fast')
-  console.log('without sound cards: no ALSA headers here (libasound2-dev)')
-  return cargo('test', '--quiet', '--workspace', '--no-fail-fast')
+function rust(...more) {
+  const features = alsa() ? ['--features', 'jmrtc-phone/desktop'] : []
+  return cargo('test', ...features, '--quiet', '--workspace', '--no-fail-fast', ...more)
+}
+
+function everyRustTest() {
+  if (!alsa()) console.log('without sound cards: no ALSA headers here (libasound2-dev)')
+  // Most of them wait. Of the simulated worlds only some: the step `worlds` plays them all.
+  return ['env', 'RUST_TEST_THREADS=8', 'JMRTC_SIM_RUNS=1000', ...rust()]
 }
 
 /** One after the other. */
@@ -25,7 +30,7 @@ const first = [
   // The pages come first: the server embeds them.
   ['build', 'wasm, TypeScript, demo page', () => npm('build')],
   ['www', 'TypeScript tests', () => npm('test:www')],
-  ['rust', 'Rust lints and tests', rust],
+  ['rust', 'Rust lints and tests', everyRustTest],
   // Not with -p: the dependencies' features would differ from the tests', and all be built again.
   // And as they are given to others, without ALSA: the system in which Swift runs has none.
   ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
@@ -34,9 +39,12 @@ const first = [
   ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
   ['ios', 'the iOS bridge in Swift', () => npm('test:ios')],
 ]
-/** Calls in real time are mostly waiting: what compiles and gives way runs beside them. */
+/** Calls in real time are mostly waiting: what only computes and gives way runs beside them. */
 const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
-const beside = [['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]]]
+const beside = [
+  ['worlds', 'thousands of simulated worlds', () => ['nice', '-n', '10', ...rust('--test', 'random')]],
+  ['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]],
+]
 const steps = [...first, ...calls, ...beside]
 
 const args = process.argv.slice(2)

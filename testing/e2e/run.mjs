@@ -4,8 +4,11 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
-/** These judge sound in real time: one at a time. Of the rest two at a time. */
-const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
+/** These judge sound in real time: one at a time. Of the rest, which mostly wait, three at a time. */
+const ALONE = ['demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
+
+/** Of the rest those that take longest: first, so that none of them is left alone at the end. */
+const LONG = ['scenarios-browser', 'quality', 'demo-page-use', 'demo-page-look', 'package', 'scenarios-phone']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)
@@ -41,8 +44,9 @@ function marked() {
   })
 }
 
+const place = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
 const codes = [
-  await run(names.filter((name) => !ALONE.includes(name)), 2),
+  await run(names.filter((name) => !ALONE.includes(name)).toSorted((a, b) => place(a) - place(b)), 3),
   await run(names.filter((name) => ALONE.includes(name)), 1),
 ]
 const left = marked()

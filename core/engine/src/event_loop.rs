@@ -234,6 +234,7 @@ impl EventLoop {
                     Some(audio) if self.posture.play => audio.receive(slot, frame),
                     Some(_) | None => self.refused += 1,
                 },
+                MediaOutput::Moved => self.handle(Input::Platform(PlatformEvent::NetworkChanged)),
                 MediaOutput::Measured(sample) => {
                     let generation = media.generation;
                     let sample = self.with_audio(sample);

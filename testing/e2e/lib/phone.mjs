@@ -11,14 +11,16 @@ let count = 0
 export class Phone extends Diary {
   /**
    * Starts one. `url` of the server, `user`, and either `verb` with its arguments (`['call', 'bob']`) or none for control by `call`.
-   * `play`: WAV to speak, `repeat` it; `record`: true to record what is heard.
+   * `play`: WAV to speak, `repeat` it; `record`: true to record what is heard; `netns`: the network namespace that it lives in.
    */
-  static start({ url, user, verb = ['run'], play, repeat = false, record = false, args = [], device, token }) {
+  static start({ url, user, verb = ['run'], play, repeat = false, record = false, args = [], device, token, netns }) {
     const phone = new Phone()
     phone.options = { url, user, verb, play, repeat, record, args, device, token }
     phone.user = user
     phone.recording = record ? join(temporary('phone'), `${user}-${++count}.wav`) : undefined
-    phone.child = new Child(`phone ${user}`, program('jmrtc-phone'), [
+    const [file, ...before] = [...(netns ? ['ip', 'netns', 'exec', netns] : []), program('jmrtc-phone')]
+    phone.child = new Child(`phone ${user}`, file, [
+      ...before,
       '--server', url, ...(token ? ['--token', token] : ['--user', user]), '--json', '--audio', 'null',
       ...(device ? ['--device-id', device] : []),
       ...(play ? ['--play', play] : []), ...(repeat ? ['--repeat'] : []),

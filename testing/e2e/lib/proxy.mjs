@@ -7,21 +7,22 @@ export class Proxy {
   #cut = false
   #held = false
 
-  /** `to`: port of the server on 127.0.0.1. */
-  static async start(to) {
+  /** `to`: port of the server at `host`. */
+  static async start(to, host = '127.0.0.1') {
     const proxy = new Proxy()
     proxy.to = to
+    proxy.host = host
     proxy.server = createServer((client) => proxy.#join(client))
-    proxy.server.listen(0, '127.0.0.1')
+    proxy.server.listen(0, host)
     await once(proxy.server, 'listening')
     proxy.port = proxy.server.address().port
-    proxy.url = `http://127.0.0.1:${proxy.port}`
+    proxy.url = `http://${host}:${proxy.port}`
     return proxy
   }
 
   #join(client) {
     if (this.#cut) return client.resetAndDestroy()
-    const server = connect(this.to, '127.0.0.1')
+    const server = connect(this.to, this.host)
     client.towardsServer = true
     for (const [from, into] of [[client, server], [server, client]]) {
       from.setNoDelay(true)

@@ -55,12 +55,13 @@ export class Relay {
   delay = () => 0
   #clients = new Map()
 
-  static async start() {
+  static async start(host = '127.0.0.1') {
     const relay = new Relay()
+    relay.host = host
     relay.socket = createSocket('udp4')
-    relay.socket.bind(0, '127.0.0.1')
+    relay.socket.bind(0, host)
     await once(relay.socket, 'listening')
-    relay.address = `127.0.0.1:${relay.socket.address().port}`
+    relay.address = `${host}:${relay.socket.address().port}`
     relay.socket.on('message', (packet, from) => relay.#up(packet, from))
     return relay
   }
@@ -92,12 +93,20 @@ export class Relay {
     if (!out) {
       // A socket of its own for each client, so that the server tells them apart.
       out = createSocket('udp4')
-      out.bind(0, '127.0.0.1')
+      out.bind(0, this.host)
       out.on('message', (back) => this.#pass(this.#note(back, client, false), () => this.socket.send(back, from.port, from.address)))
       out.on('error', () => {})
       this.#clients.set(client, out)
     }
-    this.#pass(this.#note(packet, client, true), () => out.send(packet, this.server.port, this.server.host))
+    this.#pass(this.#note(packet, client, true), () => {
+      if (this.#clients.get(client) === out) out.send(packet, this.server.port, this.server.host)
+    })
+  }
+
+  /** All clients come from new addresses from now on, as when a NAT forgets them; what is sent to the old ones is lost. */
+  rebind() {
+    for (const out of this.#clients.values()) out.close()
+    this.#clients.clear()
   }
 
   /** Packets of `what` (kind) since `from` (an index into `seen.items`), both ways or `up` true/false. */

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub late: u64,
     /// Calls that were still running when everything was at rest.
     pub at_rest: u64,
+    /// Things that happened: a person's, a message's, a timer's, a misfortune's.
+    pub steps: u64,
 }
 
 /// How this run's server wants its clients, in milliseconds.
@@ -299,7 +301,7 @@ impl World {
         }
         self.run_until(self.now + self.times.rest())?;
         self.all_gone()?;
-        Ok(self.outcome)
+        Ok(Outcome { steps: self.happened, ..self.outcome })
     }
 
     fn run_until(&mut self, end: u64) -> Result<(), String> {

@@ -34,6 +34,7 @@ use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtc::statistics::StatsSelector;
 
+use super::mapped::Mapped;
 use super::reception::Reception;
 use super::reports::Reports;
 use super::sockets::Path;
@@ -51,17 +52,17 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Checks per pair. The default of 7 gives a path up for good that is dead for the first moments.
 const MAX_CHECKS: u16 = 1000;
 /// Without a sign of the server for this long the link counts as disconnected …
-const DISCONNECTED_AFTER: Duration = Duration::from_secs(3);
+const DISCONNECTED_AFTER: Duration = Duration::from_millis(1_500);
 /// … and as failed after this long besides, also while connecting.
 const FAILED_AFTER: Duration = Duration::from_secs(12);
-const KEEPALIVE: Duration = Duration::from_secs(1);
+const KEEPALIVE: Duration = Duration::from_millis(500);
 
 /// What happens on a link.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     /// ICE and DTLS are up, again after an ICE restart.
     Connected,
-    /// The server shows no sign of life.
+    /// The server shows no sign of life, or sends to an address that is no longer ours.
     Disconnected,
     /// Beyond repair.
     Failed(String),
@@ -86,6 +87,7 @@ pub(crate) struct Link {
     /// An ICE restart's offer, applied with its answer: until then the old path goes on.
     restart: Option<RTCSessionDescription>,
     transport: Option<Transport>,
+    mapped: Mapped,
     transmits: VecDeque<(Path, BytesMut)>,
     events: VecDeque<LinkEvent>,
 }
@@ -181,6 +183,7 @@ impl Link {
             ice_up: false,
             restart: None,
             transport: None,
+            mapped: Mapped::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         })
@@ -207,6 +210,7 @@ impl Link {
     pub(crate) fn answer(&mut self, now: Instant, sdp: String) -> Result<(), Error> {
         if let Some(offer) = self.restart.take() {
             self.ice_up = false;
+            self.mapped = Mapped::default();
             self.pc.set_local_description(now, offer)?;
         }
         self.pc.set_remote_description(now, RTCSessionDescription::answer(sdp)?)?;
@@ -240,6 +244,9 @@ impl Link {
     }
 
     pub(crate) fn receive(&mut self, now: Instant, path: Path, message: BytesMut) {
+        if self.mapped.is_news(path.local, &message) && self.ice_up {
+            self.events.push_back(LinkEvent::Disconnected);
+        }
         let transport_protocol = match path.transport {
             Transport::Udp => TransportProtocol::UDP,
             Transport::Tcp => TransportProtocol::TCP,
@@ -397,6 +404,8 @@ impl Link {
             // RFC 7983: STUN begins with 0 to 3. All else goes over the path that ICE selected.
             if message.first().is_some_and(|b| *b > 3) {
                 self.transport = Some(path.transport);
+            } else {
+                self.mapped.sent(&message);
             }
             self.transmits.push_back((path, message));
         }

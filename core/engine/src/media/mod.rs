@@ -1,6 +1,7 @@
 //! The media link with its sockets and its clock.
 
 mod link;
+mod mapped;
 mod reception;
 mod reports;
 mod sdp;
@@ -20,6 +21,8 @@ use crate::stats::{SlotStats, Stats, Transport};
 
 /// Between two looks at RTCP and the ICE checks.
 const FEEDBACK_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at the system's way to the server. Phones are told of a new network; desktops are not, and not all phones at once.
+const ROUTE_INTERVAL: Duration = Duration::from_millis(250);
 /// When there is nothing else to wait for.
 const FAR: Duration = Duration::from_secs(60);
 
@@ -32,6 +35,8 @@ pub(crate) enum MediaOutput {
     Sound(usize, RtpFrame),
     /// How the last second was.
     Measured(LinkSample),
+    /// The system leads to the server over another network now.
+    Moved,
 }
 
 /// One link of the machine's, named by its generation.
@@ -44,6 +49,8 @@ pub(crate) struct Media {
     outputs: VecDeque<MediaOutput>,
     answered: Option<Instant>,
     setup: Option<Duration>,
+    /// When to look at the way to the server; none while a new one is being made.
+    look: Option<Instant>,
     meter: Meter,
 }
 
@@ -98,6 +105,7 @@ impl Media {
             outputs: VecDeque::new(),
             answered: None,
             setup: None,
+            look: None,
             meter,
         };
         Ok((media, offer))
@@ -105,6 +113,7 @@ impl Media {
 
     /// The offer of an ICE restart.
     pub(crate) fn restart(&mut self) -> Result<String, String> {
+        self.look = None;
         self.link.restart().map_err(|e| e.to_string())
     }
 
@@ -116,6 +125,7 @@ impl Media {
         self.link.answer(now, sdp).map_err(|e| e.to_string())?;
         self.answered = Some(now);
         self.sockets = Sockets::default();
+        self.look = Some(now + ROUTE_INTERVAL);
         let mut problems = Vec::new();
         let of = |transport| move |c: &&sdp::Candidate| c.transport == transport;
         for candidate in candidates.iter().filter(of(Transport::Udp)).filter(|_| self.network.udp) {
@@ -195,7 +205,7 @@ impl Media {
             Fallback::At(at, _) => at,
             Fallback::None | Fallback::Tried => far,
         };
-        self.link.next_timeout().unwrap_or(far).min(tcp).min(self.meter.next)
+        self.link.next_timeout().unwrap_or(far).min(tcp).min(self.meter.next).min(self.look.unwrap_or(far))
     }
 
     fn incoming(&mut self, incoming: Incoming) {
@@ -228,6 +238,14 @@ impl Media {
         }
         if self.meter.next <= now {
             self.measure(now);
+        }
+        if self.look.is_some_and(|at| at <= now) {
+            let moved = self.sockets.are_outdated();
+            self.look = (!moved).then(|| now + ROUTE_INTERVAL);
+            if moved {
+                info!("another network leads to the server");
+                self.outputs.push_back(MediaOutput::Moved);
+            }
         }
     }
 

@@ -57,6 +57,8 @@ struct Udp {
     /// link its first check.
     sender: std::net::UdpSocket,
     local: SocketAddr,
+    /// Where it leads.
+    peer: SocketAddr,
 }
 
 #[derive(Default)]
@@ -97,8 +99,19 @@ impl Sockets {
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
         let sender = socket.try_clone()?;
-        self.udp.push(Udp { socket: UdpSocket::from_std(socket)?, sender, local });
+        self.udp.push(Udp { socket: UdpSocket::from_std(socket)?, sender, local, peer });
         Ok(Some(local))
+    }
+
+    /// Whether the system would take another way now than over these sockets: the network is another.
+    pub(crate) fn are_outdated(&self) -> bool {
+        let stream = match &self.tcp {
+            Tcp::Open(stream) => Some((stream.local, stream.peer)),
+            Tcp::None | Tcp::Connecting(_) => None,
+        };
+        let mut ways = self.udp.iter().map(|u| (u.local, u.peer)).chain(stream);
+        // Without any way there is nothing better yet.
+        ways.any(|(local, peer)| route_to(peer).is_ok_and(|ip| ip != local.ip()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,11 +1,13 @@
 //! The media link against the real relay, over loopback.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use jmrtc_audio::{EncodedFrame, RtpFrame};
 use jmrtc_call::MediaEvent;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::nat::Nat;
 use super::relay::Relay;
 use crate::config::NetworkConfig;
 use crate::media::{Media, MediaOutput};
@@ -222,6 +224,41 @@ async fn a_silent_server_is_noticed() {
     let begin = Instant::now();
     assert_eq!(event(&mut a).await, MediaEvent::Disconnected);
     assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_nat_that_forgets_us_is_noticed_and_sound_comes_back() {
+    let relay = Relay::start().await;
+    let udp_only = |answer: &str| -> String {
+        answer.lines().filter(|l| !l.contains(" tcptype ")).map(|l| format!("{l}\r\n")).collect()
+    };
+    let (mut a, offer) = Media::open(1, 1, NetworkConfig::default()).unwrap();
+    let answer = udp_only(&relay.open(1, offer).await);
+    let real = sdp_address(&answer);
+    let nat = Nat::start(real).await;
+    let behind = |answer: &str| {
+        answer.replace(&format!(" {} typ", real.port()), &format!(" {} typ", nat.address.port()))
+    };
+    a.answer(behind(&answer)).unwrap();
+    assert_eq!(event(&mut a).await, MediaEvent::Connected);
+    let mut b = connect(&relay, 2, 1, NetworkConfig::default()).await;
+    relay.admit(1);
+    relay.admit(2);
+    talk([&mut a, &mut b], 20).await;
+
+    nat.forget();
+    assert_eq!(event(&mut a).await, MediaEvent::Disconnected);
+    let offer = a.restart().unwrap();
+    a.answer(behind(&udp_only(&relay.renew(1, offer).await))).unwrap();
+    assert_eq!(event(&mut a).await, MediaEvent::Connected);
+    talk([&mut a, &mut b], 20).await;
+}
+
+/// Where an answer wants UDP to be sent.
+fn sdp_address(answer: &str) -> SocketAddr {
+    let line = answer.lines().find(|l| l.starts_with("a=candidate")).unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap())
 }
 
 #[tokio::test]

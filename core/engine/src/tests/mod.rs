@@ -2,6 +2,7 @@
 
 mod engine;
 mod media;
+mod nat;
 mod relay;
 mod server;
 mod signalling;

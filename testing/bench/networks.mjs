@@ -1,0 +1,58 @@
+// Two networks that a phone can be in, as Wi-Fi and cellular: a network namespace of its own with two ways to the server.
+import { spawnSync } from 'node:child_process'
+
+/** Where the server is, from either network. */
+export const SERVER_HOST = '10.77.0.1'
+const WAYS = [{ name: 'wifi', net: '10.77.1' }, { name: 'cell', net: '10.77.2' }]
+
+/** Its end outside of the namespace; Linux takes 15 characters. */
+const outside = (name) => `${name}${process.pid}`.slice(0, 15)
+
+function ip(...args) {
+  const { status, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
+}
+
+export class Networks {
+  /** Makes them; what can't be made (not root, no iproute2) is an error that says why. */
+  static make() {
+    const networks = new Networks()
+    networks.netns = `jmrtc-${process.pid}`
+    try {
+      ip('netns', 'add', networks.netns)
+      ip('address', 'add', `${SERVER_HOST}/32`, 'dev', 'lo')
+      for (const { name, net } of WAYS) {
+        const outer = outside(name)
+        ip('link', 'add', outer, 'type', 'veth', 'peer', 'name', name, 'netns', networks.netns)
+        ip('address', 'add', `${net}.1/24`, 'dev', outer)
+        ip('link', 'set', outer, 'up')
+        ip('-n', networks.netns, 'address', 'add', `${net}.2/24`, 'dev', name)
+      }
+      ip('-n', networks.netns, 'link', 'set', 'lo', 'up')
+      for (const { name } of WAYS) networks.up(name)
+    } catch (error) {
+      networks.remove()
+      throw error
+    }
+    return networks
+  }
+
+  /** The way is there; the Wi-Fi is preferred where it is. */
+  up(name) {
+    const index = WAYS.findIndex((way) => way.name === name)
+    ip('-n', this.netns, 'link', 'set', name, 'up')
+    ip('-n', this.netns, 'route', 'replace', 'default', 'via', `${WAYS[index].net}.1`, 'dev', name, 'metric', String(index + 1))
+  }
+
+  /** The way is gone. */
+  down(name) {
+    ip('-n', this.netns, 'link', 'set', name, 'down')
+  }
+
+  remove() {
+    // With its other end; the namespace's own end of it comes later than one would wait for.
+    for (const { name } of WAYS) spawnSync('ip', ['link', 'delete', outside(name)])
+    spawnSync('ip', ['netns', 'delete', this.netns])
+    spawnSync('ip', ['address', 'delete', `${SERVER_HOST}/32`, 'dev', 'lo'])
+  }
+}
