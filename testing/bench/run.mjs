@@ -27,6 +27,7 @@ const { compare, sentence, silence } = await import('../e2e/lib/speech.mjs')
 const { apiPage } = await import('../e2e/lib/api-page.mjs')
 const { pass, until, within } = await import('../e2e/lib/wait.mjs')
 const { readWav, writeWav } = await import('../e2e/lib/wav.mjs')
+const { mobility } = await import('./mobility.mjs')
 const { table } = await import('./table.mjs')
 
 const CALLS = Number(process.argv[2] ?? 5)
@@ -329,12 +330,33 @@ const library = size(join(dirname(program('jmrtc-phone')), '../library/libjmrtc.
 const folder = join(root, 'node_modules/@roamhq')
 const binding = size(join(folder, readdirSync(folder).find((f) => f.startsWith('wrtc-linux')) ?? '', 'wrtc.node'))
 
+say('changes of network')
+const moves = await mobility(CALLS)
+/** What a benchmark in Rust prints. */
+function bench(pack, name) {
+  const { status, stdout } = spawnSync('cargo', ['bench', '--quiet', '-p', pack, '--bench', name], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  return status === 0 ? stdout.trim() : `cargo bench -p ${pack} failed.`
+}
 say('load of the relay')
-const relay = spawnSync('cargo', ['bench', '--quiet', '-p', 'jmrtc-sfu', '--bench', 'load'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const relayed = bench('jmrtc-sfu', 'load')
+say('call set-ups')
+const setups = bench('jmrtc-server', 'calls')
+say('steps of the simulation')
+const steps = bench('jmrtc-sim', 'steps')
 const text = `${table({ phones, wrtcs, loop, chromium, cpu, wire, library, binding, median, quantile, calls: CALLS, machine: `${cpus().length} x ${cpus()[0].model}`, profile: process.env.JMRTC_PROFILE, rtt })}
+${moves}
+
 The relay in one process, without sockets:
 
-${relay.stdout.trim()}
+${relayed}
+
+Calls set up and ended by WebSocket clients, each with its record in the store:
+
+${setups}
+
+The simulation, on one core:
+
+${steps}
 `
 console.log(text)
 if (left.length > 0) console.error(`processes were left: ${left.join(', ')}`)

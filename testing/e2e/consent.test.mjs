@@ -20,8 +20,10 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ ringS: 30, args: ['--advertise-udp', relay.address] })
+  await relay.listenTcp()
+  world = await World.start({ ringS: 30, args: ['--advertise-udp', relay.address, '--advertise-tcp', relay.tcpAddress] })
   relay.to(world.server.udp)
+  relay.toTcp(world.server.tcp)
   const browser = await startBrowser({ microphone: tone(440) })
   world.pages = { url: await apiPage(), browsers: { alice: browser, bob: await startBrowser({ microphone: tone(1000) }) } }
 })
@@ -55,8 +57,9 @@ async function sound(what, filter) {
   await until(() => relay.packets('rtp', { from, ...filter }).length >= 10, `${what} to flow`)
 }
 
-for (const kinds of [['phone', 'phone'], ['page', 'page']]) {
-  test(`${kinds.join(' to ')}: sound only between accept and the end, and not while muted`, { timeout: 90_000 }, async () => {
+for (const [kinds, way] of [[['phone', 'phone'], 'UDP'], [['phone', 'phone'], 'TCP'], [['page', 'page'], 'UDP']]) {
+  test(`${kinds.join(' to ')} over ${way}: sound only between accept and the end, and not while muted`, { timeout: 90_000 }, async () => {
+    relay.drop = ({ client }) => way === 'TCP' && !client.startsWith('tcp ')
     const begin = relay.mark
     const a = await world.endpoint(kinds[0], 'alice', { play: tone(440), repeat: true })
     // Bob has been here and is away: Alice's link is then the first that comes up.
@@ -100,6 +103,7 @@ for (const kinds of [['phone', 'phone'], ['page', 'page']]) {
     await b.call('refuse')
     await quiet('refused')
     assert.equal(relay.packets('rtp', { from: refused }).length, 0, 'sound in a refused call')
+    relay.drop = () => false
     await Promise.all([a.stop(), b.stop()])
   })
 }

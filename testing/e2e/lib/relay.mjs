@@ -1,7 +1,8 @@
-// A UDP relay that the server advertises in its place: sees every packet of every client in both directions
+// A relay that the server advertises in its place, over UDP and TCP: sees every packet of every client in both directions
 // and can eat or delay them. What it sees is encrypted, but the RTP header and its extensions are in the clear.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { Log } from './wait.mjs'
 
 /** stun, dtls, rtp, rtcp or other, by RFC 7983 and RFC 5761. */
@@ -54,6 +55,7 @@ export class Relay {
   /** Returns for how many milliseconds a packet is held back. */
   delay = () => 0
   #clients = new Map()
+  #streams = new Set()
 
   static async start(host = '127.0.0.1') {
     const relay = new Relay()
@@ -64,6 +66,43 @@ export class Relay {
     relay.address = `${host}:${relay.socket.address().port}`
     relay.socket.on('message', (packet, from) => relay.#up(packet, from))
     return relay
+  }
+
+  /** Takes TCP too; before `to`, and then for the server's media `host:port` over TCP. */
+  async listenTcp() {
+    this.tcp = createServer((client) => this.#join(client))
+    this.tcp.listen(0, this.host)
+    await once(this.tcp, 'listening')
+    this.tcpAddress = `${this.host}:${this.tcp.address().port}`
+  }
+
+  toTcp(address) {
+    const [host, port] = address.split(':')
+    this.tcpServer = { host, port: Number(port) }
+  }
+
+  #join(client) {
+    const server = connect(this.tcpServer)
+    const name = `tcp ${client.remoteAddress}:${client.remotePort}`
+    for (const [from, into, up] of [[client, server, true], [server, client, false]]) {
+      from.setNoDelay(true)
+      this.#streams.add(from)
+      let rest = Buffer.alloc(0)
+      from.on('data', (data) => {
+        // RFC 4571: each packet with its length before it.
+        rest = Buffer.concat([rest, data])
+        while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+          const frame = rest.subarray(0, 2 + rest.readUInt16BE(0))
+          rest = rest.subarray(frame.length)
+          this.#pass(this.#note(frame.subarray(2), name, up), () => into.write(frame))
+        }
+      })
+      from.on('error', () => into.destroy())
+      from.on('close', () => {
+        this.#streams.delete(from)
+        into.destroy()
+      })
+    }
   }
 
   /** `host:port` of the server's media socket. */
@@ -122,6 +161,8 @@ export class Relay {
 
   stop() {
     this.socket.close()
+    this.tcp?.close()
+    for (const stream of this.#streams) stream.destroy()
     for (const out of this.#clients.values()) out.close()
   }
 }

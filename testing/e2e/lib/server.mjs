@@ -54,6 +54,11 @@ export class Server {
     return this.media.match(/udp\D*?((?:\d+\.){3}\d+:\d+)/i)[1]
   }
 
+  /** The same over TCP. */
+  get tcp() {
+    return this.media.match(/tcp\D*?((?:\d+\.){3}\d+:\d+)/i)[1]
+  }
+
   /** One that takes this one's place: the same address and data. */
   async again() {
     return Server.start({ ...this.options, listen: `127.0.0.1:${this.port}` })
