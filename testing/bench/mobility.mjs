@@ -8,7 +8,7 @@ import { tone } from '../e2e/lib/speech.mjs'
 import { talk } from '../e2e/lib/story.mjs'
 import { pass } from '../e2e/lib/wait.mjs'
 import { readWav, toneGaps, toneSeconds } from '../e2e/lib/wav.mjs'
-import { Networks, SERVER_HOST } from './networks.mjs'
+import { Networks, SERVER_HOST } from '../e2e/lib/networks.mjs'
 
 const DELAY_MS = 25
 const JITTER_MS = 5

@@ -47,6 +47,7 @@ impl Pair {
             let joined = caller.event("joined").await;
             took.push(begin.elapsed());
             caller.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;
+            callee.event("left").await;
             let ended = callee.event("ended").await;
             if (took.len() as u64).is_multiple_of(CALLS_PER_PING) {
                 for (client, last) in [(caller, joined), (callee, ended)] {
