@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use jmrtc_protocol::{Profile, Username};
-use jmrtc_rooms::Rooms;
+use jmrtc_rooms::{CallRecord, Rooms};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ pub(crate) const ECHO: &str = "echo";
 const QUEUE: usize = 4096;
 /// Calls that may wait for the store: a slow disk may hold back as many.
 const RECORDS: usize = 65_536;
+/// Calls whose records are kept with one transaction.
+const RECORDS_AT_ONCE: usize = 256;
 /// How long clients may take to read their last messages when the server stops.
 const DRAIN: Duration = Duration::from_millis(1500);
 
@@ -180,17 +182,32 @@ fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Err
 
 /// Apart from the hub, so that calls don't wait for the disk; a store that fails loses a record, not a call.
 async fn write_records(store: Store, mut inbox: mpsc::Receiver<ToWriter>) {
-    while let Some(message) = inbox.recv().await {
-        match message {
-            ToWriter::Keep(record) => {
-                if let Err(e) = store.add_call(&record).await {
-                    tracing::error!("a call's record is lost: {e:#}");
+    let mut messages = Vec::new();
+    while inbox.recv_many(&mut messages, RECORDS_AT_ONCE).await > 0 {
+        let mut records = Vec::new();
+        for message in messages.drain(..) {
+            match message {
+                ToWriter::Keep(record) => records.push(record),
+                ToWriter::Tell(waiting) => {
+                    keep(&store, &records).await;
+                    records.clear();
+                    // Who asked may be gone.
+                    let _ = waiting.send(());
                 }
             }
-            ToWriter::Tell(waiting) => {
-                // Who asked may be gone.
-                let _ = waiting.send(());
-            }
+        }
+        keep(&store, &records).await;
+    }
+}
+
+/// One by one where it fails with all: one that can't be kept takes no other with it.
+async fn keep(store: &Store, records: &[CallRecord]) {
+    if records.len() > 1 && store.add_calls(records).await.is_ok() {
+        return;
+    }
+    for record in records {
+        if let Err(e) = store.add_calls(std::slice::from_ref(record)).await {
+            tracing::error!("a call's record is lost: {e:#}");
         }
     }
 }

@@ -13,7 +13,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{QueryBuilder, Row, SqlSafeStr};
+use sqlx::{QueryBuilder, Row, SqlSafeStr, SqliteConnection};
 
 /// Everything a new file gets, in order; never changed once released.
 const MIGRATIONS: [(i64, &str, &str); 2] = [
@@ -243,39 +243,11 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a call that is over.
-    pub(crate) async fn add_call(&self, call: &CallRecord) -> anyhow::Result<()> {
+    /// Keeps calls that are over: all of them, or after an error none.
+    pub(crate) async fn add_calls(&self, calls: &[CallRecord]) -> anyhow::Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "INSERT INTO call_records (channel_id, inviter, start_time, end_time, reason, detail)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&call.channel_id.0)
-        .bind(call.inviter.as_str())
-        .bind(call.start_time)
-        .bind(call.end_time)
-        .bind(word(&call.reason)?)
-        .bind(call.detail.as_ref().map(word).transpose()?)
-        .execute(&mut *tx)
-        .await?;
-        for (position, member) in (0_i64..).zip(&call.members) {
-            sqlx::query(
-                "INSERT INTO call_members (channel_id, position, username, invited_by, invited_time, join_time,
-                                           leave_time, reason, detail, shown)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(&call.channel_id.0)
-            .bind(position)
-            .bind(member.username.as_str())
-            .bind(member.invited_by.as_str())
-            .bind(member.invited_time)
-            .bind(member.join_time)
-            .bind(member.leave_time)
-            .bind(word(&member.reason)?)
-            .bind(member.detail.as_ref().map(word).transpose()?)
-            .bind(member.shown)
-            .execute(&mut *tx)
-            .await?;
+        for call in calls {
+            add_call(&mut tx, call).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -439,6 +411,41 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     options.open(file).map(drop)
 }
 
+async fn add_call(tx: &mut SqliteConnection, call: &CallRecord) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO call_records (channel_id, inviter, start_time, end_time, reason, detail)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&call.channel_id.0)
+    .bind(call.inviter.as_str())
+    .bind(call.start_time)
+    .bind(call.end_time)
+    .bind(word(&call.reason)?)
+    .bind(call.detail.as_ref().map(word).transpose()?)
+    .execute(&mut *tx)
+    .await?;
+    for (position, member) in (0_i64..).zip(&call.members) {
+        sqlx::query(
+            "INSERT INTO call_members (channel_id, position, username, invited_by, invited_time, join_time,
+                                       leave_time, reason, detail, shown)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&call.channel_id.0)
+        .bind(position)
+        .bind(member.username.as_str())
+        .bind(member.invited_by.as_str())
+        .bind(member.invited_time)
+        .bind(member.join_time)
+        .bind(member.leave_time)
+        .bind(word(&member.reason)?)
+        .bind(member.detail.as_ref().map(word).transpose()?)
+        .bind(member.shown)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use jmrtc_protocol::{ChannelId, Detail, Reason};
@@ -542,7 +549,7 @@ mod tests {
             record("c", 30, &[("alice", true), ("carol", true)]),
         ];
         for call in &calls {
-            store.add_call(call).await.unwrap();
+            store.add_calls(std::slice::from_ref(call)).await.unwrap();
         }
         let channel = |c: &str| ChannelId(c.into());
         let found = async |who: &Username, which, before: Option<&str>, limit| {
@@ -595,8 +602,11 @@ mod tests {
             reason: Reason::Cancel,
             detail: Some(Detail::NoAnswer),
         };
-        store.add_call(&call).await.unwrap();
-        assert!(store.add_call(&call).await.is_err(), "a channel id is never used again");
+        store.add_calls(std::slice::from_ref(&call)).await.unwrap();
+        assert!(
+            store.add_calls(std::slice::from_ref(&call)).await.is_err(),
+            "a channel id is never used again"
+        );
         let row = sqlx::query("SELECT count(*) AS n, max(detail) AS detail FROM call_members")
             .fetch_one(&store.pool)
             .await
