@@ -132,7 +132,19 @@ impl World {
             Act::Network => self.platform(device, PlatformEvent::NetworkChanged),
             Act::Interrupt => self.media_event(device, MediaEvent::Disconnected),
             Act::Fail => self.media_event(device, MediaEvent::Failed { why: "ice".into() }),
-            Act::Unplug => self.input(device, Input::Audio(AudioEvent::Failed { why: "unplugged".into() })),
+            Act::Unplug => {
+                let dev = &self.devices[device];
+                let state = dev.client.state();
+                // Whoever hangs up waits for the server only.
+                let stays = matches!(
+                    state.call,
+                    CallState::Connecting | CallState::Connected | CallState::Reconnecting
+                );
+                let was_member = stays && dev.ear.is_member() && state.engine == EngineState::Ready;
+                self.input(device, Input::Audio(AudioEvent::Failed { why: "unplugged".into() }))?;
+                let goes_on = self.devices[device].ear.call.is_some();
+                check(!(was_member && goes_on), || "a call goes on without an engine".into())
+            }
             Act::Freeze { ms } => {
                 self.frozen_until = self.frozen_until.max(self.now + ms.min(left));
                 Ok(())

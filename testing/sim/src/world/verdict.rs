@@ -19,6 +19,10 @@ impl World {
             let seated = seats.entry(session.channel_id.clone()).or_default().insert(dev.user.clone());
             check(seated, || format!("{} is in {} twice", dev.user, session.channel_id))?;
             self.mirror.agrees(&session, &dev.user).map_err(|what| format!("{} {what}", dev.id))?;
+            let muted = session.muted_members.contains(&dev.user);
+            check(muted == state.muted, || {
+                format!("{}: muted is {}, the others see {muted}", dev.id, state.muted)
+            })?;
             let parts = &dev.parts;
             let sound = (parts.capture, parts.send, parts.play);
             check(sound == (true, !state.muted, true), || {
