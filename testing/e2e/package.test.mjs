@@ -5,12 +5,12 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { before } from 'node:test'
 import { startBrowser } from './lib/browser.mjs'
-import { hearTones, leave, meter, signIn, state, visit } from './lib/demo-page.mjs'
+import { hearEachOther, leave, meter, signIn, state, visit } from './lib/demo-page.mjs'
 import { ID, NATIVE, addedLines, capacitor, changes, checkout, elements, run, said, tree } from './lib/package.mjs'
 import { serve } from './lib/pages.mjs'
 import { root, temporary } from './lib/paths.mjs'
 import { Server, token } from './lib/server.mjs'
-import { tone } from './lib/speech.mjs'
+import { sentence } from './lib/speech.mjs'
 import { Log } from './lib/wait.mjs'
 import { cleanUp } from './lib/world.mjs'
 
@@ -39,9 +39,6 @@ const MANIFEST = elements(readFileSync(join(root, 'android/src/main/AndroidManif
   .filter((element) => !element.endsWith('android.permission.INTERNET"'))
 const MODULE = `plugins/${ID}/dist`
 
-/** What their microphones hear, in Hz. */
-const TONES = { alice: 440, bob: 1_000 }
-
 const sites = {}
 const browsers = {}
 let server
@@ -51,7 +48,7 @@ before(async () => {
   server = await Server.start({ args: ['--origin', sites.alice.url, '--origin', sites.bob.url] })
   checkout(here)
   run(here, ['node', 'demo/apps.mjs', '--built', '--server', server.url])
-  for (const user of ['alice', 'bob']) browsers[user] = await startBrowser({ microphone: tone(TONES[user]) })
+  for (const user of ['alice', 'bob']) browsers[user] = await startBrowser({ microphone: sentence(user) })
 }, { timeout: MINUTES })
 cleanUp(() => {
   for (const site of Object.values(sites)) site.stop()
@@ -336,7 +333,7 @@ test("README's first call, bundled", { timeout: MINUTES }, async () => {
   for (const tab of [alice, bob]) await tab.close()
 })
 
-test("a call from Cordova's browser platform to Capacitor's web build, heard both ways", { timeout: 3 * MINUTES }, async () => {
+test("a call from Cordova's browser platform to Capacitor's web build, speech both ways", { timeout: 3 * MINUTES }, async (t) => {
   const [alice, bob] = await Promise.all(['alice', 'bob'].map(async (user) => {
     const tab = await visit(`${sites[user].url}/index.html`, { browser: browsers[user] })
     await signIn(tab, user)
@@ -348,7 +345,7 @@ test("a call from Cordova's browser platform to Capacitor's web build, heard bot
   await bob.getByRole('button', { name: 'Accept' }).click()
   await Promise.all([state(alice, 'Connected'), state(bob, 'Connected')])
   await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true)])
-  await hearTones(alice, bob, TONES)
+  await hearEachOther(alice, bob, t)
   await bob.getByRole('button', { name: 'Hang up' }).click()
   await alice.locator('#call.ended').waitFor()
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /** These judge sound in real time: one at a time. Of the rest, which mostly wait, three at a time. */
-const ALONE = ['demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
+const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
 
 /** Of the rest those that take longest: first, so that none of them is left alone at the end. */
-const LONG = ['scenarios-browser', 'quality', 'demo-page-use', 'demo-page-look', 'package', 'scenarios-phone']
+const LONG = ['scenarios-browser', 'quality', 'demo-page-use', 'demo-page-look', 'scenarios-phone']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)

@@ -197,6 +197,7 @@ impl Client {
         let whole = link_up && line_up;
         if call.reconnecting == whole {
             call.reconnecting = !whole;
+            call.restored &= !whole;
             let session = call.session.clone();
             out.event(if whole { Event::CallReconnected(session) } else { Event::CallReconnecting(session) });
         }

@@ -8,7 +8,6 @@ import { out } from './paths.mjs'
 import { Server } from './server.mjs'
 import { RECOGNISED, assertCallHeard, sentence } from './speech.mjs'
 import { PATIENCE, pass } from './wait.mjs'
-import { readWav, toneSeconds } from './wav.mjs'
 import { cleanUp } from './world.mjs'
 
 export const DESKTOP = { width: 1280, height: 800 }
@@ -79,16 +78,6 @@ export function hearEachOther(alice, bob, t) {
       { said: sentence('bob'), heard: await saveRecording(alice, 'alice'), what: 'Alice hears Bob', bar: RECOGNISED },
     ]
   }, t)
-}
-
-/** Fails unless Alice and Bob hear each other's tones of so many Hz in the call that they are in; says nothing about how well. */
-export async function hearTones(alice, bob, { alice: ofAlice, bob: ofBob }) {
-  await Promise.all([alice, bob].map((tab) => tab.evaluate(() => window.__e2e.record())))
-  await pass(4_000)
-  for (const [tab, name, hz] of [[bob, 'bob', ofAlice], [alice, 'alice', ofBob]]) {
-    const seconds = toneSeconds(readWav(await saveRecording(tab, name)), hz)
-    assert.ok(seconds >= 2, `${name} hears ${hz} Hz for ${seconds} s of 4`)
-  }
 }
 
 /** Closes the pages; nothing must have gone wrong in them. */

@@ -62,6 +62,8 @@ pub(crate) struct Device {
     pub(crate) rejected: BTreeSet<String>,
     /// The last event of the sign-in that has come in.
     pub(crate) seen: u64,
+    /// When its connection has said something last.
+    pub(crate) heard: u64,
     /// A start that the server has not answered, wanted or not.
     pub(crate) start: Option<RequestId>,
     /// Refusals and goodbyes that it has not answered.
@@ -111,6 +113,7 @@ impl Device {
             token: String::new(),
             rejected: BTreeSet::new(),
             seen: 0,
+            heard: 0,
             start: None,
             goodbyes: BTreeMap::new(),
             missed: false,

@@ -213,7 +213,8 @@ impl Client {
         call.reconnecting = connected;
         call.restored = true;
         call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
-        self.muted = self.config.muted;
+        // The device remembers, or the server does.
+        self.muted = self.config.muted || call.told_muted;
         self.call = Some(call);
     }
 

@@ -87,13 +87,17 @@ impl Client {
         let ring =
             Ring { until: self.now.plus(ring_ms).plus(RING_MARGIN_MS), in_doubt: false, answered: false };
         if let Some(call) = &mut self.call {
-            // Told anew after a new sign-in. Another call than ours the server should have told busy.
-            if let Accept::Ringing(old) = &mut call.accept
-                && call.session.channel_id == session.channel_id
-            {
+            let Accept::Ringing(old) = &mut call.accept else { return };
+            if call.session.channel_id == session.channel_id {
+                // Told anew after a new sign-in.
                 *old = Ring { answered: old.answered, ..ring };
+                return;
             }
-            return;
+            // Another call than ours the server tells busy, unless ours is over and nobody could tell us.
+            if !old.in_doubt {
+                return;
+            }
+            self.end_here(Reason::NetworkError, Some(Detail::CallLost), out);
         }
         if ring_ms > 0 && !self.outbox.leaves(&session.channel_id) {
             self.ring(session, ring, out);

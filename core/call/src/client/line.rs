@@ -1,6 +1,8 @@
 //! The signalling connection: made, kept alive, lost and made again.
 
-use jmrtc_protocol::{ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerMessage};
+use jmrtc_protocol::{
+    ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerEvent, ServerMessage,
+};
 
 use super::Client;
 use crate::account::{Line, silence};
@@ -68,6 +70,12 @@ impl Client {
         let Some(account) = &mut self.account else { return };
         match &mut account.line {
             Line::Greeting { .. } => self.greeted(message, out),
+            // We slept, and it may have waited all the time. On a new connection it comes again with what is left of its time.
+            Line::Up { heard, .. }
+                if heard.plus(silence(self.settings.ping_ms)) <= self.now && is_invitation(&message) =>
+            {
+                self.open_socket(out);
+            }
             Line::Up { heard, .. } => {
                 *heard = self.now;
                 self.told(message, out);
@@ -248,4 +256,8 @@ impl Client {
             | Line::Leaving { .. } => {}
         }
     }
+}
+
+const fn is_invitation(message: &ServerMessage) -> bool {
+    matches!(message, ServerMessage::Event { event: ServerEvent::Invited { .. }, .. })
 }

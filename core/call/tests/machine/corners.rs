@@ -426,6 +426,34 @@ fn a_late_invitation_never_rings() {
 }
 
 #[test]
+fn what_waited_while_the_phone_slept_is_asked_for_again() {
+    let mut rig = Rig::ready("bob");
+    rig.now = rig.now.plus(50_000);
+    rig.event(invited(session("bob", "alice")));
+    assert_eq!(rig.heard(), [""; 0], "who knows how long it has been waiting");
+    rig.opened();
+    rig.seq = 0;
+    rig.welcome(true, None);
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 10_000 });
+    assert_eq!(rig.heard(), ["CallReceiveInvite S(i: bob; j: alice)"]);
+}
+
+#[test]
+fn another_call_rings_where_it_is_in_doubt_whether_the_first_still_does() {
+    let mut rig = ringing();
+    rig.closed();
+    rig.wait(3_000);
+    rig.opened();
+    rig.welcome(false, None);
+    rig.take();
+    rig.event(invited(of("c3", inviter("carol", session("bob", "carol")))));
+    assert_eq!(
+        rig.heard(),
+        ["CallDisconnect networkError/callLost S(i: -; j: alice)", "CallReceiveInvite S(i: bob; j: carol)"]
+    );
+}
+
+#[test]
 fn ringing_ends_without_the_server() {
     let mut rig = ringing();
     rig.wait(64_999);
@@ -489,6 +517,17 @@ fn re_call() {
             "> start bob",
         ]
     );
+    // But a call that goes on again is one like any other.
+    let mut rig = Rig::new();
+    rig.me = "alice".into();
+    rig.command("login", json!({ "token": token("alice") }));
+    rig.opened();
+    rig.welcome(false, Some(session("", "alice bob")));
+    rig.engine();
+    rig.link();
+    assert_eq!(rig.heard().last().unwrap(), "CallReconnected");
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    assert_eq!(rig.take(), ["startCallUsers -> ALREADY_IN_CALL"]);
 }
 
 #[test]

@@ -112,12 +112,16 @@ fn muted_while_the_server_is_away() {
 
 #[test]
 fn a_call_that_comes_back_muted() {
-    let mut rig = Rig::with(Config { muted: true, ..config() });
-    rig.me = "bob".to_owned();
-    rig.command("login", json!({ "token": token("bob") }));
-    rig.opened();
-    rig.welcome(false, Some(muted(&["bob"], session("", "alice bob"))));
-    assert!(!rig.take().iter().any(|l| l.starts_with("> mute")), "the server knows it");
+    // Phones remember nothing: then the server does.
+    for remembered in [true, false] {
+        let mut rig = Rig::with(Config { muted: remembered, ..config() });
+        rig.me = "bob".to_owned();
+        rig.command("login", json!({ "token": token("bob") }));
+        rig.opened();
+        rig.welcome(false, Some(muted(&["bob"], session("", "alice bob"))));
+        assert!(!rig.take().iter().any(|l| l.starts_with("> mute")), "the server knows it");
+        assert!(rig.client.state().muted);
+    }
 }
 
 #[test]

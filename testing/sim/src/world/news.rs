@@ -105,7 +105,11 @@ impl World {
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
+        let slept = self.now >= dev.heard + 2 * self.times.ping;
+        dev.heard = self.now;
         match message {
+            // Nobody knows how long it has waited: it is to be sent again.
+            ServerMessage::Event { event: ServerEvent::Invited { .. }, .. } if slept => News::Silence,
             ServerMessage::Welcome(welcome) => {
                 if !welcome.resumed {
                     dev.seen = 0;
