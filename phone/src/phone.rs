@@ -1,11 +1,12 @@
 //! The phone itself: an engine, a role, and whoever is at the keyboard.
 
+use std::collections::BTreeSet;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jmrtc_engine::Engine;
 use jmrtc_engine::call::Event;
 use jmrtc_protocol::{ErrorCode, Failure};
@@ -38,6 +39,9 @@ pub(crate) struct Phone<'a> {
     manner: Manner,
     display: Display,
     commands: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>,
+    /// Numbers of the commands that are not answered, and the last one given.
+    pending: BTreeSet<u64>,
+    last: u64,
     alarm: Option<(Instant, Alarm)>,
     in_call: bool,
     connected: bool,
@@ -59,6 +63,7 @@ enum Alarm {
 
 /// What came of a method.
 struct Answer {
+    number: u64,
     id: Option<Value>,
     method: String,
     /// Called by the phone itself, which goes on with the result.
@@ -76,6 +81,8 @@ impl<'a> Phone<'a> {
             manner,
             display,
             commands: FuturesUnordered::new(),
+            pending: BTreeSet::new(),
+            last: 0,
             alarm: None,
             in_call: false,
             connected: false,
@@ -119,7 +126,7 @@ impl<'a> Phone<'a> {
                     }
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
-                Some(answer) = self.commands.next() => self.answer(answer),
+                Some(answer) = self.commands.next() => self.answered(answer),
                 line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
@@ -157,19 +164,38 @@ impl<'a> Phone<'a> {
     }
 
     /// Calls a method on the phone's own account.
-    fn call(&self, method: &str, args: Value) {
+    fn call(&mut self, method: &str, args: Value) {
         self.command(None, method.to_owned(), args, true);
     }
 
-    fn command(&self, id: Option<Value>, method: String, args: Value, own: bool) {
+    fn command(&mut self, id: Option<Value>, method: String, args: Value, own: bool) {
         let engine = self.engine;
+        self.last += 1;
+        let number = self.last;
+        self.pending.insert(number);
         self.commands.push(Box::pin(async move {
             let result = engine.command(&method, args).await;
-            Answer { id, method, own, result }
+            Answer { number, id, method, own, result }
         }));
     }
 
-    fn line(&self, line: Line) {
+    /// An answer; before it those to earlier commands that are there by now. The engine gave them first, but each is waited for by
+    /// itself, and the newest may be looked at when all of them have just come.
+    fn answered(&mut self, first: Answer) {
+        let mut answers = vec![first];
+        if self.pending.first().is_some_and(|earliest| *earliest < answers[0].number) {
+            while let Some(Some(answer)) = self.commands.next().now_or_never() {
+                answers.push(answer);
+            }
+            answers.sort_by_key(|answer| answer.number);
+        }
+        for answer in answers {
+            self.pending.remove(&answer.number);
+            self.answer(answer);
+        }
+    }
+
+    fn line(&mut self, line: Line) {
         match line {
             Line::Method(method) => self.command(method.id, method.method, method.args, false),
             Line::Platform(event) => self.engine.platform_event(event),

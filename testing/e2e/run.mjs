@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
-/** These judge sound in real time: one at a time. Of the rest, which mostly wait, three at a time. */
+/** These judge sound in real time: one at a time. Of the rest, which mostly wait, two at a time. */
 const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
 
 /** Of the rest those that take longest: first, so that none of them is left alone at the end. */
@@ -46,7 +46,7 @@ function marked() {
 
 const place = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
 const codes = [
-  await run(names.filter((name) => !ALONE.includes(name)).toSorted((a, b) => place(a) - place(b)), 3),
+  await run(names.filter((name) => !ALONE.includes(name)).toSorted((a, b) => place(a) - place(b)), 2),
   await run(names.filter((name) => ALONE.includes(name)), 1),
 ]
 const left = marked()
