@@ -243,7 +243,7 @@ impl Player<'_> {
         let event: Event =
             serde_json::from_value(whole.clone()).map_err(|e| format!("not as the model says: {e}"))?;
         let again = serde_json::to_value(&event).map_err(|e| e.to_string())?;
-        if again != whole {
+        if !same(&again, &whole) {
             return Err(format!("the model makes of it {}", short(&again["payload"])));
         }
         match &event {
@@ -268,7 +268,7 @@ impl Player<'_> {
         let session: Session =
             serde_json::from_value(value.clone()).map_err(|e| format!("not as the model says: {e}"))?;
         let again = serde_json::to_value(&session).map_err(|e| e.to_string())?;
-        if again != *value {
+        if !same(&again, value) {
             return Err(format!("the model makes of it {}", short(&again)));
         }
         self.check_start(&session)
@@ -432,5 +432,33 @@ fn matches(what: &What, told: &Told, names: &mut Names) -> Result<(), String> {
             What::Event { .. } | What::Result { .. } | What::Failure { .. },
             Told::Event { .. } | Told::Answer { .. },
         ) => other(),
+    }
+}
+
+/// Whether two values are the same: JavaScript writes 4.0 as 4.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_have_no_fraction_in_javascript() {
+        let (a, b) = (json!({"mos": 4.0, "of": [1]}), json!({"of": [1], "mos": 4}));
+        assert!(same(&a, &b));
+        for other in
+            [json!({"mos": 4.1, "of": [1]}), json!({"mos": 4, "of": [1, 2]}), json!({"mos": 4}), json!(null)]
+        {
+            assert!(!same(&a, &other), "{other}");
+        }
     }
 }
