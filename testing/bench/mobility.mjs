@@ -7,8 +7,8 @@ import { Server } from '../e2e/lib/server.mjs'
 import { tone } from '../e2e/lib/speech.mjs'
 import { talk } from '../e2e/lib/story.mjs'
 import { pass } from '../e2e/lib/wait.mjs'
-import { readWav, toneGaps, toneSeconds } from '../e2e/lib/wav.mjs'
-import { Networks, SERVER_HOST } from '../e2e/lib/networks.mjs'
+import { lastSecond, readWav, toneGaps, toneSeconds } from '../e2e/lib/wav.mjs'
+import { Networks, SERVER, SERVER_HOST } from '../e2e/lib/networks.mjs'
 
 const DELAY_MS = 25
 const JITTER_MS = 5
@@ -40,8 +40,7 @@ const CHANGES = [
 /** The longest hole in a recording, in ms; infinite where the tone does not come back. */
 function longest(recording, hz) {
   const wav = readWav(recording)
-  const end = { ...wav, samples: wav.samples.subarray(-wav.rate) }
-  if (toneSeconds(end, hz) < 0.5) return Infinity
+  if (toneSeconds(lastSecond(wav), hz) < 0.5) return Infinity
   return 1_000 * Math.max(0, ...toneGaps(wav, hz).map(([from, to]) => to - from))
 }
 
@@ -50,8 +49,7 @@ async function measure(networks, change) {
   const impaired = () => Math.random() < LOSS
   relay.drop = impaired
   relay.delay = () => DELAY_MS + JITTER_MS * (2 * Math.random() - 1)
-  const args = ['--dev-public', '--media-udp', `${SERVER_HOST}:0`, '--media-tcp', `${SERVER_HOST}:0`, '--advertise-udp', relay.address]
-  const server = await Server.start({ ringS: 30, graceS: 20, args, log: 'warn', listen: `${SERVER_HOST}:0` })
+  const server = await Server.start({ ...SERVER, ringS: 30, graceS: 20, args: [...SERVER.args, '--advertise-udp', relay.address], log: 'warn' })
   relay.to(server.udp)
   const proxy = await Proxy.start(server.port, SERVER_HOST)
   const ready = (user, hz, more) => Phone.ready({ url: proxy.url, user, device: user, play: tone(hz), repeat: true, record: true, ...more })

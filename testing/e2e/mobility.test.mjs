@@ -1,13 +1,13 @@
 // A phone leaves the Wi-Fi in a call and nobody tells it: it finds the other network, and both are heard again.
 import assert from 'node:assert/strict'
 import test, { after } from 'node:test'
-import { Networks, SERVER_HOST } from './lib/networks.mjs'
+import { Networks, SERVER } from './lib/networks.mjs'
 import { Phone } from './lib/phone.mjs'
 import { Server } from './lib/server.mjs'
 import { tone } from './lib/speech.mjs'
 import { talk } from './lib/story.mjs'
 import { pass } from './lib/wait.mjs'
-import { readWav, toneSeconds } from './lib/wav.mjs'
+import { lastSecond, readWav, toneSeconds } from './lib/wav.mjs'
 import { cleanUp } from './lib/world.mjs'
 
 const BOTH = 'S(i: -; j: alice, bob)'
@@ -17,20 +17,13 @@ let server
 cleanUp(() => server)
 after(() => networks?.remove())
 
-/** Seconds of the tone in the last second. */
-function atTheEnd(recording, hz) {
-  const wav = readWav(recording)
-  return toneSeconds({ ...wav, samples: wav.samples.subarray(-wav.rate) }, hz)
-}
-
 test('from Wi-Fi to cellular in a call', { timeout: 60_000 }, async (t) => {
   try {
     networks = Networks.make()
   } catch (error) {
     return t.skip(`no network namespaces here: ${error.message}`)
   }
-  const media = ['--media-udp', `${SERVER_HOST}:0`, '--media-tcp', `${SERVER_HOST}:0`]
-  server = await Server.start({ graceS: 20, args: ['--dev-public', ...media], listen: `${SERVER_HOST}:0` })
+  server = await Server.start({ ...SERVER, graceS: 20 })
   const ready = (user, hz, netns) => Phone.ready({ url: server.url, user, play: tone(hz), repeat: true, record: true, netns })
   const [alice, bob] = [await ready('alice', 440, networks.netns), await ready('bob', 1_000)]
   await talk(alice, bob)
@@ -42,7 +35,7 @@ test('from Wi-Fi to cellular in a call', { timeout: 60_000 }, async (t) => {
   await pass(2_000)
   await Promise.all([alice, bob].map((who) => who.stop()))
   for (const [who, hz] of [[alice, 1_000], [bob, 440]]) {
-    const seconds = atTheEnd(who.recording, hz)
+    const seconds = toneSeconds(lastSecond(readWav(who.recording)), hz)
     assert.ok(seconds >= 0.7, `${who.user} hears ${hz} Hz for ${seconds} s of the last one`)
   }
 })

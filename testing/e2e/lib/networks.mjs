@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process'
 
 /** Where the server is, from either network. */
 export const SERVER_HOST = '10.77.0.1'
+/** How a server is started there. */
+export const SERVER = { listen: `${SERVER_HOST}:0`, args: ['--dev-public', '--media-udp', `${SERVER_HOST}:0`, '--media-tcp', `${SERVER_HOST}:0`] }
 const WAYS = [{ name: 'wifi', net: '10.77.1' }, { name: 'cell', net: '10.77.2' }]
 
 /** Its end outside of the namespace; Linux takes 15 characters. */

@@ -77,6 +77,9 @@ function share(samples, rate, hz) {
   return (s1 * s1 + s2 * s2 - c * s1 * s2) / ((samples.length / 2) * power)
 }
 
+/** The last second of a recording. */
+export const lastSecond = (wav) => ({ ...wav, samples: wav.samples.subarray(-wav.rate) })
+
 /** Seconds, in windows of 0.1 s, in which `hz` has more than this `part` of the power, and that is above -50 dB. */
 export function toneSeconds({ samples, rate }, hz, part = 0.7) {
   const n = rate / 10
