@@ -190,6 +190,12 @@ export class Page extends Diary {
     return answer.result
   }
 
+  /** What a browser tells of the system: only that the network has changed. */
+  async system(event) {
+    if (event !== 'networkChanged') throw new Error(`a page is not told ${event}`)
+    await this.tab.evaluate(() => navigator.connection.dispatchEvent(new Event('change')))
+  }
+
   record() {
     return this.tab.evaluate(() => window.__e2e.record())
   }

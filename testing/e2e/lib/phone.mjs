@@ -89,6 +89,11 @@ export class Phone extends Diary {
     return result
   }
 
+  /** The operating system tells it something. */
+  system(event) {
+    this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
+  }
+
   /** Dies at once, as when the system kills an app. */
   async kill() {
     this.child.kill('SIGKILL')

@@ -12,8 +12,8 @@ import { until } from './wait.mjs'
 
 /** A jmrtc-phone under control. */
 class PhoneDevice {
-  async start({ device, report, network }) {
-    this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', device, 'drive'])
+  async start({ device, id, report, network }) {
+    this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, 'drive'])
     this.child.out.push = (line) => {
       const { event, id, result, error, payload } = JSON.parse(line)
       if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
@@ -27,6 +27,15 @@ class PhoneDevice {
 
   system(event) {
     this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
+  }
+
+  sleep(ms) {
+    this.child.kill('SIGSTOP')
+    setTimeout(() => this.child.kill('SIGCONT'), ms)
+  }
+
+  microphone(state) {
+    throw new Error(`a jmrtc-phone asks nobody for its microphone: it can't be ${state}`)
   }
 
   async kill() {
@@ -47,17 +56,19 @@ const idle = []
 
 /** A page in a browser. */
 class PageDevice {
-  async start({ device, report, network }) {
+  async start({ device, like, report, network }) {
     browser ??= startContexts()
     pages ??= apiPage()
     this.network = network
-    const found = this.context ? undefined : idle.pop()
+    const copied = (this.copy = like === this ? undefined : await like.storage())
+    const found = this.context || copied ? undefined : idle.pop()
     this.context ??= found?.context ?? (await (await browser).newContext())
+    if (copied) await this.context.addInitScript((copied) => Object.assign(localStorage, copied), copied.local)
     if (found) {
       this.page = found.page
       await this.page.load()
     } else {
-      const page = (this.page = await Page.open({ browser: this.context, url: await pages, user: device, memory: this.memory }))
+      const page = (this.page = await Page.open({ browser: this.context, url: await pages, user: device, memory: copied?.session ?? this.memory }))
       await page.tab.exposeFunction('__report', (call, answer) => page.answer(call, answer))
     }
     this.page.event = (event, payload) => report({ device, event, payload })
@@ -75,8 +86,32 @@ class PageDevice {
     }, [call, method, given])
   }
 
+  /** What outlives the page. */
+  storage() {
+    return this.page.tab.evaluate(() => ({ local: { ...localStorage }, session: { ...sessionStorage } }))
+  }
+
   system(event) {
-    throw new Error(`a page has no operating system that tells ${event}`)
+    return this.page.system(event)
+  }
+
+  /** A page that sleeps runs no script; the browser's own threads go on, as the system's do on a phone. */
+  async sleep(ms) {
+    const session = await this.page.tab.context().newCDPSession(this.page.tab)
+    await session.send('Debugger.enable')
+    await session.send('Debugger.pause')
+    setTimeout(() => session.detach(), ms)
+  }
+
+  /** Chromium's own microphone always works, and is given to everybody. */
+  async microphone(state) {
+    await this.page.tab.evaluate((state) => {
+      const devices = navigator.mediaDevices
+      const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
+      devices.getUserMedia = state === 'refused' ? () => Promise.reject(new DOMException('the test refuses it', 'NotAllowedError')) : real.getUserMedia
+      devices.enumerateDevices = state === 'broken' ? () => Promise.resolve([]) : real.enumerateDevices
+      navigator.permissions.query = state === 'refused' ? () => Promise.resolve({ state: 'prompt' }) : real.query
+    }, state)
   }
 
   async kill() {
@@ -87,7 +122,7 @@ class PageDevice {
   async stop() {
     const { context, page, memory } = this
     this.context = undefined
-    if (memory) await context.close()
+    if (memory || this.copy) await context.close()
     else {
       await page.tab.goto('about:blank')
       idle.push({ context, page })
@@ -148,9 +183,9 @@ class Stage {
     assert.equal(response.status, 200, `${method} ${path}: ${await response.text()}`)
   }
 
-  async start({ device }) {
+  async start({ device, id }) {
     const known = this.#devices.get(device)
-    await known.app.start({ device, report: this.report, network: known.network })
+    await known.app.start({ device, id, like: this.#devices.get(id).app, report: this.report, network: known.network })
     known.runs = true
   }
 
@@ -177,8 +212,16 @@ class Stage {
     }
   }
 
-  system({ device, event }) {
-    this.#devices.get(device).app.system(event)
+  async system({ device, event }) {
+    await this.#devices.get(device).app.system(event)
+  }
+
+  async sleep({ device, ms }) {
+    await this.#devices.get(device).app.sleep(ms)
+  }
+
+  async microphone({ device, state }) {
+    await this.#devices.get(device).app.microphone(state)
   }
 
   async server({ state }) {

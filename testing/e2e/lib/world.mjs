@@ -41,7 +41,7 @@ export class World {
     const network = await this.network()
     const common = { user, mint: token, device: `${user}-device`, ...options }
     const endpoint = kind === 'phone'
-      ? await Phone.ready({ ...common, url: network.url })
+      ? await Phone.ready({ url: network.url, ...common })
       : await Page.ready({ server: network.url, ...common, url: this.pages.url, browser: this.pages.browsers[user] })
     endpoint.network = network
     return endpoint

@@ -9,6 +9,7 @@ use jmrtc_rooms::ConnId;
 use crate::app;
 use crate::chance::Choices;
 use crate::judge::Ear;
+use crate::world::Microphone;
 
 /// What an app is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,9 @@ pub enum Told {
 pub(crate) struct Device {
     pub(crate) user: Username,
     pub(crate) id: String,
+    /// The device id that it shows the server: its own, unless it is another's copy.
+    pub(crate) signs_in_as: String,
+    pub(crate) microphone: Microphone,
     pub(crate) client: Client,
     /// Apps started so far; what was meant for an earlier one is dropped.
     pub(crate) life: u32,
@@ -96,6 +100,8 @@ impl Device {
             ear: Ear::new(user.clone()),
             told: Vec::new(),
             user,
+            signs_in_as: id.clone(),
+            microphone: Microphone::default(),
             id,
             life: 0,
             alive: true,
@@ -123,7 +129,7 @@ impl Device {
 
     /// The app is started anew; nothing but what the person has said to calls survives.
     pub(crate) fn revive(&mut self, seed: u64) {
-        self.client = client(&self.id, seed);
+        self.client = client(&self.signs_in_as, seed);
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
         self.told.clear();

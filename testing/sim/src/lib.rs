@@ -19,4 +19,4 @@ pub use chance::Weather;
 pub use device::Told;
 pub use plan::{Act, Plan, Step};
 pub use play::{Played, play_bytes, play_plan, play_seed, shrink, shrink_where};
-pub use world::{Network, Outcome, Settings, World};
+pub use world::{Microphone, Network, Outcome, Settings, World};

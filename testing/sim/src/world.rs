@@ -31,7 +31,7 @@ mod sockets;
 mod store;
 mod verdict;
 
-pub use direct::{Network, Settings};
+pub use direct::{Microphone, Network, Settings};
 
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;

@@ -36,6 +36,7 @@ pub fn play(scenario: &Scenario, stage: &mut dyn Stage) -> Verdict {
     let mut player = Player {
         stage,
         devices: scenario.devices.iter().map(|(name, _)| (name.clone(), Device::default())).collect(),
+        ids: scenario.ids.clone(),
         names: Names::new(),
         starts: BTreeMap::new(),
         calls: 0,
@@ -53,6 +54,8 @@ pub fn play(scenario: &Scenario, stage: &mut dyn Stage) -> Verdict {
 struct Player<'a> {
     stage: &'a mut dyn Stage,
     devices: BTreeMap<String, Device>,
+    /// The first signs in with the second's id.
+    ids: BTreeMap<String, String>,
     names: Names,
     /// When each call began.
     starts: BTreeMap<String, i64>,
@@ -134,6 +137,12 @@ impl Player<'_> {
             Action::Network { device, state } => {
                 self.stage.carry_out(&Order::Network { device: device.clone(), state: *state })
             }
+            Action::Sleep { device, ms } => {
+                self.stage.carry_out(&Order::Sleep { device: device.clone(), ms: *ms })
+            }
+            Action::Microphone { device, state } => {
+                self.stage.carry_out(&Order::Microphone { device: device.clone(), state: *state })
+            }
             Action::System { device, event } => {
                 self.stage.carry_out(&Order::System { device: device.clone(), event: event.clone() })
             }
@@ -151,7 +160,8 @@ impl Player<'_> {
         let mut on_their_way = Vec::new();
         for (device, state) in devices {
             if *state != AppState::Closed {
-                self.stage.carry_out(&Order::Start { device: device.clone() })?;
+                let id = self.ids.get(device).unwrap_or(device).clone();
+                self.stage.carry_out(&Order::Start { device: device.clone(), id })?;
                 self.device(device)?.runs = true;
             }
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
-use crate::stage::{AppState, Kind, Network, Related, ServerState, Settings, token, user_of};
+use crate::stage::{AppState, Kind, Microphone, Network, Related, ServerState, Settings, token, user_of};
 
 /// Long enough to be out of the way on the slowest machine; a scenario that waits for one of them says how long.
 const RING_MS: u64 = 60_000;
@@ -70,6 +70,8 @@ pub struct Scenario {
     pub skip: BTreeMap<Kind, String>,
     /// Who takes part, and how far each app is at the beginning.
     pub(crate) devices: Vec<(String, AppState)>,
+    /// The first signs in with the second's id.
+    pub(crate) ids: BTreeMap<String, String>,
     pub(crate) settings: Settings,
     pub(crate) steps: Vec<Step>,
 }
@@ -102,6 +104,14 @@ pub(crate) enum Action {
     Network {
         device: String,
         state: Network,
+    },
+    Sleep {
+        device: String,
+        ms: u64,
+    },
+    Microphone {
+        device: String,
+        state: Microphone,
     },
     System {
         device: String,
@@ -144,10 +154,12 @@ impl fmt::Display for Expect {
 
 /// As it stands in the file.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
     title: String,
     devices: Spanned<Vec<Value>>,
+    #[serde(default)]
+    same_device: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     server: RawServer,
     #[serde(default)]
@@ -213,6 +225,16 @@ impl Scenario {
             let related = related(&pair, &relation.value);
             settings.relations.push(related.map_err(|e| at(relation.referenced.line(), e))?);
         }
+        let mut ids = BTreeMap::new();
+        for (copy, original) in raw.same_device {
+            let line = original.referenced.line();
+            let known = |name: &String| devices.iter().any(|(device, _)| device == name);
+            if !known(&copy) || !known(&original.value) || user_of(&copy) != user_of(&original.value) {
+                let problem = format!("`{copy}` and `{}` are not two devices of one user", original.value);
+                return Err(at(line, problem));
+            }
+            ids.insert(copy, original.value);
+        }
         let reader = Reader { devices: devices.iter().map(|(name, _)| name.as_str()).collect() };
         let mut steps = Vec::new();
         for (n, step) in raw.steps.iter().enumerate() {
@@ -223,7 +245,7 @@ impl Scenario {
         if steps.is_empty() {
             return Err(format!("{}: there are no steps", file.display()));
         }
-        Ok(Self { file: file.to_owned(), title: raw.title, skip: raw.skip, devices, settings, steps })
+        Ok(Self { file: file.to_owned(), title: raw.title, skip: raw.skip, devices, ids, settings, steps })
     }
 }
 
@@ -401,6 +423,15 @@ impl Reader<'_> {
             ["network"] => {
                 phrase.alone()?;
                 vec![Action::Network { device, state: word(phrase.some()?)? }]
+            }
+            ["sleeps"] => {
+                phrase.alone()?;
+                let text = phrase.some()?.as_str().ok_or("`sleeps` needs a time")?;
+                vec![Action::Sleep { device, ms: time(text)? }]
+            }
+            ["microphone"] => {
+                phrase.alone()?;
+                vec![Action::Microphone { device, state: word(phrase.some()?)? }]
             }
             ["system"] => {
                 phrase.alone()?;

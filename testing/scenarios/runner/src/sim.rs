@@ -8,7 +8,7 @@ use jmrtc_protocol::Username;
 use jmrtc_sim::{Told, World};
 use serde_json::{Value, json};
 
-use crate::stage::{Answer, Kind, Network, Order, Report, ServerState, Settings, Stage};
+use crate::stage::{Answer, Kind, Microphone, Network, Order, Report, ServerState, Settings, Stage};
 
 /// Longer than anything that a machine or the rooms do by themselves. It costs nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -120,10 +120,19 @@ impl Stage for Sim {
             Order::Call { device, call, method, args } => {
                 return self.call(device, *call, method, args.as_ref());
             }
-            Order::Start { device } => {
+            Order::Start { device, id } => {
                 self.calls.retain(|(of, _, _)| of != device);
-                self.world()?.open_app(device)
+                self.world()?.open_app(device, id)
             }
+            Order::Sleep { device, ms } => self.world()?.sleep(device, *ms),
+            Order::Microphone { device, state } => self.world()?.microphone(
+                device,
+                match state {
+                    Microphone::Granted => jmrtc_sim::Microphone::Granted,
+                    Microphone::Refused => jmrtc_sim::Microphone::Refused,
+                    Microphone::Broken => jmrtc_sim::Microphone::Broken,
+                },
+            ),
             Order::Kill { device } => self.world()?.kill_app(device),
             Order::Network { device, state } => self.world()?.network(
                 device,

@@ -37,6 +37,8 @@ pub enum Order {
     Start {
         /// On which.
         device: String,
+        /// The device whose id it signs in with: its own, or another's, as where a backup was restored on a new phone.
+        id: String,
     },
     /// End the app on a device at once, as the system kills it.
     Kill {
@@ -55,6 +57,20 @@ pub enum Order {
         /// is good for an hour; where `ms` is below 0 it has expired.
         #[serde(skip_serializing_if = "Option::is_none")]
         args: Option<Value>,
+    },
+    /// Let a device sleep: its app is not run, and what is meant for it waits. Done at once; it wakes by itself.
+    Sleep {
+        /// Which.
+        device: String,
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
+    /// Change what becomes of the next wish for a device's microphone.
+    Microphone {
+        /// Of which device.
+        device: String,
+        /// To what.
+        state: Microphone,
     },
     /// Change how a device reaches the server.
     Network {
@@ -118,6 +134,18 @@ pub enum Network {
     Silent,
     /// What the device says waits until it is `up` again; what it is told comes through.
     Held,
+}
+
+/// What comes of the wish for a microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Microphone {
+    /// It opens.
+    Granted,
+    /// The person does not want it.
+    Refused,
+    /// There is none that works.
+    Broken,
 }
 
 /// Whether there is a server.

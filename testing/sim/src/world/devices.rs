@@ -168,7 +168,8 @@ impl World {
             }
             Output::Media(action) => self.media(device, life, &action)?,
             Output::Audio(AudioAction::Prepare) => {
-                let event = if self.luck.strikes(Roll::Audio, self.now, device as u64, 20) {
+                let broken = self.devices[device].microphone == Microphone::Broken;
+                let event = if broken || self.luck.strikes(Roll::Audio, self.now, device as u64, 20) {
                     AudioEvent::Failed { why: "busy".into() }
                 } else {
                     AudioEvent::Ready
@@ -182,7 +183,8 @@ impl World {
                 (parts.capture, parts.send, parts.play) = (capture, send, play);
             }
             Output::Platform(PlatformAction::RequestMicrophone) => {
-                let granted = !self.luck.strikes(Roll::Microphone, self.now, device as u64, 20);
+                let refused = self.devices[device].microphone == Microphone::Refused;
+                let granted = !refused && !self.luck.strikes(Roll::Microphone, self.now, device as u64, 20);
                 let at = self.now + self.luck.roll(Roll::MicrophoneTime, self.now, device as u64, 500);
                 let event = PlatformEvent::Microphone { granted };
                 self.agenda.plan(at, Item::Platform { device, life, event });
@@ -245,7 +247,7 @@ impl World {
             let elsewhere = error.description.contains("once more elsewhere");
             // After a long sleep it can't tell its own stray hello from another app's, and never one of its life before.
             let slept = self.devices[device].asleep_until + 1_000 > self.now;
-            check(!elsewhere || slept || self.is_haunted(device), || {
+            check(!elsewhere || slept || self.is_haunted(device) || self.has_copy(device), || {
                 "put out, though there is no other app".into()
             })?;
         }

@@ -30,6 +30,18 @@ pub enum Network {
     Held,
 }
 
+/// What comes of the wish for a microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Microphone {
+    /// It opens.
+    #[default]
+    Granted,
+    /// The person does not want it.
+    Refused,
+    /// There is none that works.
+    Broken,
+}
+
 impl World {
     /// A world in which nothing happens by chance but how long messages take. Of `devices`, named `alice` or
     /// `alice/tablet`, none is started.
@@ -88,11 +100,32 @@ impl World {
         app::token(user, self.now.saturating_add(ms))
     }
 
-    /// The app on `device` is started.
-    pub fn open_app(&mut self, device: &str) -> Result<(), String> {
+    /// The app on `device` is started; it signs in with the id of `signs_in_as`.
+    pub fn open_app(&mut self, device: &str, signs_in_as: &str) -> Result<(), String> {
         let device = self.find(device)?;
         check(!self.devices[device].alive, || "the app runs already".into())?;
+        let original = &self.devices[self.find(signs_in_as)?];
+        // A copy of a phone has its memory too.
+        let (yes, dialled) = (original.yes.clone(), original.dialled.clone());
+        let dev = &mut self.devices[device];
+        signs_in_as.clone_into(&mut dev.signs_in_as);
+        dev.yes.extend(yes);
+        dev.dialled.extend(dialled);
         self.revive(device);
+        Ok(())
+    }
+
+    /// `device` sleeps for so many milliseconds.
+    pub fn sleep(&mut self, device: &str, ms: u64) -> Result<(), String> {
+        let device = self.alive(device)?;
+        self.fall_asleep(device, self.now.saturating_add(ms));
+        Ok(())
+    }
+
+    /// What comes of the next wish for the microphone of `device`.
+    pub fn microphone(&mut self, device: &str, microphone: Microphone) -> Result<(), String> {
+        let device = self.find(device)?;
+        self.devices[device].microphone = microphone;
         Ok(())
     }
 

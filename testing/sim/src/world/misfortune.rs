@@ -106,11 +106,7 @@ impl World {
                 Ok(())
             }
             Act::Sleep { ms } => {
-                let dev = &mut self.devices[device];
-                dev.asleep_until = self.now + ms.min(left);
-                self.outcome.slept += u64::from(dev.client.state().session.is_some());
-                let at = dev.asleep_until;
-                self.agenda.plan(at, Item::Woken { device, life });
+                self.fall_asleep(device, self.now + ms.min(left));
                 Ok(())
             }
             Act::Break => {
@@ -159,6 +155,14 @@ impl World {
     }
 
     /// Whatever waited comes in now; the timers before it or after it.
+    pub(super) fn fall_asleep(&mut self, device: usize, until: u64) {
+        let dev = &mut self.devices[device];
+        dev.asleep_until = until;
+        self.outcome.slept += u64::from(dev.client.state().session.is_some());
+        let life = dev.life;
+        self.agenda.plan(until, Item::Woken { device, life });
+    }
+
     pub(super) fn woken(&mut self, device: usize, life: u32) -> Result<(), String> {
         let dev = &self.devices[device];
         if dev.life != life || !dev.alive {

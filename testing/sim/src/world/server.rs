@@ -36,7 +36,7 @@ impl World {
     fn only_members_are_heard(&self) -> Result<(), String> {
         for link in self.links.values() {
             let dev = &self.devices[link.device];
-            let joined = self.mirror.model.is_joined(&(dev.user.clone(), dev.id.clone()));
+            let joined = self.mirror.model.is_joined(&(dev.user.clone(), dev.signs_in_as.clone()));
             check(joined || !link.admitted, || format!("{} is heard and no member", dev.id))?;
         }
         Ok(())

@@ -32,6 +32,13 @@ impl World {
         born.is_some_and(|born| conns().any(|c| c.life < life && c.greeted && c.heard >= born))
     }
 
+    /// Whether another device shows the server the same id.
+    pub(super) fn has_copy(&self, device: usize) -> bool {
+        let dev = &self.devices[device];
+        let twin = |(at, other): (usize, &Device)| at != device && other.signs_in_as == dev.signs_in_as;
+        self.devices.iter().enumerate().any(twin)
+    }
+
     pub(super) fn open(&mut self, device: usize, generation: u32) {
         self.hang(device);
         let id = ConnId(self.number());
