@@ -1,6 +1,8 @@
 // A group of three: each hears every other at once, and nobody themselves. Who is told what is in testing/scenarios/group.
 import assert from 'node:assert/strict'
 import test, { before } from 'node:test'
+import { apiPage } from './lib/api-page.mjs'
+import { startBrowser } from './lib/browser.mjs'
 import { sentence, silence, tone } from './lib/speech.mjs'
 import { pass } from './lib/wait.mjs'
 import { readWav, toneGaps, toneSeconds } from './lib/wav.mjs'
@@ -88,4 +90,59 @@ test('everybody is told who speaks', { timeout: 60_000 }, async () => {
     assert.equal(await who.stop(), 0)
     who.network.stop()
   }
+})
+
+test('five speak and four are heard: who comes back speaks in another slot than before', { timeout: 60_000 }, async () => {
+  const soft = (i) => tone(700 + 300 * i, 10, 0.05)
+  const crowd = ['carol', 'dave', 'erin', 'frank']
+  const [alice, bob, ...others] = await Promise.all(['alice', 'bob', ...crowd].map((user, i) => world.endpoint('phone', user, {
+    play: user === 'alice' ? tone(450, 10, 0.3) : user === 'bob' ? silence() : soft(i), repeat: true, record: user === 'bob',
+  })))
+  await gather(bob, alice)
+  await pass(500)
+  // Alice is silent while the four others take every slot, hers among them.
+  await alice.call('setIsMuted', { muted: true })
+  await bob.call('inviteUsers', { usernames: crowd })
+  for (const other of others) {
+    await other.until('CallReceiveInvite')
+    await other.call('accept')
+    await other.until('CallConnected')
+  }
+  await pass(2_500)
+  const from = bob.speakers.items.length
+  await alice.call('setIsMuted', { muted: false })
+  await bob.speakers.find((speakers) => speakers.includes('alice'), 'bob: alice is back', { from })
+  for (const speakers of bob.speakers.items) assert.ok(speakers.length <= 4, `more are shown than are heard: ${speakers}`)
+  await pass(1_500)
+  for (const phone of [alice, ...others, bob]) {
+    assert.equal(await phone.stop(), 0)
+    phone.network.stop()
+  }
+  const heard = readWav(bob.recording)
+  const last = { ...heard, samples: heard.samples.subarray(-2 * heard.rate) }
+  assert.ok(toneSeconds(last, 450, 0.25) > 0.5, 'Bob hears Alice again')
+})
+
+test('members come and go in a page without any negotiation', { timeout: 60_000 }, async () => {
+  world.pages ??= { url: await apiPage(), browsers: { page: await startBrowser() } }
+  const page = await world.endpoint('page', 'page')
+  const [bob, carol] = await Promise.all(['bob', 'carol'].map((user) => world.endpoint('phone', user, { play: tone(440), repeat: true })))
+  await gather(page, bob)
+  const negotiations = () => page.tab.evaluate(() => [window.__e2e.peers.length, window.__e2e.negotiations])
+  assert.deepEqual(await negotiations(), [1, 1])
+  for (let i = 0; i < 2; i++) {
+    await page.call('inviteUsers', { usernames: ['carol'] })
+    await carol.until('CallReceiveInvite')
+    await carol.call('accept')
+    await page.until('CallMemberJoin carol')
+    await page.speakers.find((speakers) => speakers.includes('carol'), 'carol to be heard')
+    await carol.call('hangup')
+    await page.until('CallMemberLeave carol')
+    for (const who of [page, carol]) who.clear()
+    page.speakers.items.length = 0
+  }
+  assert.deepEqual(await negotiations(), [1, 1])
+  await page.call('hangup')
+  await bob.until('CallDisconnect')
+  await Promise.all([page, bob, carol].map((who) => who.stop()))
 })

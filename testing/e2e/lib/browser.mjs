@@ -70,6 +70,7 @@ export function eavesdrop() {
     }
     setRemoteDescription(description) {
       this.answeredAt ??= performance.now()
+      e2e.negotiations = (e2e.negotiations ?? 0) + 1
       return super.setRemoteDescription(description)
     }
   }

@@ -1,0 +1,111 @@
+// What breaks beside the sound leaves the sound alone; what breaks the sound's own way is got round. Phones and Chromium.
+import assert from 'node:assert/strict'
+import test, { before } from 'node:test'
+import { apiPage } from './lib/api-page.mjs'
+import { startBrowser } from './lib/browser.mjs'
+import { Relay } from './lib/relay.mjs'
+import { token } from './lib/server.mjs'
+import { tone } from './lib/speech.mjs'
+import { talk } from './lib/story.mjs'
+import { pass } from './lib/wait.mjs'
+import { lastSecond, readWav, toneGaps, toneSeconds } from './lib/wav.mjs'
+import { World, cleanUp } from './lib/world.mjs'
+
+const BOTH = 'S(i: -; j: alice, bob)'
+const TOLD = [`CallReconnecting ${BOTH}`, `CallReconnected ${BOTH}`]
+
+let world
+let relay
+before(async () => {
+  relay = await Relay.start()
+  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address] })
+  relay.to(world.server.udp)
+  world.pages = { url: await apiPage(), browsers: { alice: await startBrowser({ microphone: tone(450) }) } }
+})
+cleanUp(() => world?.server)
+
+/** Alice, of this kind, and Bob's phone in a call; `meanwhile(alice, bob)`; then both hear each other. Gives what was recorded. */
+async function call(kind, meanwhile) {
+  const alice = await world.endpoint(kind, 'alice', { play: tone(450), repeat: true, record: true })
+  const bob = await world.endpoint('phone', 'bob', { play: tone(1000), repeat: true, record: true })
+  await talk(alice, bob)
+  await pass(500)
+  for (const who of [alice, bob]) who.clear()
+  await meanwhile(alice, bob)
+  await pass(1_200)
+  if (kind === 'page') {
+    await alice.record()
+    await pass(1_200)
+    alice.recording = await alice.finish()
+  }
+  await Promise.all([alice, bob].map((who) => who.stop()))
+  const heard = { alice: readWav(alice.recording), bob: readWav(bob.recording) }
+  // Chromium takes a tone for noise in time: of its microphone packets are the proof.
+  for (const [who, hz] of [['alice', 1000], ...(kind === 'phone' ? [['bob', 450]] : [])]) {
+    const seconds = toneSeconds(lastSecond(heard[who]), hz)
+    assert.ok(seconds >= 0.8, `${who} hears ${hz} Hz for ${seconds} s of the last one`)
+  }
+  return heard
+}
+
+/** Packets from Alice's side in the last half second. */
+async function sends(who) {
+  const from = relay.mark
+  await pass(500)
+  const packets = relay.packets('rtp', { from, up: true })
+  assert.equal(new Set(packets.map(({ client }) => client)).size, 2, `${who}: both send`)
+}
+
+test('phone: signalling is lost in a call and back, and not a moment of sound is', { timeout: 60_000 }, async () => {
+  const heard = await call('phone', async (alice) => {
+    alice.network.cut()
+    await alice.until('CallReconnecting')
+    await pass(2_500)
+    alice.network.restore()
+    await alice.until('CallReconnected')
+    assert.deepEqual(alice.lines, TOLD)
+  })
+  assert.deepEqual(toneGaps(heard.bob, 450), [], 'moments in which Bob does not hear Alice')
+  assert.deepEqual(toneGaps(heard.alice, 1000), [], 'moments in which Alice does not hear Bob')
+})
+
+test('page: signalling is lost in a call and back, and sound goes on', { timeout: 60_000 }, async () => {
+  await call('page', async (alice) => {
+    alice.network.cut()
+    await alice.until('CallReconnecting')
+    await sends('without signalling')
+    alice.network.restore()
+    await alice.until('CallReconnected')
+    assert.deepEqual(alice.lines, TOLD)
+  })
+})
+
+test('a token expires in a call, and sound goes on; another comes in time', { timeout: 60_000 }, async () => {
+  const heard = await call('phone', async (alice, bob) => {
+    await alice.call('updateToken', { token: token('alice', { seconds: 1 }) })
+    await pass(2_500)
+    await alice.call('updateToken', { token: token('alice') })
+    assert.deepEqual(alice.lines, ['updateToken ok', 'updateToken ok'])
+    assert.deepEqual(bob.lines, [])
+  })
+  assert.deepEqual(toneGaps(heard.bob, 450), [], 'moments in which Bob does not hear Alice')
+  assert.deepEqual(toneGaps(heard.alice, 1000), [], 'moments in which Alice does not hear Bob')
+})
+
+for (const kind of ['phone', 'page']) {
+  test(`${kind}: the NAT forgets the call and gives another address, and both are heard again`, { timeout: 60_000 }, async (t) => {
+    await call(kind, async (alice, bob) => {
+      const begin = Date.now()
+      relay.rebind()
+      // Nobody has to be told anything where the way is found by itself.
+      await pass(5_000)
+      await sends('after the change')
+      for (const who of [alice, bob]) {
+        const told = who.lines.filter((line) => line.startsWith('CallReconnect'))
+        assert.ok(told.length === 0 || told.join() === TOLD.join(), `${who.user}: ${told}`)
+        assert.deepEqual(who.lines.filter((line) => !line.startsWith('CallReconnect')), [])
+      }
+      t.diagnostic(`heard again within ${Date.now() - begin} ms`)
+    })
+  })
+}
