@@ -194,7 +194,11 @@ export class Page extends Diary {
   /** What a browser tells of the system: only that the network has changed. */
   async system(event) {
     if (event !== 'networkChanged') throw new Error(`a page is not told ${event}`)
-    await this.tab.evaluate(() => navigator.connection.dispatchEvent(new Event('change')))
+    await this.tab.evaluate(() => {
+      const { connection } = navigator
+      Object.defineProperty(connection, 'type', { configurable: true, value: connection.type === 'cellular' ? 'wifi' : 'cellular' })
+      connection.dispatchEvent(new Event('change'))
+    })
   }
 
   record() {

@@ -1,8 +1,6 @@
 //! The signalling connection: made, kept alive, lost and made again.
 
-use jmrtc_protocol::{
-    ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerEvent, ServerMessage,
-};
+use jmrtc_protocol::{ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerMessage};
 
 use super::Client;
 use crate::account::{Line, silence};
@@ -70,10 +68,9 @@ impl Client {
         let Some(account) = &mut self.account else { return };
         match &mut account.line {
             Line::Greeting { .. } => self.greeted(message, out),
-            // We slept, and it may have waited all the time. On a new connection it comes again with what is left of its time.
-            Line::Up { heard, .. }
-                if heard.plus(silence(self.settings.ping_ms)) <= self.now && is_invitation(&message) =>
-            {
+            // We slept, and it may have waited all the time, and so may what comes after it. On a new connection it comes again:
+            // an invitation with what is left of its time.
+            Line::Up { heard, .. } if heard.plus(silence(self.settings.ping_ms)) <= self.now => {
                 self.open_socket(out);
             }
             Line::Up { heard, .. } => {
@@ -256,8 +253,4 @@ impl Client {
             | Line::Leaving { .. } => {}
         }
     }
-}
-
-const fn is_invitation(message: &ServerMessage) -> bool {
-    matches!(message, ServerMessage::Event { event: ServerEvent::Invited { .. }, .. })
 }

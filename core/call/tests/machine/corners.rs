@@ -1,7 +1,7 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
 use jmrtc_call::PlatformEvent;
-use jmrtc_protocol::{Closing, Detail, ErrorCode, Reason, Reply, ServerEvent};
+use jmrtc_protocol::{Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -427,8 +427,18 @@ fn a_late_invitation_never_rings() {
 
 #[test]
 fn what_waited_while_the_phone_slept_is_asked_for_again() {
+    for pong in [false, true] {
+        asked_for_again(pong);
+    }
+}
+
+/// `pong`: it is not the first thing that waited.
+fn asked_for_again(pong: bool) {
     let mut rig = Rig::ready("bob");
     rig.now = rig.now.plus(50_000);
+    if pong {
+        rig.message(ServerMessage::Pong);
+    }
     rig.event(invited(session("bob", "alice")));
     assert_eq!(rig.heard(), [""; 0], "who knows how long it has been waiting");
     rig.opened();

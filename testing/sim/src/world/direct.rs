@@ -86,7 +86,10 @@ impl World {
 
     /// The app on `device` calls a method.
     pub fn call(&mut self, device: &str, method: &str, args: Value) -> Result<CommandId, String> {
-        self.command(self.alive(device)?, method, args)
+        let device = self.alive(device)?;
+        // Who sleeps does nothing before it wakes.
+        self.run_until(self.now.max(self.devices[device].asleep_until))?;
+        self.command(device, method, args)
     }
 
     /// What the app on `device` has been told since the last look.

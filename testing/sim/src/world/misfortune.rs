@@ -84,7 +84,6 @@ impl World {
         }
         self.plan.steps.push(Step { at: self.now, ..step.clone() });
         self.trace(|_| format!("{}: {}", step.device, shorten(&step.act)));
-        let life = self.devices[device].life;
         let left = self.plan.rest.saturating_sub(self.now);
         match step.act {
             Act::Call { method, args } => self.command(device, &method, args).map(|_| ()),

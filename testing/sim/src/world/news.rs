@@ -108,8 +108,6 @@ impl World {
         let slept = self.now >= dev.heard + 2 * self.times.ping;
         dev.heard = self.now;
         match message {
-            // Nobody knows how long it has waited: it is to be sent again.
-            ServerMessage::Event { event: ServerEvent::Invited { .. }, .. } if slept => News::Silence,
             ServerMessage::Welcome(welcome) => {
                 if !welcome.resumed {
                     dev.seen = 0;
@@ -118,6 +116,8 @@ impl World {
                 }
                 News::None
             }
+            // Nobody knows how long it has waited: it is to be sent again.
+            _ if slept => News::Silence,
             ServerMessage::Event { seq, event } if *seq > dev.seen && login == LoginState::LoggedIn => {
                 dev.seen = *seq;
                 dev.news(event)
