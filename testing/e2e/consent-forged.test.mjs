@@ -44,7 +44,7 @@ function everyMessage(session) {
 /** Bob, who is rung by Alice, with a forger between him and the server. Alice is whoever speaks the protocol. */
 async function rung(kind) {
   const forger = await Forger.start(world.server.port)
-  const bob = await world.endpoint(kind, 'bob', { play: tone(1000), repeat: true, [kind === 'phone' ? 'url' : 'server']: forger.url })
+  const bob = await world.endpoint(kind, 'bob', { play: tone(1000), repeat: true, token: token('bob'), [kind === 'phone' ? 'url' : 'server']: forger.url })
   const alice = await WsClient.signIn(world.server, 'alice')
   const from = relay.mark
   const { reply: { session } } = await alice.request({ method: 'start', usernames: ['bob'] })
@@ -64,7 +64,7 @@ async function stillSilent({ alice, bob, from, session }, what) {
   assert.equal(relay.packets('rtp', { from, up: true }).length, 0, `${what}: he is heard and has not accepted`)
   if (bob.microphones) assert.equal(await bob.microphones(), 0, `${what}: his microphone is open`)
   const { call } = await bob.call('getState')
-  assert.equal(call, 'incoming', what)
+  assert.equal(call, 'incoming', `${what}: ${bob.lines.join('; ')}`)
   await bob.call('accept')
   await until(() => relay.packets('rtp', { from, up: true }).length > 10, 'Bob to be heard when he has accepted')
   await alice.request({ method: 'leave', channelId: session.channelId, reason: 'hangup' })
@@ -95,11 +95,23 @@ for (const kind of ['phone', 'page']) {
     // The caller says what only the callee may say.
     const { error } = await alice.request({ method: 'accept', channelId })
     assert.equal(error.name, 'INVALID_STATE', JSON.stringify(error))
-    // All that the server has for anybody, but what ends the ring or the connection, and answers to what Bob has not asked.
-    for (const { name, message } of everyMessage(session)) {
-      if (!/^server\.(closing|fault|event\.(ended|invited))/.test(name)) forger.say(message)
+    // All that the server has for anybody, but what ends the ring or the connection, and answers by which Bob would be in a call.
+    const messages = everyMessage(session)
+    for (const { name, message } of messages) {
+      if (!/^server\.(closing|fault|event\.(ended|invited)|reply\.(accept|start))/.test(name)) forger.say(message)
     }
     await stillSilent(scene, 'messages in the wrong direction')
+
+    // That he has accepted, which he has not: he says no to it.
+    const from = relay.mark
+    const { reply: { session: again } } = await alice.request({ method: 'start', usernames: ['bob'] })
+    await scene.bob.log.find(({ payload }) => payload?.channelId === again.channelId, 'bob: the second call')
+    await until(() => relay.packets('dtls', { from, up: true }).length > 0, "Bob's second link")
+    forger.say(everyMessage(again).find(({ name }) => name === 'server.reply.accept.json').message)
+    await scene.bob.log.find(({ name, payload }) => name === 'CallDisconnect' && payload.session.channelId === again.channelId, 'bob: its end')
+    await pass(QUIET_MS)
+    assert.equal(relay.packets('rtp', { from, up: true }).length, 0, 'he is heard and has not accepted')
+    if (scene.bob.microphones) assert.equal(await scene.bob.microphones(), 0, 'his microphone is open')
     await scene.end()
   })
 
@@ -144,5 +156,6 @@ test('a user who is no member learns nothing of the call and takes no part in it
   assert.ok(!alice.lines.some((line) => line.includes('eve')))
   await alice.call('hangup')
   await alice.until('CallDisconnect')
-  await Promise.all([eve.close(), alice.stop(), bob.ended])
+  await bob.stop()
+  await Promise.all([eve.close(), alice.stop()])
 })

@@ -31,13 +31,16 @@ struct Voice {
 }
 
 impl Speakers {
-    /// Takes in how loud everybody is at the moment; true when who speaks, or who is the first, has changed.
+    /// Takes in how loud everybody is at the moment who can be heard here; true when who speaks, or who is the first, has changed.
     pub(crate) fn hear<'a>(
         &mut self,
         now: Timestamp,
         levels: impl IntoIterator<Item = (&'a Username, u8)>,
     ) -> bool {
         let before = self.names();
+        let levels: Vec<_> = levels.into_iter().collect();
+        // Whose slot was given to somebody else is heard no more.
+        self.voices.retain(|voice| levels.iter().any(|(user, _)| **user == voice.user));
         for (user, level) in levels {
             let known = self.voices.iter_mut().find(|voice| &voice.user == user);
             match known {
@@ -116,6 +119,18 @@ mod tests {
         let heard = play(&[("ann", "--3-3---3------3")]);
         let speaks: String = heard.iter().map(|who| if who.is_empty() { '-' } else { 's' }).collect();
         assert_eq!(speaks, "----ssssssssss--", "two loud moments, a short pause, a long one; a click");
+    }
+
+    #[test]
+    fn who_can_not_be_heard_any_more_is_not_shown() {
+        let [ann, ben] = ["ann", "ben"].map(|name| Username::new(name).unwrap());
+        let mut speakers = Speakers::default();
+        for at in [0, 200] {
+            speakers.hear(Timestamp(at), [(&ann, 30), (&ben, 30)]);
+        }
+        assert_eq!(speakers.names(), [ann.clone(), ben.clone()]);
+        assert!(speakers.hear(Timestamp(400), [(&ben, 30)]));
+        assert_eq!(speakers.names(), [ben]);
     }
 
     #[test]

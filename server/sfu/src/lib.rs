@@ -18,6 +18,7 @@ mod red;
 mod rewrite;
 mod shard;
 mod talk;
+mod way;
 
 use std::net::SocketAddr;
 

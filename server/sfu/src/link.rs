@@ -16,6 +16,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rt
 use crate::offer::Lines;
 use crate::rewrite::Rewriter;
 use crate::talk::{Holder, Loudness};
+use crate::way::Way;
 use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConfig, Transport, red};
 
 /// How often a client is told what of its voice was lost.
@@ -36,6 +37,7 @@ pub(crate) struct Link {
     /// Who is heard in which slot, and the stream of each.
     pub(crate) holders: Vec<Option<Holder>>,
     streams: Vec<Rewriter>,
+    pub(crate) way: Way,
     /// When str0m wants to be woken.
     pub(crate) wake: Instant,
     window: (Instant, u32),
@@ -91,6 +93,7 @@ impl Link {
             stats: LinkStats::default(),
             holders: vec![None; slots],
             streams: std::iter::repeat_with(Rewriter::default).take(slots).collect(),
+            way: Way::default(),
             wake: now,
             window: (now, 0),
         };
@@ -169,11 +172,11 @@ impl Link {
                 Ok(RtcOutput::Transmit(t)) => {
                     let Some(transport) = Transport::of(t.proto) else { continue };
                     self.stats.packets_out += 1;
-                    outputs.push_back(Output::Transmit {
-                        transport,
-                        to: t.destination,
-                        bytes: t.contents.into(),
-                    });
+                    let bytes: Vec<u8> = t.contents.into();
+                    let to = (transport, t.destination);
+                    // The answer to a check goes where the check came from.
+                    let (transport, to) = if is_stun(&bytes) { to } else { self.way.of(now, to) };
+                    outputs.push_back(Output::Transmit { transport, to, bytes });
                 }
                 Ok(RtcOutput::Event(event)) => self.event(now, event, voices, outputs),
                 Err(e) => self.die(&e.to_string(), outputs),
@@ -335,13 +338,23 @@ pub(crate) fn received<'a>(
     Some(Receive { proto, source: from, destination, contents: bytes.try_into().ok()? })
 }
 
-/// The username fragment in a STUN binding request that is addressed to us.
-pub(crate) fn fragment_called(bytes: &[u8]) -> Option<String> {
-    let message = str0m::ice::StunMessage::parse(bytes).ok()?;
-    if !message.is_binding_request() {
-        return None;
+/// What a STUN binding request says, as far as it concerns the relay.
+pub(crate) struct Check {
+    /// The username fragment by which it calls us.
+    pub(crate) fragment: String,
+    /// The client uses the pair on which it sends this: USE-CANDIDATE (RFC 8445 section 7.1.2).
+    pub(crate) nominates: bool,
+}
+
+impl Check {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let message = str0m::ice::StunMessage::parse(bytes).ok()?;
+        if !message.is_binding_request() {
+            return None;
+        }
+        let (fragment, _) = message.split_username()?;
+        Some(Self { fragment: fragment.to_owned(), nominates: message.use_candidate() })
     }
-    message.split_username().map(|(local, _)| local.to_owned())
 }
 
 /// STUN by RFC 7983's first byte.

@@ -9,7 +9,7 @@ use str0m::Input;
 use str0m::config::DtlsCert;
 
 use crate::demux::Demux;
-use crate::link::{Link, Voice, fragment_called, is_stun, received};
+use crate::link::{Check, Link, Voice, is_stun, received};
 use crate::talk::{Holder, Listener, Ranking, assign};
 use crate::{CallKey, LinkId, LinkStats, OfferError, Output, ShardConfig, Transport};
 
@@ -139,23 +139,25 @@ impl Shard {
 
     /// A packet came. [`Shard::flush`] must follow, once for many.
     pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, bytes: &[u8]) {
-        let stun = is_stun(bytes);
-        let id = if stun {
-            fragment_called(bytes).and_then(|fragment| self.demux.by_fragment(&fragment))
-        } else {
-            self.demux.by_address(transport, from)
+        let check = is_stun(bytes).then(|| Check::read(bytes));
+        let id = match &check {
+            Some(check) => check.as_ref().and_then(|check| self.demux.by_fragment(&check.fragment)),
+            None => self.demux.by_address(transport, from),
         };
         let input = received(&self.config, transport, from, bytes).map(|r| Input::Receive(now, r));
         let (Some(id), Some(input)) = (id, input) else {
             self.strays += 1;
             return;
         };
-        if !self.links.get(&id).is_some_and(|link| link.accepts(&input)) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.accepts(&input)) else {
             self.strays += 1;
             return;
-        }
-        if stun {
+        };
+        if let Some(Some(check)) = check {
             self.demux.heard(now, id, transport, from);
+            if check.nominates {
+                link.way.named(now, (transport, from));
+            }
         }
         self.handle(now, id, input);
     }
