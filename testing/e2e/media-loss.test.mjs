@@ -7,54 +7,61 @@ import { Relay } from './lib/relay.mjs'
 import { tone } from './lib/speech.mjs'
 import { talk } from './lib/story.mjs'
 import { pass, until } from './lib/wait.mjs'
+import { lastSecond, readWav, toneSeconds } from './lib/wav.mjs'
 import { World, cleanUp } from './lib/world.mjs'
 
 let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address] })
+  await relay.listenTcp()
+  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address, '--advertise-tcp', relay.tcpAddress] })
   relay.to(world.server.udp)
-  const [alice, bob] = await Promise.all([startBrowser({ microphone: tone(440) }), startBrowser({ microphone: tone(1000) })])
-  world.pages = { url: await apiPage(), browsers: { alice, bob } }
+  relay.toTcp(world.server.tcp)
+  world.pages = { url: await apiPage(), browsers: { alice: await startBrowser({ microphone: tone(440) }) } }
 })
 cleanUp(() => world?.server)
 
 const BOTH = 'S(i: -; j: alice, bob)'
 const TOLD = [`CallReconnecting ${BOTH}`, `CallReconnected ${BOTH}`]
 
-/** Waits until the server hears both: each sends fifty packets a second. */
-function bothHeard() {
-  const heard = async () => (await world.server.metrics()).jmrtc_rtp_packets_in_total
-  return until(async () => {
-    const before = await heard()
-    await pass(500)
-    return (await heard()) - before >= 40
-  }, 'both to be heard by the server', 30_000)
+const told = (who) => who.lines.filter((line) => line.startsWith('CallReconnect'))
+
+/** Waits until sound comes from both and goes to both, `over` udp or tcp. */
+async function bothHeard(over) {
+  const from = relay.mark
+  const ways = () => new Set(relay.packets('rtp', { from }).filter(({ client }) => client.startsWith('tcp ') === (over === 'tcp')).map(({ client, up }) => `${client} ${up}`))
+  await until(() => ways().size === 4, () => `sound both ways over ${over}; there is ${[...ways()]}`, 30_000)
 }
 
-for (const kinds of [['phone', 'phone'], ['page', 'page']]) {
+for (const kinds of [['phone', 'phone'], ['page', 'phone']]) {
   test(`${kinds.join(' to ')}: UDP dies in the call, the sound goes on over TCP`, { timeout: 90_000 }, async (t) => {
     relay.drop = () => false
-    const a = await world.endpoint(kinds[0], 'alice', { play: tone(440), repeat: true })
+    const a = await world.endpoint(kinds[0], 'alice', { play: tone(440), repeat: true, record: true })
     const b = await world.endpoint(kinds[1], 'bob', { play: tone(1000), repeat: true })
     await talk(a, b)
-    await bothHeard()
+    await bothHeard('udp')
     for (const who of [a, b]) who.clear()
     const begin = Date.now()
-    relay.drop = () => true
+    relay.drop = ({ client }) => !client.startsWith('tcp ')
     // Chromium keeps both ways warm and changes without a word; a phone has to make a new one and says so.
-    if (kinds[0] === 'phone') await Promise.all([a, b].map((who) => who.until('CallReconnected')))
-    await bothHeard()
+    await Promise.all([a, b].filter((_, i) => kinds[i] === 'phone').map((who) => who.until('CallReconnected')))
+    await bothHeard('tcp')
+    for (const who of [a, b]) if (told(who).length > 0) await who.until('CallReconnected')
     t.diagnostic(`both are heard again after ${Date.now() - begin} ms`)
+    await pass(500)
+    if (kinds[0] === 'page') await a.record()
+    await pass(1_200)
+    const recording = kinds[0] === 'page' ? await a.finish() : a.recording
     await a.call('hangup')
     await Promise.all([a, b].map((who) => who.until('CallDisconnect')))
-    const told = (who) => who.lines.filter((line) => line.startsWith('CallReconnect'))
-    for (const who of [a, b]) {
-      if (kinds[0] === 'phone' || told(who).length > 0) assert.deepEqual(told(who), TOLD)
+    for (const [i, who] of [a, b].entries()) {
+      if (kinds[i] === 'phone' || told(who).length > 0) assert.deepEqual(told(who), TOLD)
     }
     assert.deepEqual(a.lines.slice(-2), ['hangup ok', 'CallDisconnect hangup'])
     assert.deepEqual(b.lines.slice(-2), ['CallMemberLeave alice hangup', 'CallDisconnect hangup'])
     await Promise.all([a.stop(), b.stop()])
+    const heard = toneSeconds(lastSecond(readWav(recording)), 1000)
+    assert.ok(heard >= 0.8, `Alice hears Bob for ${heard} s of the last one`)
   })
 }

@@ -150,15 +150,22 @@ impl Link {
         let now = match &input {
             Input::Timeout(now) | Input::Receive(now, _) => *now,
         };
-        let from_network = matches!(input, Input::Receive(..));
+        let from = match &input {
+            Input::Receive(_, r) => Transport::of(r.proto).map(|transport| (transport, r.source)),
+            Input::Timeout(_) => None,
+        };
+        let heard = voices.len();
         match self.rtc.handle_input(input) {
             Ok(()) => {}
             // Anybody can send a packet that makes no sense from the client's (forged) address: it must not
             // end the link.
-            Err(e) if from_network => log::debug!("link {}: packet refused: {e}", self.id.0),
+            Err(e) if from.is_some() => log::debug!("link {}: packet refused: {e}", self.id.0),
             Err(e) => self.die(&e.to_string(), outputs),
         }
         self.drain(now, voices, outputs);
+        if let Some(from) = from.filter(|_| voices.len() > heard) {
+            self.way.used(now, from);
+        }
     }
 
     /// Polls str0m until it has nothing more: its rule after every change.

@@ -156,7 +156,7 @@ impl Shard {
         if let Some(Some(check)) = check {
             self.demux.heard(now, id, transport, from);
             if check.nominates {
-                link.way.named(now, (transport, from));
+                link.way.used(now, (transport, from));
             }
         }
         self.handle(now, id, input);
