@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { out as outFolder, program } from '../testing/e2e/lib/paths.mjs'
 import { Server } from '../testing/e2e/lib/server.mjs'
-import { assertHeard, sentence } from '../testing/e2e/lib/speech.mjs'
+import { assertCallHeard, sentence } from '../testing/e2e/lib/speech.mjs'
 import { must, root } from './run.mjs'
 
 /** Where the built library and programs are. */
@@ -27,12 +27,13 @@ export async function judgeTalk(name, test) {
   mkdirSync(out, { recursive: true })
   const said = { alice: sentence('alice'), bob: sentence('bob') }
   const server = await Server.start()
-  await test({ url: server.url, said, speechMs: SPEECH_MS, out })
-  const heard = assertHeard([
-    { what: 'what Alice said, at Bob', said: said.alice, heard: join(out, 'bob-heard.wav'), bar },
-    { what: 'what Bob said, at Alice', said: said.bob, heard: join(out, 'alice-heard.wav'), bar },
-  ])
-  console.log(`heard as said, both ways: ${JSON.stringify(heard)}`)
+  await assertCallHeard(async () => {
+    await test({ url: server.url, said, speechMs: SPEECH_MS, out })
+    return [
+      { what: 'what Alice said, at Bob', said: said.alice, heard: join(out, 'bob-heard.wav'), bar },
+      { what: 'what Bob said, at Alice', said: said.bob, heard: join(out, 'alice-heard.wav'), bar },
+    ]
+  }, { diagnostic: console.log })
   await server.expectEmpty()
   await server.stop()
   process.exit(0)

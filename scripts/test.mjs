@@ -35,13 +35,13 @@ const first = [
   // And as they are given to others, without ALSA: the system in which Swift runs has none.
   ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', () => cargo('xtask', 'codegen', '--check')],
+]
+/** Calls in real time are mostly waiting: the others run beside them, and what only computes gives way. */
+const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
+const beside = [
   ['kotlin', 'calls from the JVM', () => npm('test:kotlin')],
   ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
   ['ios', 'the iOS bridge in Swift', () => npm('test:ios')],
-]
-/** Calls in real time are mostly waiting: what only computes and gives way runs beside them. */
-const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
-const beside = [
   ['worlds', 'thousands of simulated worlds', () => ['nice', '-n', '10', ...rust('--test', 'random')]],
   ['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]],
 ]

@@ -4,10 +4,15 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
-/** These judge sound in real time: one at a time. Of the rest, which mostly wait, two at a time. */
-const ALONE = ['package', 'demo-page', 'phone-to-phone', 'tcp', 'browser', 'media-loss', 'group', 'wrtc', 'instruments']
+/**
+ * How many files run at a time. Most wait for what others do: three at a time. Of those that judge sound in real time, phones need next
+ * to nothing of the machine, two at a time; a browser needs much of it when it starts: one at a time.
+ */
+const TOGETHER = { watch: 3, phones: 2, browsers: 1 }
+const PHONES = ['phone-to-phone', 'group', 'wrtc', 'outages', 'mobility']
+const BROWSERS = ['package', 'demo-page', 'tcp', 'browser', 'instruments']
 
-/** Of the rest those that take longest: first, so that none of them is left alone at the end. */
+/** Those that take longest: first, so that none of them is left alone at the end. */
 const LONG = ['scenarios-browser', 'quality', 'demo-page-use', 'demo-page-look', 'scenarios-phone']
 
 const folder = join(root, 'testing/e2e')
@@ -45,10 +50,11 @@ function marked() {
 }
 
 const place = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
-const codes = [
-  await run(names.filter((name) => !ALONE.includes(name)).toSorted((a, b) => place(a) - place(b)), 2),
-  await run(names.filter((name) => ALONE.includes(name)), 1),
-]
+const kind = (name) => (PHONES.includes(name) ? 'phones' : BROWSERS.includes(name) ? 'browsers' : 'watch')
+const codes = []
+for (const [what, atOnce] of Object.entries(TOGETHER)) {
+  codes.push(await run(names.filter((name) => kind(name) === what).toSorted((a, b) => place(a) - place(b)), atOnce))
+}
 const left = marked()
 for (const { pid, command } of left) {
   console.error(`left running: ${pid} ${command}`)
