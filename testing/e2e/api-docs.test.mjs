@@ -1,4 +1,4 @@
-// Every example of docs/api.md in Chromium: it runs, and prints what its comments say.
+// Every example of docs/api.md and docs/migration.md in Chromium: it runs, and prints what its comments say.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,15 +11,18 @@ import { tone } from './lib/speech.mjs'
 import { until } from './lib/wait.mjs'
 import { World, cleanUp } from './lib/world.mjs'
 
-const text = readFileSync(join(root, 'docs/api.md'), 'utf8')
+const text = (name) => readFileSync(join(root, 'docs', name), 'utf8')
 
-/** `{name, when, then, code}` of each section. */
-const examples = text.split(/^## /m).slice(1).map((section) => ({
+/** `{name, when, then, code}` of a section. */
+const example = (section) => ({
   name: section.split('\n')[0],
   when: /<!-- when: (.*) -->/.exec(section)?.[1],
   then: /<!-- then: (.*) -->/.exec(section)?.[1],
   code: /```js\n([\s\S]*?)```/.exec(section)?.[1],
-}))
+})
+const examples = text('api.md').split(/^## /m).slice(1).map(example)
+/** An app of the original plugin. */
+const oldApp = { ...example(text('migration.md')), name: 'an app of the original plugin, signed in', when: 'opened' }
 
 /** What an example says it prints, line by line; `…` is anything. */
 function promised(code) {
@@ -61,6 +64,11 @@ const states = {
 
 /** What happens after an example has run. */
 const things = {
+  'bob calls and hangs up': async () => {
+    await things['bob calls']()
+    await bob.until('CallMemberMuted alice true')
+    await bob.call('hangup')
+  },
   'bob calls': () => bob.call('startCallUsers', { usernames: ['alice'] }),
   'bob hangs up': () => bob.call('hangup'),
   'bob mutes': () => bob.call('setIsMuted', { muted: true }),
@@ -116,6 +124,7 @@ async function play(page, { when, then, code }) {
     }
   }, [code, token('alice'), page.network.url])
   assert.equal(failure, undefined)
+  if (when === 'opened' && then) await page.call('initEngine')
   if (then) await things[then](page)
   const lines = promised(code)
   await until(() => printed.length >= lines.length, () => `${lines.length} lines, not ${JSON.stringify(printed)}`)
@@ -124,7 +133,7 @@ async function play(page, { when, then, code }) {
   assert.deepEqual(page.problems, [])
 }
 
-for (const example of examples) {
+for (const example of [...examples, oldApp]) {
   test(example.name, { timeout: 60_000 }, async () => {
     for (const phone of [bob, carol]) phone.clear()
     const page = await Page.open({ browser: world.pages.browsers.alice, url: world.pages.url, user: 'alice' })
