@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ClientSettings, ServerEvent, Username};
+use jmrtc_protocol::{ChannelId, ClientSettings, ServerEvent, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -134,6 +134,16 @@ impl Client {
             speakerphone_enabled: self.speakerphone,
             quality: call.and_then(|c| c.quality.told().cloned()),
         }
+    }
+
+    /// The call that must not come back with an open microphone, should this app's life end now: the next one's
+    /// [`Config::muted_in`].
+    pub fn muted_in(&self) -> Option<&ChannelId> {
+        if self.newborn {
+            return self.config.muted_in.as_ref();
+        }
+        let call = self.call.as_ref().filter(|c| self.muted && c.is_consented())?;
+        Some(&call.session.channel_id)
     }
 
     /// How many events of old sockets and links were dropped.

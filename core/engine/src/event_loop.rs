@@ -95,7 +95,7 @@ impl EventLoop {
             Some(seed) => seed,
             None => getrandom::u64().map_err(io::Error::other)?,
         };
-        let machine = Config { seed, device: config.device, server_url: config.server_url, muted: false };
+        let machine = Config { seed, device: config.device, server_url: config.server_url, muted_in: None };
         let transcript = config.transcript.map(|path| TranscriptFile::create(&path, &machine)).transpose()?;
         let (audio_sender, audio_events) = mpsc::channel(AUDIO_BACKLOG);
         Ok(Self {

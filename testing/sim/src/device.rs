@@ -166,6 +166,6 @@ fn client(id: &str, seed: u64) -> Client {
         seed,
         device: DeviceId { id: id.to_owned(), platform: Platform::Native },
         server_url: Some("http://server".to_owned()),
-        muted: false,
+        muted_in: None,
     })
 }

@@ -5,7 +5,7 @@ use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Sessio
 
 use super::Client;
 use super::calls::RING_MARGIN_MS;
-use crate::call::{Accept, Ring};
+use crate::call::{Accept, Accepting, Ring};
 use crate::out::Out;
 use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload};
 
@@ -87,19 +87,27 @@ impl Client {
         let ring =
             Ring { until: self.now.plus(ring_ms).plus(RING_MARGIN_MS), in_doubt: false, answered: false };
         if let Some(call) = &mut self.call {
-            let Accept::Ringing(old) = &mut call.accept else { return };
-            if call.session.channel_id == session.channel_id {
-                // Told anew after a new sign-in.
-                *old = Ring { answered: old.answered, ..ring };
-                return;
-            }
+            let same = call.session.channel_id == session.channel_id;
             // Another call than ours the server tells busy, unless ours is over and nobody could tell us.
-            if !old.in_doubt {
-                return;
-            }
-            self.end_here(Reason::NetworkError, Some(Detail::CallLost), out);
+            let (reason, detail) = match &mut call.accept {
+                Accept::Ringing(old) | Accept::Accepting(Accepting { ring: old, .. }) if same => {
+                    // Told anew after a new sign-in.
+                    *old = Ring { answered: old.answered, ..ring };
+                    return;
+                }
+                Accept::Ringing(old) | Accept::Accepting(Accepting { ring: old, .. }) if old.in_doubt => {
+                    (Reason::NetworkError, Some(Detail::CallLost))
+                }
+                Accept::Leaving(leaving) if !same => (leaving.reason, None),
+                Accept::Ringing(_)
+                | Accept::Accepting(_)
+                | Accept::Dialled { .. }
+                | Accept::Joined
+                | Accept::Leaving(_) => return,
+            };
+            self.end_here(reason, detail, out);
         }
-        if ring_ms > 0 && !self.outbox.leaves(&session.channel_id) {
+        if ring_ms > 0 && !self.outbox.declines(&session.channel_id) {
             self.ring(session, ring, out);
         }
     }
