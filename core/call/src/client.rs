@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ChannelId, ClientSettings, ServerEvent, Username};
+use jmrtc_protocol::{ChannelId, ClientSettings, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -41,7 +41,7 @@ pub struct Client {
     stray: Option<Timestamp>,
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
-    held: Vec<ServerEvent>,
+    held: Vec<events::Held>,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
     newborn: bool,
     /// How the server wants its clients, as it said last.

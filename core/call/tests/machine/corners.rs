@@ -416,6 +416,52 @@ fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
     assert_eq!(rig.take(), ["> leave c1"], "asked again, or the others would still hear silence");
 }
 
+/// The answer to the start was lost with the connection, and Carol calls when all is over.
+#[test]
+fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
+    let carols = of("c3", inviter("carol", session("alice", "carol")));
+    for given_up in [false, true] {
+        let mut rig = dialling();
+        if given_up {
+            rig.command("hangup", json!(null));
+        }
+        let mut busy = rig.clone();
+        rig.event(left(session("", "alice"), "bob", Reason::Busy));
+        rig.event(ended(session("", "alice"), Reason::Busy, None));
+        rig.event(invited(carols.clone()));
+        rig.take();
+        rig.started(session("bob", "alice"));
+        assert_eq!(rig.heard().last().unwrap(), "CallReceiveInvite S(i: alice; j: carol)");
+        // Had she called before, she would be told busy.
+        busy.event(invited(carols.clone()));
+        busy.take();
+        busy.started(session("bob", "alice"));
+        assert!(!busy.heard().iter().any(|line| line.starts_with("CallReceiveInvite")));
+    }
+}
+
+/// What waits for the answer to a start grows old meanwhile.
+#[test]
+fn an_invitation_that_was_held_back_rings_for_what_is_left_of_its_time() {
+    let carols = of("c3", inviter("carol", session("alice", "carol")));
+    let mut rig = dialling();
+    rig.event(invited(carols.clone()));
+    rig.wait(10_000);
+    rig.failure(ErrorCode::UserUnavailable);
+    rig.wait(54_999);
+    assert_eq!(
+        rig.heard(),
+        ["startCallUsers -> USER_UNAVAILABLE", "CallReceiveInvite S(i: alice; j: carol)"]
+    );
+    rig.wait(1);
+    assert_eq!(rig.heard(), ["CallDisconnect cancel/noAnswer S(i: -; j: carol)"]);
+    // Nothing is left where the answer never came and is given up.
+    let mut rig = dialling();
+    rig.event(invited(carols));
+    rig.wait_in_silence(120_000);
+    assert_eq!(rig.heard(), ["startCallUsers -> NETWORK"]);
+}
+
 /// Bob calls the one who calls him and gives it up; before the server says that this was an answer, he calls Carol.
 #[test]
 fn what_came_of_a_start_that_was_given_up_is_left_before_the_next() {
