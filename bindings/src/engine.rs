@@ -1,20 +1,14 @@
 use std::sync::Arc;
-use std::thread;
 
-use tokio::sync::{Mutex, mpsc};
+use jmrtc_protocol::{ErrorCode, Failure};
+use serde_json::Value;
 
-use crate::pump::{self, Command, Message};
-use crate::{EngineConfig, PlatformAction, PlatformEvent, StartError};
-
-/// Messages that wait for the bridge here; more wait in the engine, which drops the oldest events at last.
-const WAITING: usize = 16;
+use crate::{EngineConfig, Message, PlatformAction, PlatformEvent, StartError, stats};
 
 /// One device of one user, in at most one call. bindings/src/lib.rs says how a bridge uses it.
 #[derive(uniffi::Object)]
 pub struct Engine {
-    native: Arc<jmrtc_engine::Engine>,
-    commands: mpsc::UnboundedSender<Command>,
-    messages: Mutex<mpsc::Receiver<Message>>,
+    native: jmrtc_engine::Engine,
 }
 
 #[uniffi::export]
@@ -26,18 +20,8 @@ impl Engine {
     #[uniffi::constructor]
     pub fn start(config: EngineConfig) -> Result<Arc<Self>, StartError> {
         let system = |e: std::io::Error| StartError::System { why: e.to_string() };
-        let native = Arc::new(jmrtc_engine::Engine::start(config.into_native()?).map_err(system)?);
-        let (commands, to_run) = mpsc::unbounded_channel();
-        let (outlet, messages) = mpsc::channel(WAITING);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(system)?;
-        thread::Builder::new()
-            .name("jmrtc-bridge".to_owned())
-            .spawn({
-                let native = native.clone();
-                move || runtime.block_on(pump::run(&native, to_run, outlet))
-            })
-            .map_err(system)?;
-        Ok(Arc::new(Self { native, commands, messages: Mutex::new(messages) }))
+        let native = jmrtc_engine::Engine::start(config.into_native()?).map_err(system)?;
+        Ok(Arc::new(Self { native }))
     }
 
     /// Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames":["bob"]}`. The answer is
@@ -46,13 +30,22 @@ impl Engine {
     /// `id`: the bridge's own name for this call. `args`: JSON of the method's one argument; `null` or
     /// empty for none. False once the engine has stopped: no answer will come, the bridge has to give one.
     pub fn command(&self, id: String, method: String, args: String) -> bool {
-        self.commands.send(Command { id, method, args }).is_ok()
+        let args = if args.trim().is_empty() { Ok(Value::Null) } else { serde_json::from_str(&args) };
+        match args {
+            // Numbers of the engine; nothing that the call machine would know.
+            Ok(_) if method == "getStats" => self.native.answer(id, Ok(stats::for_app(&self.native.stats()))),
+            Ok(args) => self.native.command(id, method, args),
+            Err(e) => {
+                let why = format!("the argument is not JSON: {e}");
+                self.native.answer(id, Err(Failure::new(ErrorCode::InvalidParameter, why)))
+            }
+        }
     }
 
     /// The next reply or event, in the order in which JavaScript is to get them; none once the engine has
     /// stopped and everything is told. For one loop.
     pub async fn next_message(&self) -> Option<Message> {
-        self.messages.lock().await.recv().await
+        self.native.next_message().await.map(Message::from)
     }
 
     /// The next thing for the operating system's side to do, in order; none once the engine has stopped.

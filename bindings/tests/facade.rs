@@ -58,6 +58,26 @@ async fn every_command_is_answered_in_order() {
     engine.stop().await;
 }
 
+/// Whoever asks many things at once hears the answers in the order in which they were given.
+#[tokio::test]
+async fn answers_that_come_together_keep_their_order() {
+    let engine = start();
+    const MANY: u32 = 2_000;
+    let asked = tokio::task::spawn_blocking({
+        let engine = engine.clone();
+        move || {
+            for id in 0..MANY {
+                assert!(engine.command(id.to_string(), "isMuted".to_owned(), String::new()));
+            }
+        }
+    });
+    for id in 0..MANY {
+        assert_eq!(reply(&engine).await.0, id.to_string());
+    }
+    asked.await.unwrap();
+    engine.stop().await;
+}
+
 #[tokio::test]
 async fn a_stop_answers_what_was_taken_on_and_then_ends_both_loops() {
     let engine = start();

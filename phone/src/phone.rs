@@ -1,14 +1,11 @@
 //! The phone itself: an engine, a role, and whoever is at the keyboard.
 
-use std::collections::BTreeSet;
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
-use jmrtc_engine::Engine;
 use jmrtc_engine::call::Event;
+use jmrtc_engine::{Engine, Message};
 use jmrtc_protocol::{ErrorCode, Failure};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -38,10 +35,9 @@ pub(crate) struct Phone<'a> {
     role: Role,
     manner: Manner,
     display: Display,
-    commands: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>,
-    /// Numbers of the commands that are not answered, and the last one given.
-    pending: BTreeSet<u64>,
-    last: u64,
+    /// Method calls that are not answered, and how many there have been.
+    calls: BTreeMap<String, Call>,
+    called: u64,
     alarm: Option<(Instant, Alarm)>,
     in_call: bool,
     connected: bool,
@@ -61,14 +57,12 @@ enum Alarm {
     Leave,
 }
 
-/// What came of a method.
-struct Answer {
-    number: u64,
+/// A method call.
+struct Call {
     id: Option<Value>,
     method: String,
-    /// Called by the phone itself, which goes on with the result.
+    /// By the phone itself, which goes on with the result.
     own: bool,
-    result: Result<Value, Failure>,
 }
 
 impl<'a> Phone<'a> {
@@ -80,9 +74,8 @@ impl<'a> Phone<'a> {
             role,
             manner,
             display,
-            commands: FuturesUnordered::new(),
-            pending: BTreeSet::new(),
-            last: 0,
+            calls: BTreeMap::new(),
+            called: 0,
             alarm: None,
             in_call: false,
             connected: false,
@@ -94,8 +87,11 @@ impl<'a> Phone<'a> {
     pub(crate) async fn run(mut self, control: Option<Control>) -> Outcome {
         let outcome = self.work(control).await;
         self.engine.stop().await;
-        while let Some(event) = self.engine.next_event().await {
-            self.display.event(&event);
+        while let Some(message) = self.engine.next_message().await {
+            match message {
+                Message::Event(event) => self.display.event(&event),
+                Message::Reply { id, result } => drop(self.show_reply(&id, &result)),
+            }
         }
         self.display.exit(&outcome);
         outcome
@@ -114,19 +110,19 @@ impl<'a> Phone<'a> {
             let engine = self.engine;
             let alarm = self.alarm;
             tokio::select! {
-                // The engine holds an event back until the command that caused it is answered: what there is came before.
+                // What has happened comes before what is asked next.
                 biased;
-                event = engine.next_event() => match event {
-                    Some(event) => {
+                message = engine.next_message() => match message {
+                    Some(Message::Event(event)) => {
                         if matches!(event, Event::CallConnected(_)) {
                             // Only an announcement of this call ends it.
                             ends.mark_unchanged();
                         }
                         self.event(event);
                     }
+                    Some(Message::Reply { id, result }) => self.answered(&id, result),
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
-                Some(answer) = self.commands.next() => self.answered(answer),
                 line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
@@ -155,7 +151,7 @@ impl<'a> Phone<'a> {
                 () = until(alarm) => self.ring(alarm),
             }
             if !self.in_call
-                && self.commands.is_empty()
+                && self.calls.is_empty()
                 && let Some(outcome) = self.leaving.take()
             {
                 return outcome;
@@ -169,29 +165,10 @@ impl<'a> Phone<'a> {
     }
 
     fn command(&mut self, id: Option<Value>, method: String, args: Value, own: bool) {
-        let engine = self.engine;
-        self.last += 1;
-        let number = self.last;
-        self.pending.insert(number);
-        self.commands.push(Box::pin(async move {
-            let result = engine.command(&method, args).await;
-            Answer { number, id, method, own, result }
-        }));
-    }
-
-    /// An answer; before it those to earlier commands that are there by now. The engine gave them first, but each is waited for by
-    /// itself, and the newest may be looked at when all of them have just come.
-    fn answered(&mut self, first: Answer) {
-        let mut answers = vec![first];
-        if self.pending.first().is_some_and(|earliest| *earliest < answers[0].number) {
-            while let Some(Some(answer)) = self.commands.next().now_or_never() {
-                answers.push(answer);
-            }
-            answers.sort_by_key(|answer| answer.number);
-        }
-        for answer in answers {
-            self.pending.remove(&answer.number);
-            self.answer(answer);
+        self.called += 1;
+        let call = self.called.to_string();
+        if self.engine.command(call.clone(), method.clone(), args) {
+            self.calls.insert(call, Call { id, method, own });
         }
     }
 
@@ -230,12 +207,15 @@ impl<'a> Phone<'a> {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        self.display.reply(answer.id.as_ref(), &answer.method, &answer.result, !answer.own);
-        if !answer.own {
-            return;
-        }
-        match (answer.method.as_str(), answer.result) {
+    fn show_reply(&mut self, call: &str, result: &Result<Value, Failure>) -> Option<Call> {
+        let call = self.calls.remove(call)?;
+        self.display.reply(call.id.as_ref(), &call.method, result, !call.own);
+        Some(call)
+    }
+
+    fn answered(&mut self, call: &str, result: Result<Value, Failure>) {
+        let Some(call) = self.show_reply(call, &result).filter(|call| call.own) else { return };
+        match (call.method.as_str(), result) {
             ("login", Ok(_)) => self.call("initEngine", Value::Null),
             ("initEngine", Ok(_)) => {
                 self.prepared = true;

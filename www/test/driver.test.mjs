@@ -11,6 +11,7 @@ let script
 let inputs
 let events
 let driver
+let mutedIn
 
 class FakeSocket {
   static OPEN = 1
@@ -37,12 +38,14 @@ const machine = {
     return machine.handle(0, JSON.stringify({ received: JSON.parse(text), generation }))
   },
   nextDeadline: () => undefined,
+  mutedIn: () => mutedIn,
 }
 
 beforeEach(() => {
   sockets = []
   inputs = []
   events = []
+  mutedIn = undefined
   script = () => []
   globalThis.WebSocket = FakeSocket
   Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true })
@@ -175,18 +178,17 @@ test('only another kind of network is a change of network', () => {
   assert.equal(inputs.length <= 1, true, 'a browser that tells no kind')
 })
 
-test('the next load of the tab learns that the person is muted', () => {
+test('the next load of the tab learns in which call the person is muted', () => {
   const kept = new Map()
-  globalThis.sessionStorage = { setItem: (key, value) => kept.set(key, value), getItem: (key) => kept.get(key) ?? null }
+  globalThis.sessionStorage = { setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) }
   try {
-    script = ({ id, method }) => (method === 'fails' ? [] : [{ output: 'reply', id, result: { Ok: {} } }])
-    driver.exec('setIsMuted', { muted: true }, () => {}, () => {})
-    assert.equal(kept.get('jmrtc.muted'), 'true')
-    driver.exec('releaseEngine', null, () => {}, () => {})
-    assert.equal(kept.get('jmrtc.muted'), 'false')
-    script = ({ id }) => [{ output: 'reply', id, result: { Err: { code: 871006, name: 'NOT_INITIALIZED', description: '' } } }]
-    driver.exec('setIsMuted', { muted: true }, () => {}, () => {})
-    assert.equal(kept.get('jmrtc.muted'), 'false')
+    mutedIn = 'c1'
+    exec('setIsMuted')
+    assert.deepEqual([...kept], [['jmrtc.mutedIn', 'c1']])
+    mutedIn = undefined
+    script = () => [{ output: 'event', name: 'CallDisconnect', payload: { before: [...kept] } }]
+    exec('hangup')
+    assert.deepEqual(events, [{ name: 'CallDisconnect', payload: { before: [] } }], 'an app that loads the page anew at the end of a call')
   } finally {
     delete globalThis.sessionStorage
   }

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[test]
 fn a_changed_output_is_found_where_it_is() {
     let device = Device { id: "d".to_owned(), platform: Platform::Native };
-    let mut recorder = Recorder::new(Config { seed: 1, device, server_url: None, muted: false });
+    let mut recorder = Recorder::new(Config { seed: 1, device, server_url: None, muted_in: None });
     for id in 1..=3 {
         let command = Input::Command { id, method: "isMuted".to_owned(), args: Value::Null };
         assert!(!recorder.handle(Timestamp(id * 10), command).is_empty());

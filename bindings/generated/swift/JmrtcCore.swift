@@ -1789,7 +1789,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_jmrtc_checksum_method_engine_command() != 42184) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_jmrtc_checksum_method_engine_next_message() != 36956) {
+    if (uniffi_jmrtc_checksum_method_engine_next_message() != 38601) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_jmrtc_checksum_method_engine_next_platform_action() != 8971) {

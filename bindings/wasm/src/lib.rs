@@ -46,6 +46,13 @@ impl Machine {
         self.client.next_deadline().map(|Timestamp(ms)| ms as f64)
     }
 
+    /// The `channelId` of the call in which the next machine's `mutedIn` must say that the person is muted; undefined for none.
+    #[wasm_bindgen(js_name = mutedIn)]
+    #[must_use]
+    pub fn muted_in(&self) -> Option<String> {
+        self.client.muted_in().map(ToString::to_string)
+    }
+
     /// The mean opinion score, 1 to 4.5, that the JSON of one [`LinkSample`] lets expect. Throws when it is none.
     pub fn mos(&self, sample: &str) -> Result<f64, JsError> {
         Ok(jmrtc_call::mos(&serde_json::from_str::<LinkSample>(sample)?))

@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ClientSettings, ServerEvent, Username};
+use jmrtc_protocol::{ChannelId, ClientSettings, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -41,7 +41,7 @@ pub struct Client {
     stray: Option<Timestamp>,
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
-    held: Vec<ServerEvent>,
+    held: Vec<events::Held>,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
     newborn: bool,
     /// How the server wants its clients, as it said last.
@@ -134,6 +134,16 @@ impl Client {
             speakerphone_enabled: self.speakerphone,
             quality: call.and_then(|c| c.quality.told().cloned()),
         }
+    }
+
+    /// The call that must not come back with an open microphone, should this app's life end now: the next one's
+    /// [`Config::muted_in`].
+    pub fn muted_in(&self) -> Option<&ChannelId> {
+        if self.newborn {
+            return self.config.muted_in.as_ref();
+        }
+        let call = self.call.as_ref().filter(|c| self.muted && c.is_consented())?;
+        Some(&call.session.channel_id)
     }
 
     /// How many events of old sockets and links were dropped.

@@ -33,6 +33,31 @@ pub(crate) enum Command {
     Preflight { seconds: u32 },
 }
 
+/// The methods of `window.JMRTC` that the machine answers.
+pub const METHODS: [&str; 21] = [
+    "init",
+    "login",
+    "logout",
+    "updateToken",
+    "initEngine",
+    "releaseEngine",
+    "startCallUsers",
+    "accept",
+    "refuse",
+    "hangup",
+    "inviteUsers",
+    "isMuted",
+    "setIsMuted",
+    "isSpeakerphoneEnabled",
+    "setIsSpeakerphoneEnabled",
+    "getState",
+    "getUserInfo",
+    "updateMyInfo",
+    "updateRelation",
+    "getCallHistory",
+    "preflight",
+];
+
 /// Reads a method call; every failure is 871003. What a method does not know it ignores.
 pub(crate) fn parse(method: &str, args: &Value) -> Result<Command, Failure> {
     Ok(match method {
@@ -249,7 +274,16 @@ mod tests {
             ("preflight", json!({}), Command::Preflight { seconds: 5 }),
             ("preflight", json!({"seconds": 30}), Command::Preflight { seconds: 30 }),
         ] {
+            assert!(METHODS.contains(&method));
             assert_eq!(parse(method, &args), Ok(command), "{method} {args}");
+        }
+    }
+
+    #[test]
+    fn every_method_is_known() {
+        for method in METHODS {
+            let why = parse(method, &json!(7)).err().map(|e| e.description).unwrap_or_default();
+            assert!(!why.starts_with("there is no method"), "{method}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the machine is told.
 
-use jmrtc_protocol::{Device, ServerMessage};
+use jmrtc_protocol::{ChannelId, Device, ServerMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,9 +42,10 @@ pub struct Config {
     pub device: Device,
     /// Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address.
     pub server_url: Option<String>,
-    /// The microphone was muted when this app's life before ended: a call that comes back is muted again.
+    /// The call in which the microphone was muted when this app's life before ended, as [`crate::Client::muted_in`]
+    /// said last: should it come back, it is muted again.
     #[serde(default)]
-    pub muted: bool,
+    pub muted_in: Option<ChannelId>,
 }
 
 /// Everything that can happen to a machine.

@@ -29,6 +29,7 @@ mod speakers;
 pub mod transcript;
 
 pub use client::Client;
+pub use command::METHODS;
 pub use event::{
     ActiveSpeakersPayload, CallState, DisconnectPayload, EngineState, ErrorPayload, Event, LeavePayload,
     LoginState, MutedPayload, OthersInvitedPayload, State,

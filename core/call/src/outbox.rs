@@ -232,8 +232,15 @@ impl Outbox {
     }
 
     /// Whether the server is still to be told that we don't want `channel`.
-    pub(crate) fn leaves(&self, channel: &ChannelId) -> bool {
+    pub(crate) fn declines(&self, channel: &ChannelId) -> bool {
         self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
+    }
+
+    /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not.
+    pub(crate) fn leaves(&self, channel: &ChannelId) -> bool {
+        let leaves =
+            |e: &Entry| matches!(&e.request, Request::Leave { channel_id, .. } if channel_id == channel);
+        self.entries.iter().any(leaves)
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {

@@ -9,8 +9,12 @@
 //! | `loss` | 4 | more than 5 % lost, up or down | 4 | less than 2 %, up and down |
 //! | `jitter` | 4 | more than 30 ms | 4 | less than 20 ms |
 //! | `rtt` | 4 | more than 400 ms | 4 | less than 300 ms |
-//! | `oneWayAudio` | 6 | nothing received from members who are not muted, or nothing of ours that arrived | 2 | sound both ways |
+//! | `oneWayAudio` | 6 | nothing of ours that arrived; or nothing from members who are not muted, whose grace time is over | 2 | sound both ways |
 //! | `silentMicrophone` | 15 | an open microphone at digital silence | 1 | any sound |
+//! | | 60 | the same of one that was heard before in this call | | |
+//!
+//! A member who is not heard may be on the way back: nobody is told of that, and it is no fault of a way that only leads
+//! one way. Noise gates give digital silence between words, and people listen; but a headset has a switch.
 //!
 //! The samples must follow one another without one that says otherwise; between the two limits nothing moves.
 //! 30 ms of jitter and 400 ms of round trip are where the field's clients warn (ITU-T G.114: one way above
@@ -182,6 +186,8 @@ const WARNINGS: [(Warning, u8, u8); 6] = [
     (Warning::SilentMicrophone, 15, 1),
 ];
 
+/// Samples of digital silence that raise the warning of a microphone that has been heard.
+const LISTENS: u8 = 60;
 /// Samples in a row that move the bars; the first sample sets them.
 const BARS_AFTER: u8 = 3;
 /// How much a new sample counts in what is averaged.
@@ -220,6 +226,8 @@ pub(crate) struct Expected {
     pub(crate) sending: bool,
     /// Somebody else is joined and not muted.
     pub(crate) hearing: bool,
+    /// Within so many seconds whoever is not heard has either come back or left.
+    pub(crate) absence: u16,
 }
 
 /// How the running call sounds.
@@ -230,6 +238,10 @@ pub(crate) struct Quality {
     score: u8,
     /// Samples in a row whose bars are others than `score`.
     moves: u8,
+    /// Samples in a row in which nobody was heard who should have been.
+    unheard: u16,
+    /// The microphone has given something else than digital silence.
+    hears: bool,
     gauges: [Gauge; WARNINGS.len()],
     told: Option<(Timestamp, CallQuality)>,
 }
@@ -251,10 +263,46 @@ impl Quality {
     ) -> Option<CallQuality> {
         let average = self.average(sample);
         self.move_bars(bars(average.mos));
-        for (gauge, (warning, raise, clear)) in self.gauges.iter_mut().zip(WARNINGS) {
-            gauge.feed(judge(warning, sample, average, expected), raise, clear);
+        let deaf = expected.hearing && sample.received == 0;
+        self.unheard = if deaf { self.unheard.saturating_add(1) } else { 0 };
+        self.hears |= sample.level_in < SILENCE;
+        let verdicts = WARNINGS
+            .map(|(warning, raise, _)| (self.judge(warning, sample, expected), self.raise(warning, raise)));
+        for ((gauge, (_, _, clear)), (verdict, raise)) in self.gauges.iter_mut().zip(WARNINGS).zip(verdicts) {
+            gauge.feed(verdict, raise, clear);
         }
         self.tell(now)
+    }
+
+    /// After how many samples a warning is raised, if usually after so many.
+    fn raise(&self, warning: Warning, usually: u8) -> u8 {
+        match warning {
+            Warning::SilentMicrophone if self.hears => LISTENS,
+            Warning::SilentMicrophone
+            | Warning::Mos
+            | Warning::Loss
+            | Warning::Jitter
+            | Warning::Rtt
+            | Warning::OneWayAudio => usually,
+        }
+    }
+
+    fn judge(&self, warning: Warning, sample: &LinkSample, expected: Expected) -> Verdict {
+        let Some(average) = self.average else { return Verdict::Between };
+        match warning {
+            Warning::Mos => MOS.below(average.mos),
+            Warning::Loss => LOSS.above(average.up.max(average.down)),
+            Warning::Jitter => JITTER_MS.above(f64::from(sample.jitter_ms)),
+            Warning::Rtt => sample.rtt_ms.map_or(Verdict::Between, |rtt| RTT_MS.above(f64::from(rtt))),
+            Warning::OneWayAudio => {
+                let deaf = self.unheard > expected.absence;
+                // RTCP's loss is a byte's fraction and may stop short of the whole.
+                let lost = sample.loss_up_permille.is_none_or(|lost| lost >= 950);
+                let mute = expected.sending && sample.sent > 0 && lost;
+                Verdict::of(deaf || mute, self.unheard == 0)
+            }
+            Warning::SilentMicrophone => Verdict::of(expected.sending && sample.level_in >= SILENCE, true),
+        }
     }
 
     /// What was told last.
@@ -297,23 +345,6 @@ impl Quality {
     }
 }
 
-fn judge(warning: Warning, sample: &LinkSample, average: Average, expected: Expected) -> Verdict {
-    match warning {
-        Warning::Mos => MOS.below(average.mos),
-        Warning::Loss => LOSS.above(average.up.max(average.down)),
-        Warning::Jitter => JITTER_MS.above(f64::from(sample.jitter_ms)),
-        Warning::Rtt => sample.rtt_ms.map_or(Verdict::Between, |rtt| RTT_MS.above(f64::from(rtt))),
-        Warning::OneWayAudio => {
-            let deaf = expected.hearing && sample.received == 0;
-            // RTCP's loss is a byte's fraction and may stop short of the whole.
-            let lost = sample.loss_up_permille.is_none_or(|lost| lost >= 950);
-            let mute = expected.sending && sample.sent > 0 && lost;
-            Verdict::of(deaf || mute, true)
-        }
-        Warning::SilentMicrophone => Verdict::of(expected.sending && sample.level_in >= SILENCE, true),
-    }
-}
-
 /// Digital silence, -dBov.
 pub(crate) const SILENCE: u8 = 127;
 
@@ -323,7 +354,7 @@ mod tests {
 
     use super::*;
 
-    const BOTH: Expected = Expected { sending: true, hearing: true };
+    const BOTH: Expected = Expected { sending: true, hearing: true, absence: 40 };
 
     fn good() -> LinkSample {
         LinkSample {
@@ -470,12 +501,14 @@ mod tests {
         let mut line = Line::new();
         line.feed(deaf, 60, Expected { hearing: false, ..BOTH });
         assert_eq!(line.warnings(), []);
-        line.feed(deaf, 5, BOTH);
-        assert_eq!(line.warnings(), []);
+        line.feed(deaf, 45, BOTH);
+        assert_eq!(line.warnings(), [], "they may be on the way back");
         line.feed(deaf, 1, BOTH);
         assert_eq!(line.warnings(), [Warning::OneWayAudio]);
         line.feed(good(), 2, BOTH);
         assert_eq!(line.warnings(), []);
+        line.feed(deaf, 45, BOTH);
+        assert_eq!(line.warnings(), [], "away once more");
     }
 
     #[test]
@@ -499,6 +532,19 @@ mod tests {
         assert_eq!(line.warnings(), [Warning::SilentMicrophone]);
         line.feed(LinkSample { level_in: 90, ..good() }, 1, BOTH);
         assert_eq!(line.warnings(), []);
+    }
+
+    #[test]
+    fn whoever_only_listens_behind_a_noise_gate_has_a_microphone() {
+        let silent = LinkSample { level_in: 127, ..good() };
+        let mut line = Line::new();
+        line.feed(good(), 1, BOTH);
+        line.feed(silent, 59, BOTH);
+        line.feed(good(), 1, BOTH);
+        line.feed(silent, 59, BOTH);
+        assert_eq!(line.warnings(), []);
+        line.feed(silent, 1, BOTH);
+        assert_eq!(line.warnings(), [Warning::SilentMicrophone], "the headset's switch");
     }
 
     #[test]
@@ -537,7 +583,11 @@ mod tests {
     }
 
     fn expected() -> impl Strategy<Value = Expected> {
-        (any::<bool>(), any::<bool>()).prop_map(|(sending, hearing)| Expected { sending, hearing })
+        (any::<bool>(), any::<bool>(), 0..5_u16).prop_map(|(sending, hearing, absence)| Expected {
+            sending,
+            hearing,
+            absence,
+        })
     }
 
     proptest! {
@@ -557,8 +607,9 @@ mod tests {
                 let average = quality.average.unwrap();
                 prop_assert!((1.0..=4.5).contains(&average.mos) && (1..=5).contains(&quality.score));
                 for (i, (warning, raise, clear)) in WARNINGS.into_iter().enumerate() {
+                    let raise = quality.raise(warning, raise);
                     let (bad, good) = &mut runs[i];
-                    match judge(warning, &sample, average, expected) {
+                    match quality.judge(warning, &sample, expected) {
                         Verdict::Bad => (*bad, *good) = (bad.saturating_add(1), 0),
                         Verdict::Good => (*bad, *good) = (0, good.saturating_add(1)),
                         Verdict::Between => (*bad, *good) = (0, 0),

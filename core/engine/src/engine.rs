@@ -2,21 +2,21 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use jmrtc_call::{Event, PlatformAction, PlatformEvent};
-use jmrtc_protocol::{ErrorCode, Failure};
+use jmrtc_call::{PlatformAction, PlatformEvent};
+use jmrtc_protocol::Failure;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::EngineConfig;
 use crate::event_loop::EventLoop;
-use crate::events::{Barrier, Queue};
+use crate::events::{Message, Queue};
 use crate::stats::Stats;
 
 /// One engine: one device of one user, in at most one call. All methods may be called from any thread
 /// and any executor. Dropping it ends it at once; [`Self::stop`] does so politely.
 pub struct Engine {
     control: mpsc::UnboundedSender<Control>,
-    events: Arc<Queue<Event>>,
+    messages: Arc<Queue<Message>>,
     actions: Arc<Queue<PlatformAction>>,
     stats: watch::Receiver<Stats>,
     playback: watch::Receiver<u64>,
@@ -24,17 +24,14 @@ pub struct Engine {
 
 /// What the handle tells the task.
 pub(crate) enum Control {
-    Command { method: String, args: Value, reply: oneshot::Sender<Answer> },
+    Command { id: String, method: String, args: Value },
     Platform(PlatformEvent),
     Stop { done: oneshot::Sender<()> },
 }
 
-/// A method's result; events that came after it wait until the barrier is dropped.
-pub(crate) type Answer = (Result<Value, Failure>, Barrier<Event>);
-
 /// The task's ends of what the handle pulls from. Dropping them tells the handle that the task is gone.
 pub(crate) struct Outlets {
-    pub(crate) events: Arc<Queue<Event>>,
+    pub(crate) messages: Arc<Queue<Message>>,
     pub(crate) actions: Arc<Queue<PlatformAction>>,
     pub(crate) stats: watch::Sender<Stats>,
     /// Counts the ends of the file to play.
@@ -43,7 +40,7 @@ pub(crate) struct Outlets {
 
 impl Drop for Outlets {
     fn drop(&mut self) {
-        self.events.close();
+        self.messages.close();
         self.actions.close();
     }
 }
@@ -57,9 +54,9 @@ impl Engine {
         let (control, control_receiver) = mpsc::unbounded_channel();
         let (stats_sender, stats) = watch::channel(Stats::default());
         let (playback_sender, playback) = watch::channel(0);
-        let (events, actions) = (Queue::new(), Queue::new());
+        let (messages, actions) = (Queue::new(Message::may_be_lost), Queue::new(|_| true));
         let outlets = Outlets {
-            events: events.clone(),
+            messages: messages.clone(),
             actions: actions.clone(),
             stats: stats_sender,
             playback: playback_sender,
@@ -69,27 +66,25 @@ impl Engine {
         thread::Builder::new()
             .name("jmrtc-engine".to_owned())
             .spawn(move || runtime.block_on(event_loop.run()))?;
-        Ok(Self { control, events, actions, stats, playback })
+        Ok(Self { control, messages, actions, stats, playback })
     }
 
     /// Calls a method of `window.JMRTC`, e.g. `startCallUsers` with `{"usernames": ["bob"]}`; null where
-    /// it takes nothing. The result comes before any event that the method causes.
-    ///
-    /// # Errors
-    /// What the failure callback gets; `INVALID_STATE` once the engine has stopped.
-    pub async fn command(&self, method: &str, args: Value) -> Result<Value, Failure> {
-        let stopped = || Failure::new(ErrorCode::InvalidState, "the engine has stopped");
-        let (reply, answer) = oneshot::channel();
-        let command = Control::Command { method: method.to_owned(), args, reply };
-        self.control.send(command).map_err(|_| stopped())?;
-        let (result, _barrier) = answer.await.map_err(|_| stopped())?;
-        result
+    /// it takes nothing. The answer is a [`Message::Reply`] with the same `id`, exactly one. False once the engine has
+    /// stopped: no answer will come.
+    pub fn command(&self, id: String, method: String, args: Value) -> bool {
+        self.control.send(Control::Command { id, method, args }).is_ok()
     }
 
-    /// The next event, in order; `None` once the engine has stopped and all are told. For one consumer;
+    /// Puts in an answer of the caller's own, for what the call machine does not know. False as for [`Self::command`].
+    pub fn answer(&self, id: String, result: Result<Value, Failure>) -> bool {
+        self.messages.push(Message::Reply { id, result })
+    }
+
+    /// The next answer or event, in order; `None` once the engine has stopped and all are told. For one consumer;
     /// may be dropped and called again without loss.
-    pub async fn next_event(&self) -> Option<Event> {
-        self.events.next().await
+    pub async fn next_message(&self) -> Option<Message> {
+        self.messages.next().await
     }
 
     /// The next thing for the operating system's side to do; `None` once the engine has stopped. Only

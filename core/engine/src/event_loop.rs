@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::{EngineConfig, NetworkConfig, Platform};
-use crate::engine::{Answer, Control, Outlets};
+use crate::engine::{Control, Outlets};
+use crate::events::Message;
 use crate::media::{Media, MediaOutput};
 use crate::signalling::Signalling;
 use crate::stats::Stats;
@@ -45,8 +46,8 @@ pub(crate) struct EventLoop {
     transcript: Option<TranscriptFile>,
     outlets: Outlets,
     control: mpsc::UnboundedReceiver<Control>,
-    /// Callers waiting for an answer.
-    callers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
+    /// What the callers who wait for an answer call it.
+    callers: BTreeMap<CommandId, String>,
     last_command: CommandId,
     signalling: Signalling,
     media: Option<Media>,
@@ -95,7 +96,7 @@ impl EventLoop {
             Some(seed) => seed,
             None => getrandom::u64().map_err(io::Error::other)?,
         };
-        let machine = Config { seed, device: config.device, server_url: config.server_url, muted: false };
+        let machine = Config { seed, device: config.device, server_url: config.server_url, muted_in: None };
         let transcript = config.transcript.map(|path| TranscriptFile::create(&path, &machine)).transpose()?;
         let (audio_sender, audio_events) = mpsc::channel(AUDIO_BACKLOG);
         Ok(Self {
@@ -182,9 +183,9 @@ impl EventLoop {
 
     fn control(&mut self, control: Control) {
         match control {
-            Control::Command { method, args, reply } => {
+            Control::Command { id, method, args } => {
                 self.last_command += 1;
-                self.callers.insert(self.last_command, reply);
+                self.callers.insert(self.last_command, id);
                 self.handle(Input::Command { id: self.last_command, method, args });
             }
             Control::Platform(event) => self.handle(Input::Platform(event)),
@@ -303,7 +304,7 @@ impl EventLoop {
                     | Event::CallReconnecting(_)
                     | Event::CallReconnected(_) => {}
                 }
-                self.outlets.events.push(event);
+                self.outlets.messages.push(Message::Event(event));
                 None
             }
             Output::Socket(action) => {
@@ -330,12 +331,12 @@ impl EventLoop {
             }
             return;
         }
-        let Some(caller) = self.callers.remove(&id) else {
-            warn!("an answer to command {id}, which nobody waits for");
-            return;
-        };
-        // A caller that went away drops the barrier with the answer.
-        let _ = caller.send((result, self.outlets.events.barrier()));
+        match self.callers.remove(&id) {
+            Some(id) => {
+                self.outlets.messages.push(Message::Reply { id, result });
+            }
+            None => warn!("an answer to command {id}, which nobody waits for"),
+        }
     }
 
     fn media_action(&mut self, action: MediaAction) -> Option<Input> {
@@ -504,7 +505,7 @@ impl EventLoop {
         self.handle(Input::Media { generation, event: MediaEvent::Levels { own, slots } });
     }
 
-    /// Closes what is open and tells who waits.
+    /// Closes what is open.
     async fn finish(mut self) {
         self.audio = None;
         self.close_media();
@@ -512,14 +513,27 @@ impl EventLoop {
         if timeout(STOP_TIMEOUT, self.signalling.closed()).await.is_err() {
             info!("stopped without the server's goodbye");
         }
-        for (_, caller) in std::mem::take(&mut self.callers) {
-            let stopped = Failure::new(ErrorCode::InvalidState, "the engine has stopped");
-            let _ = caller.send((Err(stopped), self.outlets.events.barrier()));
-        }
         let done = self.stopping.take().map(|s| s.done).unwrap_or_default();
         drop(self);
         for done in done {
             let _ = done.send(());
+        }
+    }
+}
+
+/// However it ends, whoever waits for an answer gets one.
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        self.control.close();
+        let mut callers: Vec<String> = std::mem::take(&mut self.callers).into_values().collect();
+        while let Ok(control) = self.control.try_recv() {
+            if let Control::Command { id, .. } = control {
+                callers.push(id);
+            }
+        }
+        for id in callers {
+            let stopped = Failure::new(ErrorCode::InvalidState, "the engine has stopped");
+            self.outlets.messages.push(Message::Reply { id, result: Err(stopped) });
         }
     }
 }

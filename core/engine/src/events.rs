@@ -1,80 +1,82 @@
 //! What the outside pulls, in order.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jmrtc_call::Event;
+use jmrtc_protocol::Failure;
 use log::warn;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 /// Items that wait to be pulled. An app that does not pull loses the oldest first: what is left at the
 /// end is the newest, and `getState` tells the rest.
 const CAPACITY: usize = 1024;
 
-/// An ordered queue with one consumer. A [`Barrier`] in it holds back what comes after.
-pub(crate) struct Queue<T> {
-    state: Mutex<State<T>>,
-    wake: Notify,
+/// What the app is told. Answers and events are one line: whoever takes them from it has them in the order in which
+/// the machine gave them.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)]
+pub enum Message {
+    /// The answer to a method call; exactly one for each.
+    Reply {
+        /// As given to [`crate::Engine::command`].
+        id: String,
+        /// What the success or the failure callback gets.
+        result: Result<Value, Failure>,
+    },
+    /// An event.
+    Event(Event),
 }
 
-struct State<T> {
-    entries: VecDeque<Entry<T>>,
-    items: usize,
-    closed: bool,
-}
-
-enum Entry<T> {
-    Item(T),
-    Barrier(Arc<AtomicBool>),
-}
-
-impl<T> Entry<T> {
-    fn is_passed(&self) -> bool {
+impl Message {
+    /// An answer is owed; an event that nobody pulls is not.
+    pub(crate) const fn may_be_lost(&self) -> bool {
         match self {
-            Self::Item(_) => false,
-            Self::Barrier(passed) => passed.load(Ordering::Acquire),
+            Self::Reply { .. } => false,
+            Self::Event(_) => true,
         }
     }
 }
 
+/// An ordered queue with one consumer.
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    wake: Notify,
+    may_be_lost: fn(&T) -> bool,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    closed: bool,
+}
+
 impl<T> Queue<T> {
-    pub(crate) fn new() -> Arc<Self> {
-        let state = State { entries: VecDeque::new(), items: 0, closed: false };
-        Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
+    pub(crate) fn new(may_be_lost: fn(&T) -> bool) -> Arc<Self> {
+        let state = State { items: VecDeque::new(), closed: false };
+        Arc::new(Self { state: Mutex::new(state), wake: Notify::new(), may_be_lost })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, item: T) {
+    /// False when it is closed.
+    pub(crate) fn push(&self, item: T) -> bool {
         let mut state = self.lock();
         if state.closed {
-            return;
+            return false;
         }
-        if state.items == CAPACITY {
+        if state.items.len() >= CAPACITY {
             warn!("nobody pulls: the oldest of {CAPACITY} items is dropped");
-            if let Some(oldest) = state.entries.iter().position(|e| matches!(e, Entry::Item(_))) {
-                state.entries.remove(oldest);
-                state.items -= 1;
+            if let Some(oldest) = state.items.iter().position(self.may_be_lost) {
+                state.items.remove(oldest);
             }
         }
-        state.items += 1;
-        state.entries.push_back(Entry::Item(item));
+        state.items.push_back(item);
         drop(state);
         self.wake.notify_one();
-    }
-
-    /// Holds back everything pushed from now on until the barrier is dropped. This is how the answer of
-    /// a method reaches its caller before any event that it causes.
-    pub(crate) fn barrier(self: &Arc<Self>) -> Barrier<T> {
-        let passed = Arc::new(AtomicBool::new(false));
-        let mut state = self.lock();
-        while state.entries.back().is_some_and(Entry::is_passed) {
-            state.entries.pop_back();
-        }
-        state.entries.push_back(Entry::Barrier(passed.clone()));
-        Barrier { queue: self.clone(), passed }
+        true
     }
 
     /// No more items; those that wait can still be pulled.
@@ -88,38 +90,17 @@ impl<T> Queue<T> {
         loop {
             {
                 let mut state = self.lock();
-                while state.entries.front().is_some_and(Entry::is_passed) {
-                    state.entries.pop_front();
+                if let Some(item) = state.items.pop_front() {
+                    return Some(item);
                 }
-                match state.entries.pop_front() {
-                    Some(Entry::Item(item)) => {
-                        state.items -= 1;
-                        return Some(item);
-                    }
-                    Some(barrier @ Entry::Barrier(_)) => state.entries.push_front(barrier),
-                    None if state.closed => {
-                        // For whoever else waits.
-                        self.wake.notify_one();
-                        return None;
-                    }
-                    None => {}
+                if state.closed {
+                    // For whoever else waits.
+                    self.wake.notify_one();
+                    return None;
                 }
             }
             self.wake.notified().await;
         }
-    }
-}
-
-/// See [`Queue::barrier`].
-pub(crate) struct Barrier<T> {
-    queue: Arc<Queue<T>>,
-    passed: Arc<AtomicBool>,
-}
-
-impl<T> Drop for Barrier<T> {
-    fn drop(&mut self) {
-        self.passed.store(true, Ordering::Release);
-        self.queue.wake.notify_one();
     }
 }
 
@@ -136,11 +117,11 @@ mod tests {
 
     #[test]
     fn items_come_in_order_and_the_end_last() {
-        let queue = Queue::new();
-        queue.push(1);
-        queue.push(2);
+        let queue = Queue::new(|_| true);
+        assert!(queue.push(1));
+        assert!(queue.push(2));
         queue.close();
-        queue.push(3);
+        assert!(!queue.push(3));
         assert_eq!(poll(&queue), Poll::Ready(Some(1)));
         assert_eq!(poll(&queue), Poll::Ready(Some(2)));
         assert_eq!(poll(&queue), Poll::Ready(None));
@@ -148,49 +129,25 @@ mod tests {
     }
 
     #[test]
-    fn a_barrier_holds_back_what_was_pushed_after_it() {
-        let queue = Queue::new();
-        queue.push(1);
-        let barrier = queue.barrier();
-        queue.push(2);
-        assert_eq!(poll(&queue), Poll::Ready(Some(1)));
-        assert_eq!(poll(&queue), Poll::Pending);
-        drop(barrier);
-        assert_eq!(poll(&queue), Poll::Ready(Some(2)));
-    }
-
-    #[test]
-    fn passed_barriers_do_not_pile_up() {
-        let queue = Queue::<u8>::new();
-        for _ in 0..10_000 {
-            drop(queue.barrier());
+    fn the_oldest_that_may_be_lost_goes_when_nobody_pulls() {
+        let queue = Queue::new(|item: &usize| *item > 0);
+        for item in 0..CAPACITY + 2 {
+            queue.push(item);
         }
-        assert!(queue.lock().entries.len() <= 1);
-    }
-
-    #[test]
-    fn the_oldest_item_goes_when_nobody_pulls() {
-        let queue = Queue::new();
-        let barrier = queue.barrier();
-        for i in 0..CAPACITY + 2 {
-            queue.push(i);
-        }
-        drop(barrier);
-        assert_eq!(poll(&queue), Poll::Ready(Some(2)));
-        assert_eq!(queue.lock().items, CAPACITY - 1);
+        assert_eq!(poll(&queue), Poll::Ready(Some(0)), "an answer");
+        assert_eq!(poll(&queue), Poll::Ready(Some(3)));
+        assert_eq!(queue.lock().items.len(), CAPACITY - 2);
     }
 
     #[tokio::test]
     async fn a_waiting_consumer_is_woken() {
-        let queue = Queue::new();
+        let queue = Queue::new(|_| true);
         let consumer = tokio::spawn({
             let queue = queue.clone();
             async move { (queue.next().await, queue.next().await) }
         });
         tokio::task::yield_now().await;
-        let barrier = queue.barrier();
         queue.push(7);
-        drop(barrier);
         queue.close();
         assert_eq!(consumer.await.unwrap(), (Some(7), None));
     }

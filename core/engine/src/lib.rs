@@ -2,8 +2,8 @@
 //! media link and the audio, all by `&mut`; the outside talks to it through [`Engine`].
 //!
 //! ```text
-//! Engine::command ──┐                                     ┌── reply
-//! WebSocket ────────┤                                     ├── Engine::next_event
+//! Engine::command ──┐
+//! WebSocket ────────┤                                     ┌── Engine::next_message
 //! UDP and TCP ──────┼─► Input ─► call::Client ─► Output ──┼── WebSocket
 //! audio worker ─────┤        (event_loop.rs)              ├── media link, audio
 //! deadline ─────────┘                                     └── Engine::next_platform_action
@@ -27,6 +27,7 @@ mod transcript;
 
 pub use config::{EngineConfig, NetworkConfig, Platform};
 pub use engine::Engine;
+pub use events::Message;
 pub use jmrtc_audio as audio;
 pub use jmrtc_call as call;
 pub use stats::{SlotStats, Stats, Transport};

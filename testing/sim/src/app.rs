@@ -1,6 +1,6 @@
 //! What people, apps and misfortune choose to do.
 
-use jmrtc_call::{CallState, EngineState, Event, LoginState, State};
+use jmrtc_call::{CallState, EngineState, Event, LoginState, METHODS, State};
 use jmrtc_protocol::{ErrorCode, Username};
 use serde_json::{Value, json};
 
@@ -48,50 +48,47 @@ pub(crate) fn whim(
         return call("initEngine", Value::Null);
     }
     let likely: &[&str] = match state.call {
-        CallState::Idle => &["startCallUsers"],
+        CallState::Idle => &["startCallUsers", "startCallUsers", "startCallUsers", "updateRelation"],
         CallState::Outgoing => &["hangup"],
         CallState::Incoming => &["accept", "accept", "accept", "refuse", "hangup", "startCallUsers"],
         CallState::Connecting | CallState::Connected | CallState::Reconnecting => {
             &["hangup", "inviteUsers", "inviteUsers", "setIsMuted"]
         }
     };
-    let any: &[&str] = &[
-        "init",
-        "login",
-        "logout",
-        "updateToken",
-        "initEngine",
-        "releaseEngine",
-        "startCallUsers",
-        "accept",
-        "refuse",
-        "hangup",
-        "inviteUsers",
-        "setIsMuted",
-        "getState",
-    ];
-    let methods = if choices.roll(5) > 0 { likely } else { any };
+    let methods = if choices.roll(5) > 0 { likely } else { &METHODS };
     let method = methods[choices.roll(methods.len() as u64) as usize];
-    match method {
-        "login" | "updateToken" => signs_in(method, choices),
-        "startCallUsers" | "inviteUsers" => call(method, json!({ "usernames": names(users, choices) })),
-        "setIsMuted" => call(method, json!({ "muted": choices.roll(2) == 0 })),
-        _ => call(method, Value::Null),
+    let args = match method {
+        "login" | "updateToken" => return signs_in(method, choices),
+        "startCallUsers" | "inviteUsers" | "getUserInfo" => json!({ "usernames": names(users, choices) }),
+        "setIsMuted" => json!({ "muted": choices.roll(2) == 0 }),
+        "setIsSpeakerphoneEnabled" => json!({ "speakerphoneEnabled": choices.roll(2) == 0 }),
+        "updateMyInfo" => json!({ "nickname": choices.roll(100).to_string() }),
+        "updateRelation" => {
+            let kept = if choices.roll(2) == 0 { "isInBlackList" } else { "isNoDisturb" };
+            json!({ "username": name(users, choices), kept: choices.roll(4) == 0 })
+        }
+        "getCallHistory" => json!({ "limit": 1 + choices.roll(3) }),
+        "preflight" => json!({ "seconds": 1 + choices.roll(5) }),
+        _ => Value::Null,
+    };
+    call(method, args)
+}
+
+fn name(users: &[Username], choices: &mut Choices) -> String {
+    match choices.roll(20) {
+        0 => "nobody".to_owned(),
+        1 => "echo".to_owned(),
+        n => users[n as usize % users.len()].to_string(),
     }
 }
 
 fn names(users: &[Username], choices: &mut Choices) -> Vec<String> {
-    let pick = |n: u64| match n {
-        0 => "nobody".to_owned(),
-        1 => "echo".to_owned(),
-        n => users[n as usize % users.len()].to_string(),
-    };
     let many = match choices.roll(12) {
         0..8 => 1,
         8..11 => 2,
         _ => 4,
     };
-    (0..many).map(|_| pick(choices.roll(20))).collect()
+    (0..many).map(|_| name(users, choices)).collect()
 }
 
 /// What strikes.

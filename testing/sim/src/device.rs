@@ -74,6 +74,10 @@ pub(crate) struct Device {
     pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
     /// The last call was over before the person could say anything.
     pub(crate) missed: bool,
+    /// The call that rings, where the sign-in in which it was told is gone and nobody has told it anew.
+    pub(crate) doubted: Option<ChannelId>,
+    /// In which call it was muted when the life before ended; only what is a page can remember that.
+    pub(crate) muted_in: Option<ChannelId>,
     pub(crate) parts: Parts,
 }
 
@@ -96,7 +100,7 @@ pub(crate) struct Parts {
 impl Device {
     pub(crate) fn new(user: Username, id: String, seed: u64) -> Self {
         Self {
-            client: client(&id, seed),
+            client: client(&id, seed, None),
             ear: Ear::new(user.clone()),
             told: Vec::new(),
             user,
@@ -123,13 +127,16 @@ impl Device {
             start: None,
             goodbyes: BTreeMap::new(),
             missed: false,
+            doubted: None,
+            muted_in: None,
             parts: Parts::default(),
         }
     }
 
     /// The app is started anew; nothing but what the person has said to calls survives.
     pub(crate) fn revive(&mut self, seed: u64) {
-        self.client = client(&self.signs_in_as, seed);
+        self.muted_in = self.client.muted_in().filter(|_| self.is_page()).cloned();
+        self.client = client(&self.signs_in_as, seed, self.muted_in.clone());
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
         self.told.clear();
@@ -141,6 +148,7 @@ impl Device {
         self.start = None;
         self.goodbyes.clear();
         self.missed = false;
+        self.doubted = None;
         self.parts = Parts::default();
         self.alive = true;
     }
@@ -162,16 +170,20 @@ impl Device {
         }
     }
 
+    fn is_page(&self) -> bool {
+        self.id.ends_with("/1")
+    }
+
     pub(crate) fn unanswered(&self) -> Vec<&str> {
         self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| method.as_str()).collect()
     }
 }
 
-fn client(id: &str, seed: u64) -> Client {
+fn client(id: &str, seed: u64, muted_in: Option<ChannelId>) -> Client {
     Client::new(Config {
         seed,
         device: DeviceId { id: id.to_owned(), platform: Platform::Native },
         server_url: Some("http://server".to_owned()),
-        muted: false,
+        muted_in,
     })
 }

@@ -131,6 +131,11 @@ impl Ear {
         self.call.as_ref().is_some_and(|call| call.phase != Phase::Incoming)
     }
 
+    /// The call has been told of, whether it is over or not.
+    pub(crate) fn knows(&self, channel: &ChannelId) -> bool {
+        self.over.contains(channel) || self.call.as_ref().is_some_and(|call| call.channel == *channel)
+    }
+
     fn member(&mut self, what: &str) -> Result<&mut Heard, String> {
         let call = self.call.as_mut().ok_or_else(|| format!("{what} in no call"))?;
         check(call.phase != Phase::Incoming, || format!("{what} before an accept"))?;

@@ -303,7 +303,7 @@ impl Mirror {
             None => {}
         }
         sign_in.answers.insert(id, None);
-        if let Request::Link { .. } = request {
+        if let Request::Link { .. } | Request::Preflight { .. } = request {
             sign_in.links.insert(id);
         }
         let who = sign_in.device.clone();
@@ -493,6 +493,15 @@ impl Mirror {
         *began = session.start_time.max(*began);
         let seen = view_of(*call, session);
         check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+    }
+
+    /// Who is rung at the moment and may know, with the call and since when.
+    pub(crate) fn rung(&self) -> impl Iterator<Item = (&ChannelId, &Username, u64)> {
+        self.due.iter().filter_map(|(due, until)| {
+            let Due::Ring(call, user) = due else { return None };
+            let named = self.channels.iter().find(|(_, (no, _))| no == call)?;
+            self.model.is_known(*call, user).then_some((named.0, user, until - self.ring))
+        })
     }
 
     /// What is asked on a connection that stands is answered on it.

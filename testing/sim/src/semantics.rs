@@ -382,7 +382,7 @@ impl Semantics {
         self.calls.get(&call).is_some_and(|call| call.ringing.iter().any(|m| &m.user == user))
     }
 
-    fn is_known(&self, call: CallNo, user: &Username) -> bool {
+    pub(crate) fn is_known(&self, call: CallNo, user: &Username) -> bool {
         self.calls.get(&call).is_some_and(|call| call.ringing.iter().any(|m| &m.user == user && m.known))
     }
 

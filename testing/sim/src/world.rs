@@ -11,7 +11,7 @@ use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
     RequestId, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
 };
-use jmrtc_rooms::{CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
+use jmrtc_rooms::{CallKey, CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use serde_json::{Value, json};
 
 use crate::app;
@@ -35,6 +35,9 @@ pub use direct::{Microphone, Network, Settings};
 
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;
+
+/// For an invitation to get through, where something can: ten times the longest way.
+const TOLD_MS: u64 = 10_000;
 
 /// A hundred times what happens in a long run: somebody goes round in circles.
 const TOO_MUCH: u64 = 500_000;
@@ -82,8 +85,17 @@ impl Times {
 #[derive(Debug, Clone, Copy)]
 struct Link {
     device: usize,
+    wanted: Wanted,
+    /// Into what.
+    admitted: Option<CallKey>,
+}
+
+/// A link that a device asks the server for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
     generation: Generation,
-    admitted: bool,
+    /// It belongs to no call.
+    preflight: bool,
 }
 
 /// One run.
@@ -114,7 +126,7 @@ pub struct World {
     frozen_until: u64,
     /// The device whose request the server is at, and the link that it wants.
     asking: usize,
-    wanted: Generation,
+    wanted: Wanted,
     /// Servers started so far.
     server: u32,
     /// There is none at the moment.
@@ -242,7 +254,7 @@ impl World {
             mirror: mirror(times, &relations),
             frozen_until: 0,
             asking: 0,
-            wanted: 0,
+            wanted: Wanted { generation: 0, preflight: false },
             times,
             users,
             profiles: BTreeMap::new(),
@@ -335,6 +347,7 @@ impl World {
         if self.rooms.next_deadline().is_some_and(|at| at.0.max(self.frozen_until) <= self.now) {
             self.server(jmrtc_rooms::Input::Deadline)?;
         }
+        self.the_rung_know()?;
         Ok(true)
     }
 

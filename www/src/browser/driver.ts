@@ -8,7 +8,7 @@ import { Audio } from './audio.js'
 import { Clock } from './clock.js'
 import { deviceId } from './device.js'
 import { createMachine, type Machine } from './machine.js'
-import { keepMuted, wasMuted } from './muted.js'
+import { keepMuted, mutedBefore } from './muted.js'
 import { Peer } from './peer.js'
 import { requestMicrophone } from './permission.js'
 import { defaultServerUrl } from './server-url.js'
@@ -33,7 +33,7 @@ async function createDriver(onEvent: (event: Event) => void): Promise<Driver> {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number]
   // JavaScript's integers end at 2^53.
   const seed = (high % 2 ** 21) * 2 ** 32 + low
-  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl, muted: wasMuted() }), onEvent)
+  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl, mutedIn: mutedBefore() }), onEvent)
 }
 
 interface Command {
@@ -50,6 +50,7 @@ export class Driver {
   #lastCommand = 0
   #stepping = false
   #dead: Failure | undefined
+  #mutedIn: string | undefined
 
   readonly #socket = new Socket({
     event: (generation: number, event: SocketEvent) => this.#input({ input: 'socket', generation, event }),
@@ -87,7 +88,7 @@ export class Driver {
       return
     }
     const id = ++this.#lastCommand
-    this.#commands.set(id, { ok: (result) => { this.#remember(method, args); ok(result) }, fail })
+    this.#commands.set(id, { ok, fail })
     const input = { input: 'command', id, method, args: args as never } as const
     this.#step(() => this.machine.handle(this.#clock.now(), JSON.stringify(input)), id)
   }
@@ -100,9 +101,10 @@ export class Driver {
   }
 
   /** What a reload must not undo. */
-  #remember(method: string, args: unknown): void {
-    if (method === 'setIsMuted') keepMuted((args as { muted: boolean }).muted)
-    if (method === 'releaseEngine') keepMuted(false)
+  #remember(): void {
+    const mutedIn = this.machine.mutedIn()
+    if (mutedIn !== this.#mutedIn) keepMuted(mutedIn)
+    this.#mutedIn = mutedIn
   }
 
   #platform(event: PlatformEvent): void {
@@ -135,6 +137,7 @@ export class Driver {
       else console.warn('JMRTC: dropped a message that this release does not know:', why(thrown))
       return
     }
+    this.#remember()
     for (const output of outputs) {
       try {
         this.#do(output)

@@ -1,18 +1,19 @@
-const KEY = 'jmrtc.muted'
+const KEY = 'jmrtc.mutedIn'
 
-/** Whether the person was muted when this tab was loaded last: a call that comes back must not open their microphone. */
-export function wasMuted(): boolean {
+/** The call in which the person was muted when this tab was loaded last: should it come back, it must not open their microphone. */
+export function mutedBefore(): string | null {
   try {
-    return sessionStorage.getItem(KEY) === 'true'
+    return sessionStorage.getItem(KEY)
   } catch {
-    return false
+    return null
   }
 }
 
-/** Remembers for the next load of this tab whether the person is muted. */
-export function keepMuted(muted: boolean): void {
+/** Remembers for the next load of this tab in which call the person is muted, if in any. */
+export function keepMuted(channelId: string | undefined): void {
   try {
-    sessionStorage.setItem(KEY, String(muted))
+    if (channelId === undefined) sessionStorage.removeItem(KEY)
+    else sessionStorage.setItem(KEY, channelId)
   } catch {
     // Storage is full or forbidden; then the tab is a new device after a load, and no call comes back.
   }

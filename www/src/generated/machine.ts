@@ -13,8 +13,11 @@ export type Config = {
   device: Device
   /** Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address. */
   serverUrl: string | null
-  /** The microphone was muted when this app's life before ended: a call that comes back is muted again. */
-  muted: boolean
+  /**
+   * The call in which the microphone was muted when this app's life before ended, as `muted_in`
+   * said last: should it come back, it is muted again.
+   */
+  mutedIn: ChannelId | null
 }
 
 /** Everything that can happen to a machine. */

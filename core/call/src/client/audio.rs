@@ -77,7 +77,8 @@ impl Client {
         if self.answered_early() {
             let session = self.call.as_ref().map(|c| c.session.clone());
             out.error(Failure::new(code, why), session);
-            self.refuse_call(None, out);
+            // The person said yes: another device of theirs may still take it.
+            self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
         }
     }
 

@@ -27,9 +27,9 @@ impl Client {
     }
 
     /// The person says no.
-    pub(super) fn refuse_call(&mut self, command: Option<CommandId>, out: &mut Out) {
+    pub(super) fn refuse_call(&mut self, command: CommandId, out: &mut Out) {
         let Some(channel_id) = self.call.as_ref().map(|c| c.session.channel_id.clone()) else { return };
-        let leaving = self.leaving(Reason::Refuse, command, None);
+        let leaving = self.leaving(Reason::Refuse, Some(command), None);
         self.say_goodbye(Request::Refuse { channel_id }, leaving, out);
     }
 
@@ -214,7 +214,7 @@ impl Client {
         call.restored = true;
         call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
         // The device remembers, or the server does.
-        self.muted = self.config.muted || call.told_muted;
+        self.muted = self.config.muted_in.as_ref() == Some(&call.session.channel_id) || call.told_muted;
         self.call = Some(call);
     }
 

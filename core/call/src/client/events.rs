@@ -3,14 +3,24 @@
 
 use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session, User};
 
+use serde::{Deserialize, Serialize};
+
 use super::Client;
 use super::calls::RING_MARGIN_MS;
-use crate::call::{Accept, Ring};
+use crate::call::{Accept, Accepting, Ring};
 use crate::out::Out;
-use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload};
+use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload, Timestamp};
 
 /// More than a server may owe us.
 const MAX_HELD: usize = 256;
+
+/// An event that waits for the answer to a start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// Since when: who rings does not ring for ever.
+    at: Timestamp,
+    event: ServerEvent,
+}
 
 impl Client {
     pub(super) fn server_event(&mut self, event: ServerEvent, out: &mut Out) {
@@ -61,7 +71,7 @@ impl Client {
     fn hold(&mut self, event: ServerEvent) {
         if let ServerEvent::Ended { session, .. } = &event {
             let channel = &session.channel_id;
-            self.held.retain(|e| match e {
+            self.held.retain(|held| match &held.event {
                 ServerEvent::Invited { session, .. } => &session.channel_id != channel,
                 ServerEvent::Joined { .. }
                 | ServerEvent::Left { .. }
@@ -72,13 +82,29 @@ impl Client {
             });
         }
         if self.held.len() < MAX_HELD {
-            self.held.push(event);
+            self.held.push(Held { at: self.now, event });
         }
+    }
+
+    /// What was held back, of it only what came since the server has taken a start for `channel`: whoever called before was
+    /// told busy, or it is the call itself; when that is over somebody else may call.
+    pub(super) fn held_since_start(&mut self, channel: &ChannelId) -> Vec<Held> {
+        let mut over = false;
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|Held { event, .. }| {
+            let same = channel_of(event) == channel;
+            over |= same && matches!(event, ServerEvent::Ended { .. });
+            same || over
+        });
+        held
     }
 
     /// The start is answered: what was held back happens now.
     pub(super) fn release_held(&mut self, out: &mut Out) {
-        for event in std::mem::take(&mut self.held) {
+        for Held { at, mut event } in std::mem::take(&mut self.held) {
+            if let ServerEvent::Invited { ring_ms, .. } = &mut event {
+                *ring_ms = ring_ms.saturating_sub(self.now.since(at));
+            }
             self.server_event(event, out);
         }
     }
@@ -87,19 +113,27 @@ impl Client {
         let ring =
             Ring { until: self.now.plus(ring_ms).plus(RING_MARGIN_MS), in_doubt: false, answered: false };
         if let Some(call) = &mut self.call {
-            let Accept::Ringing(old) = &mut call.accept else { return };
-            if call.session.channel_id == session.channel_id {
-                // Told anew after a new sign-in.
-                *old = Ring { answered: old.answered, ..ring };
-                return;
-            }
+            let same = call.session.channel_id == session.channel_id;
             // Another call than ours the server tells busy, unless ours is over and nobody could tell us.
-            if !old.in_doubt {
-                return;
-            }
-            self.end_here(Reason::NetworkError, Some(Detail::CallLost), out);
+            let (reason, detail) = match &mut call.accept {
+                Accept::Ringing(old) | Accept::Accepting(Accepting { ring: old, .. }) if same => {
+                    // Told anew after a new sign-in.
+                    *old = Ring { answered: old.answered, ..ring };
+                    return;
+                }
+                Accept::Ringing(old) | Accept::Accepting(Accepting { ring: old, .. }) if old.in_doubt => {
+                    (Reason::NetworkError, Some(Detail::CallLost))
+                }
+                Accept::Leaving(leaving) if !same => (leaving.reason, None),
+                Accept::Ringing(_)
+                | Accept::Accepting(_)
+                | Accept::Dialled { .. }
+                | Accept::Joined
+                | Accept::Leaving(_) => return,
+            };
+            self.end_here(reason, detail, out);
         }
-        if ring_ms > 0 && !self.outbox.leaves(&session.channel_id) {
+        if ring_ms > 0 && !self.outbox.declines(&session.channel_id) {
             self.ring(session, ring, out);
         }
     }
@@ -167,7 +201,7 @@ impl Client {
 }
 
 /// The call that an event is about.
-pub(super) const fn channel_of(event: &ServerEvent) -> &ChannelId {
+const fn channel_of(event: &ServerEvent) -> &ChannelId {
     match event {
         ServerEvent::Invited { session, .. }
         | ServerEvent::Joined { session, .. }

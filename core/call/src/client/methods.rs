@@ -184,7 +184,7 @@ impl Client {
         let Some(call) = &mut self.call else { return Err(no_incoming(self.missed)) };
         match &mut call.accept {
             Accept::Ringing(_) if !self.outbox.starting() => {
-                self.refuse_call(Some(id), out);
+                self.refuse_call(id, out);
                 Ok(())
             }
             Accept::Ringing(_)

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::Client;
 use super::calls::show;
-use super::events::channel_of;
 use crate::call::{Accept, Call, Ring};
 use crate::out::Out;
 use crate::outbox::{Entry, Owner};
@@ -137,11 +136,13 @@ impl Client {
     }
 
     fn started(&mut self, owner: Owner, session: Session, mut failed: Vec<FailedUser>, out: &mut Out) {
-        // Whoever called us meanwhile was told busy, or it is the call that we are in now.
-        let held = std::mem::take(&mut self.held);
+        let channel = session.channel_id.clone();
+        let held = self.held_since_start(&channel);
         let Some(me) = self.me().cloned() else { return };
         let Owner::Naming { command, oneself } = owner else {
-            self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
+            self.leave_unwanted(channel, LeaveReason::Hangup);
+            self.held = held;
+            self.release_held(out);
             return;
         };
         if oneself && !failed.iter().any(|f| f.username == me) {
@@ -152,7 +153,6 @@ impl Client {
             fields.insert("failed".to_owned(), json!(failed));
         }
         out.ok(command, result);
-        let channel = session.channel_id.clone();
         if self.call.as_ref().is_some_and(|c| !c.is(&channel)) {
             self.end_here(Reason::Cancel, None, out);
         }
@@ -162,7 +162,6 @@ impl Client {
         self.enter(session, out);
         self.tell_outgoing(out);
         self.held = held;
-        self.held.retain(|event| channel_of(event) == &channel);
         self.release_held(out);
     }
 

@@ -79,8 +79,11 @@ impl Client {
             (Accept::Ringing(_), Some(_)) => {
                 self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
             }
-            // The accept is sent again.
-            (Accept::Accepting(_), None) => self.close_link(out),
+            // The accept is sent again, and what it rang with may be over as well.
+            (Accept::Accepting(accepting), None) => {
+                accepting.ring.in_doubt = true;
+                self.close_link(out);
+            }
             (Accept::Accepting(_), Some(session)) => {
                 self.close_link(out);
                 self.accepted(session, out);

@@ -242,7 +242,16 @@ fn answered_on_the_systems_screen() {
     rig.platform(PlatformEvent::Answered);
     rig.take();
     rig.platform(PlatformEvent::Microphone { granted: false });
-    assert_eq!(rig.take(), ["CallError PERMISSION_DENIED", "platform dismiss", "> refuse c1"]);
+    assert_eq!(
+        rig.take(),
+        [
+            "CallError PERMISSION_DENIED",
+            "CallDisconnect networkError S(i: -; j: alice)",
+            "platform dismiss",
+            "> leave c1 networkError",
+        ],
+        "the user's other devices ring on"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
 use jmrtc_call::PlatformEvent;
-use jmrtc_protocol::{Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
+use jmrtc_protocol::{ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -416,6 +416,67 @@ fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
     assert_eq!(rig.take(), ["> leave c1"], "asked again, or the others would still hear silence");
 }
 
+/// The answer to the start was lost with the connection, and Carol calls when all is over.
+#[test]
+fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
+    let carols = of("c3", inviter("carol", session("alice", "carol")));
+    for given_up in [false, true] {
+        let mut rig = dialling();
+        if given_up {
+            rig.command("hangup", json!(null));
+        }
+        let mut busy = rig.clone();
+        rig.event(left(session("", "alice"), "bob", Reason::Busy));
+        rig.event(ended(session("", "alice"), Reason::Busy, None));
+        rig.event(invited(carols.clone()));
+        rig.take();
+        rig.started(session("bob", "alice"));
+        assert_eq!(rig.heard().last().unwrap(), "CallReceiveInvite S(i: alice; j: carol)");
+        // Had she called before, she would be told busy.
+        busy.event(invited(carols.clone()));
+        busy.take();
+        busy.started(session("bob", "alice"));
+        assert!(!busy.heard().iter().any(|line| line.starts_with("CallReceiveInvite")));
+    }
+}
+
+/// What waits for the answer to a start grows old meanwhile.
+#[test]
+fn an_invitation_that_was_held_back_rings_for_what_is_left_of_its_time() {
+    let carols = of("c3", inviter("carol", session("alice", "carol")));
+    let mut rig = dialling();
+    rig.event(invited(carols.clone()));
+    rig.wait(10_000);
+    rig.failure(ErrorCode::UserUnavailable);
+    rig.wait(54_999);
+    assert_eq!(
+        rig.heard(),
+        ["startCallUsers -> USER_UNAVAILABLE", "CallReceiveInvite S(i: alice; j: carol)"]
+    );
+    rig.wait(1);
+    assert_eq!(rig.heard(), ["CallDisconnect cancel/noAnswer S(i: -; j: carol)"]);
+    // Nothing is left where the answer never came and is given up.
+    let mut rig = dialling();
+    rig.event(invited(carols));
+    rig.wait_in_silence(120_000);
+    assert_eq!(rig.heard(), ["startCallUsers -> NETWORK"]);
+}
+
+/// Bob calls the one who calls him and gives it up; before the server says that this was an answer, he calls Carol.
+#[test]
+fn what_came_of_a_start_that_was_given_up_is_left_before_the_next() {
+    let mut rig = ringing();
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    rig.command("hangup", json!(null));
+    rig.wait_in_silence(3_000);
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    rig.take();
+    rig.started(session("", "alice bob"));
+    assert_eq!(rig.take(), ["> leave c1", "> start carol"], "a refusal is on its way, and comes too late");
+    rig.failure(ErrorCode::InvalidState);
+    assert_eq!(rig.take(), [""; 0]);
+}
+
 #[test]
 fn a_late_invitation_never_rings() {
     let mut rig = Rig::ready("bob");
@@ -464,6 +525,56 @@ fn another_call_rings_where_it_is_in_doubt_whether_the_first_still_does() {
 }
 
 #[test]
+fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
+    let carols = of("c3", inviter("carol", session("bob", "carol")));
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(false, None);
+    rig.take();
+    rig.event(invited(carols.clone()));
+    assert_eq!(
+        rig.heard(),
+        [
+            "accept -> CALL_ENDED",
+            "CallDisconnect networkError/callLost S(i: -; j: alice)",
+            "CallReceiveInvite S(i: bob; j: carol)",
+        ]
+    );
+    rig.failure(ErrorCode::CallEnded);
+    assert_eq!(rig.heard(), [""; 0]);
+    // Where the server has the first call, it tells so before anything else.
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(false, None);
+    rig.event(invited(session("bob", "alice")));
+    rig.take();
+    rig.event(invited(carols.clone()));
+    assert_eq!(rig.take(), [""; 0]);
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    assert!(rig.heard().contains(&"accept -> {}".to_owned()));
+    // A refusal.
+    let mut rig = ringing();
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(false, None);
+    rig.command("refuse", json!(null));
+    rig.take();
+    rig.event(invited(carols));
+    assert_eq!(
+        rig.heard(),
+        [
+            "refuse -> CALL_ENDED",
+            "CallDisconnect refuse S(i: -; j: alice)",
+            "CallReceiveInvite S(i: bob; j: carol)",
+        ]
+    );
+}
+
+#[test]
 fn ringing_ends_without_the_server() {
     let mut rig = ringing();
     rig.wait(64_999);
@@ -489,6 +600,10 @@ fn a_second_invitation_is_never_shown_and_breaks_nothing() {
     assert_eq!(rig.take(), [""; 0]);
     rig.event(invited(session("bob", "alice")));
     assert_eq!(rig.take(), [""; 0], "nor is the same twice");
+    rig.command("accept", json!(null));
+    rig.take();
+    rig.event(invited(of("c3", inviter("carol", session("bob", "carol")))));
+    assert_eq!(rig.take(), [""; 0]);
 }
 
 #[test]
@@ -866,17 +981,37 @@ fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
 
 #[test]
 fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
-    for muted in [false, true] {
-        let mut rig = Rig::with(jmrtc_call::Config { muted, ..config() });
+    for (muted_in, muted) in [(None, false), (Some("c1"), true), (Some("c0"), false)] {
+        let muted_in = muted_in.map(|channel| ChannelId(channel.into()));
+        let mut rig = Rig::with(jmrtc_call::Config { muted_in: muted_in.clone(), ..config() });
         rig.me = "bob".into();
         rig.command("login", json!({ "token": token("bob") }));
         rig.opened();
+        assert_eq!(rig.client.muted_in(), muted_in.as_ref(), "remembered over another reload");
         rig.welcome(false, Some(session("", "alice bob")));
+        assert_eq!(rig.client.muted_in().is_some(), muted);
         rig.engine();
         rig.link();
         assert_eq!(rig.client.state().muted, muted);
         assert_eq!(rig.take().contains(&"audio capture+send+play".to_owned()), !muted);
     }
+}
+
+#[test]
+fn what_is_remembered_of_being_muted_is_of_the_call() {
+    let c1 = ChannelId("c1".into());
+    let mut rig = ringing();
+    rig.command("setIsMuted", json!({ "muted": true }));
+    assert_eq!(rig.client.muted_in(), None, "rung and not in it");
+    rig.command("accept", json!(null));
+    assert_eq!(rig.client.muted_in(), Some(&c1));
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.command("setIsMuted", json!({ "muted": false }));
+    assert_eq!(rig.client.muted_in(), None);
+    rig.command("setIsMuted", json!({ "muted": true }));
+    assert_eq!(rig.client.muted_in(), Some(&c1));
+    rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    assert_eq!(rig.client.muted_in(), None, "it is over");
 }
 
 #[test]

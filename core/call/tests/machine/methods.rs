@@ -1,33 +1,10 @@
 //! Every method in every state: exactly one answer, and the right one.
 
-use jmrtc_call::{PlatformEvent, SocketEvent};
+use jmrtc_call::{METHODS, PlatformEvent, SocketEvent};
 use jmrtc_protocol::{ChannelId, ErrorCode, FailedUser, PastCall, Reason, Reply, Username};
 use serde_json::{Value, json};
 
 use crate::rig::*;
-
-const METHODS: [&str; 20] = [
-    "init",
-    "login",
-    "logout",
-    "updateToken",
-    "initEngine",
-    "releaseEngine",
-    "startCallUsers",
-    "accept",
-    "refuse",
-    "hangup",
-    "inviteUsers",
-    "isMuted",
-    "setIsMuted",
-    "isSpeakerphoneEnabled",
-    "setIsSpeakerphoneEnabled",
-    "getState",
-    "getUserInfo",
-    "updateMyInfo",
-    "updateRelation",
-    "getCallHistory",
-];
 
 fn args(method: &str) -> Value {
     match method {

@@ -76,9 +76,21 @@ fn a_muted_member_need_not_be_heard() {
     rig.event(ServerEvent::Muted { session, user: user("alice"), muted: true });
     sample(&mut rig, quiet, 20);
     assert_eq!(rig.heard(), ["CallMemberMuted alice true", "CallQuality 5 []"]);
+}
+
+#[test]
+fn whoever_is_not_heard_may_be_on_the_way_back() {
+    let quiet = LinkSample { received: 0, ..GOOD };
     let mut rig = connected();
-    sample(&mut rig, quiet, 20);
-    assert_eq!(rig.heard().last().unwrap(), "CallQuality 5 [OneWayAudio]");
+    // Three pings, the grace time, and what any warning takes.
+    sample(&mut rig, quiet, 3 * 10 + 30 + 5);
+    assert_eq!(rig.heard(), ["CallQuality 5 []"]);
+    sample(&mut rig, quiet, 1);
+    assert_eq!(rig.heard(), ["CallQuality 5 [OneWayAudio]"]);
+    // That nothing of ours arrives is known at once.
+    let mut rig = connected();
+    sample(&mut rig, LinkSample { loss_up_permille: Some(1_000), ..GOOD }, 6);
+    assert!(rig.heard().last().unwrap().contains("OneWayAudio"));
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(crate) fn config() -> Config {
         seed: 7,
         device: Device { id: "phone".into(), platform: Platform::Native },
         server_url: Some("http://server".into()),
-        muted: false,
+        muted_in: None,
     }
 }
 

@@ -113,8 +113,8 @@ fn muted_while_the_server_is_away() {
 #[test]
 fn a_call_that_comes_back_muted() {
     // Phones remember nothing: then the server does.
-    for remembered in [true, false] {
-        let mut rig = Rig::with(Config { muted: remembered, ..config() });
+    for remembered in [Some(ChannelId("c1".into())), None] {
+        let mut rig = Rig::with(Config { muted_in: remembered, ..config() });
         rig.me = "bob".to_owned();
         rig.command("login", json!({ "token": token("bob") }));
         rig.opened();

@@ -1,13 +1,10 @@
 //! A whole engine, from the outside.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use jmrtc_audio::{AudioConfig, Backend};
 use jmrtc_call::{Event, PlatformAction, PlatformEvent};
-use jmrtc_protocol::{Device, ErrorCode, Reply, Request, ServerEvent};
+use jmrtc_protocol::{Device, ErrorCode, Failure, Reply, Request, ServerEvent};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -17,6 +14,7 @@ use super::relay::Relay;
 use super::server::{Conversation, PATIENCE, Server, channel, session};
 use crate::config::{EngineConfig, NetworkConfig, Platform};
 use crate::engine::Engine;
+use crate::events::Message;
 use crate::media::MediaOutput;
 use crate::stats::Stats;
 
@@ -33,21 +31,39 @@ fn config(server: &Server) -> EngineConfig {
 }
 
 /// An engine that is signed in as `name` and ready for calls.
-async fn ready(server: &Server, name: &str) -> (Arc<Engine>, Conversation) {
-    let engine = Arc::new(Engine::start(config(server)).unwrap());
+async fn ready(server: &Server, name: &str) -> (Engine, Conversation) {
+    let engine = Engine::start(config(server)).unwrap();
     let welcome = async {
         let mut conversation = server.accept().await;
         conversation.welcome(name).await;
         conversation
     };
-    let (login, conversation) = tokio::join!(engine.command("login", json!({ "token": "t" })), welcome);
+    let (login, conversation) = tokio::join!(call(&engine, "login", json!({ "token": "t" })), welcome);
     assert_eq!(login.unwrap(), json!({ "username": name, "appKey": "app" }));
-    engine.command("initEngine", Value::Null).await.unwrap();
+    call(&engine, "initEngine", Value::Null).await.unwrap();
     (engine, conversation)
 }
 
+async fn message(engine: &Engine) -> Message {
+    timeout(PATIENCE, engine.next_message()).await.expect("no message").expect("the engine has stopped")
+}
+
 async fn event(engine: &Engine) -> Event {
-    timeout(PATIENCE, engine.next_event()).await.expect("no event").expect("the engine has stopped")
+    match message(engine).await {
+        Message::Event(event) => event,
+        reply @ Message::Reply { .. } => panic!("{reply:?}"),
+    }
+}
+
+/// Calls a method and waits for its answer; events that come before are passed over.
+async fn call(engine: &Engine, method: &str, args: Value) -> Result<Value, Failure> {
+    assert!(engine.command(method.to_owned(), method.to_owned(), args));
+    loop {
+        if let Message::Reply { id, result } = message(engine).await {
+            assert_eq!(id, method);
+            return result;
+        }
+    }
 }
 
 /// Waits until the statistics show it.
@@ -69,33 +85,32 @@ async fn seen(engine: &Engine, what: impl Fn(&Stats) -> bool) -> Stats {
 async fn an_answer_comes_before_the_events_that_its_method_causes() {
     let server = Server::start().await;
     let (engine, mut conversation) = ready(&server, "alice").await;
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut start = pin!(engine.command("startCallUsers", json!({ "usernames": ["bob"] })));
-    assert!(start.as_mut().poll(&mut cx).is_pending());
+    let args = json!({ "usernames": ["bob"] });
+    assert!(engine.command("1".to_owned(), "startCallUsers".to_owned(), args));
     let (id, request) = conversation.request().await;
     assert!(matches!(request, Request::Start { .. }), "{request:?}");
     conversation.reply(id, Reply::Start { session: session(&["bob"], &["alice"]), failed: vec![] }).await;
-    // The link is asked for after the event was told; the caller has not taken its answer yet.
-    let (_, request) = conversation.request().await;
-    assert!(matches!(request, Request::Link { .. }), "{request:?}");
-    let mut next = Box::pin(engine.next_event());
-    assert!(next.as_mut().poll(&mut cx).is_pending(), "an event before the answer");
-    assert!(start.await.is_ok());
-    assert!(matches!(next.await, Some(Event::CallOutgoing(_))));
+    let Message::Reply { id, result } = message(&engine).await else { panic!("an event before the answer") };
+    assert!(id == "1" && result.is_ok(), "{result:?}");
+    assert!(matches!(event(&engine).await, Event::CallOutgoing(_)));
 }
 
-/// A caller that went away must not hold back the events for ever.
 #[tokio::test]
-async fn an_answer_that_nobody_waits_for_holds_nothing_back() {
+async fn answers_and_events_come_in_the_order_in_which_the_server_gave_them() {
     let server = Server::start().await;
-    let (engine, mut conversation) = ready(&server, "alice").await;
-    {
-        let mut start = pin!(engine.command("startCallUsers", json!({ "usernames": ["bob"] })));
-        assert!(start.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    }
-    let (id, _) = conversation.request().await;
-    conversation.reply(id, Reply::Start { session: session(&["bob"], &["alice"]), failed: vec![] }).await;
-    assert!(matches!(event(&engine).await, Event::CallOutgoing(_)));
+    let (engine, mut conversation) = ready(&server, "bob").await;
+    let users = json!({ "usernames": ["alice"] });
+    assert!(engine.command("first".to_owned(), "getUserInfo".to_owned(), users));
+    assert!(engine.command("second".to_owned(), "getCallHistory".to_owned(), Value::Null));
+    let (users, _) = conversation.request().await;
+    let (history, _) = conversation.request().await;
+    conversation.reply(history, Reply::History { calls: vec![], more: false }).await;
+    let invited = ServerEvent::Invited { session: session(&["bob"], &["alice"]), ring_ms: 60_000 };
+    conversation.event(invited).await;
+    conversation.reply(users, Reply::Users { users: vec![], failed: vec![] }).await;
+    assert!(matches!(message(&engine).await, Message::Reply { id, .. } if id == "second"));
+    assert!(matches!(message(&engine).await, Message::Event(Event::CallReceiveInvite(_))));
+    assert!(matches!(message(&engine).await, Message::Reply { id, .. } if id == "first"));
 }
 
 /// The server here breaks the rules: it lets sound through to and from a phone that only rings.
@@ -143,12 +158,12 @@ async fn without_consent_no_sound_leaves_or_is_played_whatever_the_server_does()
         assert_eq!(relay.stats(1).await.packets_in, 0);
         conversation.reply(id, Reply::Accept { session: session(&[], &["alice", "bob"]) }).await;
     };
-    let (accepted, ()) = tokio::join!(engine.command("accept", Value::Null), accept);
+    let (accepted, ()) = tokio::join!(call(&engine, "accept", Value::Null), accept);
     accepted.unwrap();
     timeout(PATIENCE, hears.recv()).await.expect("alice hears nothing").unwrap();
     seen(&engine, |s| s.slots.iter().any(|slot| slot.received > s.packets_refused + 10)).await;
 
-    engine.command("setIsMuted", json!({ "muted": true })).await.unwrap();
+    call(&engine, "setIsMuted", json!({ "muted": true })).await.unwrap();
     // What was under way arrives; alice's own packets are the clock.
     let received = engine.stats().packets_received;
     seen(&engine, |s| s.packets_received >= received + 20).await;
@@ -156,7 +171,7 @@ async fn without_consent_no_sound_leaves_or_is_played_whatever_the_server_does()
     seen(&engine, |s| s.packets_received >= received + 40).await;
     assert_eq!(relay.stats(1).await.packets_in, muted, "sound while muted");
 
-    engine.command("setIsMuted", json!({ "muted": false })).await.unwrap();
+    call(&engine, "setIsMuted", json!({ "muted": false })).await.unwrap();
     while hears.try_recv().is_ok() {}
     timeout(PATIENCE, hears.recv()).await.expect("alice hears nothing after the mute").unwrap();
 }
@@ -172,9 +187,10 @@ async fn stopping_signs_out_and_answers_everybody() {
         assert_eq!(conversation.next().await, None);
     };
     tokio::join!(engine.stop(), engine.stop(), serve);
-    assert_eq!(engine.next_event().await, None);
+    assert_eq!(engine.next_message().await, None);
     assert_eq!(engine.next_platform_action().await, None);
-    assert_eq!(engine.command("getState", Value::Null).await.unwrap_err().code, ErrorCode::InvalidState);
+    assert!(!engine.command("late".to_owned(), "getState".to_owned(), Value::Null));
+    assert!(!engine.answer("late".to_owned(), Ok(Value::Null)));
     engine.platform_event(PlatformEvent::NetworkChanged);
     engine.stop().await;
 }
@@ -183,14 +199,12 @@ async fn stopping_signs_out_and_answers_everybody() {
 async fn stopping_does_not_wait_for_a_dead_server() {
     let server = Server::start().await;
     let (engine, _conversation) = ready(&server, "alice").await;
-    let waiting = tokio::spawn({
-        let engine = engine.clone();
-        async move { engine.command("startCallUsers", json!({ "usernames": ["bob"] })).await }
-    });
-    tokio::task::yield_now().await;
+    let args = json!({ "usernames": ["bob"] });
+    assert!(engine.command("1".to_owned(), "startCallUsers".to_owned(), args));
     timeout(Duration::from_secs(5), engine.stop()).await.expect("waits too long");
-    assert!(waiting.await.unwrap().is_err());
-    assert_eq!(engine.next_event().await, None);
+    let Message::Reply { id, result } = message(&engine).await else { panic!("no answer") };
+    assert_eq!((id.as_str(), result.unwrap_err().code), ("1", ErrorCode::NotLoggedIn));
+    assert_eq!(engine.next_message().await, None);
 }
 
 #[tokio::test]
@@ -202,14 +216,14 @@ async fn a_bridge_is_asked_for_the_microphone() {
         conversation.welcome("alice").await;
         conversation
     };
-    let (login, _conversation) = tokio::join!(engine.command("login", json!({ "token": "t" })), welcome);
+    let (login, _conversation) = tokio::join!(call(&engine, "login", json!({ "token": "t" })), welcome);
     login.unwrap();
     let bridge = async {
         let action = timeout(PATIENCE, engine.next_platform_action()).await.unwrap();
         assert_eq!(action, Some(PlatformAction::RequestMicrophone));
         engine.platform_event(PlatformEvent::Microphone { granted: false });
     };
-    let (init, ()) = tokio::join!(engine.command("initEngine", Value::Null), bridge);
+    let (init, ()) = tokio::join!(call(&engine, "initEngine", Value::Null), bridge);
     assert_eq!(init.unwrap_err().code, ErrorCode::PermissionDenied);
 }
 
@@ -218,12 +232,12 @@ async fn a_run_is_written_down_and_plays_again() {
     let path = std::env::temp_dir().join(format!("jmrtc-transcript-{}.jsonl", std::process::id()));
     let server = Server::start().await;
     let engine = Engine::start(EngineConfig { transcript: Some(path.clone()), ..config(&server) }).unwrap();
-    let (login, ()) = tokio::join!(engine.command("login", json!({ "token": "t" })), async {
+    let (login, ()) = tokio::join!(call(&engine, "login", json!({ "token": "t" })), async {
         let mut conversation = server.accept().await;
         conversation.welcome("alice").await;
     });
     login.unwrap();
-    engine.command("nonsense", json!([1, 2])).await.unwrap_err();
+    call(&engine, "nonsense", json!([1, 2])).await.unwrap_err();
     engine.stop().await;
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use jmrtc_call::METHODS;
 use jmrtc_protocol::{ErrorCode, Relation, Username};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,30 +18,6 @@ const GRACE_MS: u64 = 60_000;
 const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
-
-const METHODS: [&str; 21] = [
-    "init",
-    "login",
-    "logout",
-    "updateToken",
-    "initEngine",
-    "releaseEngine",
-    "startCallUsers",
-    "accept",
-    "refuse",
-    "hangup",
-    "inviteUsers",
-    "isMuted",
-    "setIsMuted",
-    "isSpeakerphoneEnabled",
-    "setIsSpeakerphoneEnabled",
-    "getState",
-    "getUserInfo",
-    "updateMyInfo",
-    "updateRelation",
-    "getCallHistory",
-    "preflight",
-];
 
 const EVENTS: [&str; 12] = [
     "CallOutgoing",

@@ -84,6 +84,9 @@ impl World {
                 let known = dialled || dev.yes.contains(&session.channel_id);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(session.channel_id.clone());
+                let remembered = dev.muted_in.as_ref() == Some(&session.channel_id);
+                let muted = remembered || session.muted_members.contains(&dev.user);
+                check(state.muted == muted, || format!("muted was {muted} in the life before"))?;
                 dev.ear.adopt(session);
                 self.outcome.restored += 1;
             }
@@ -134,7 +137,9 @@ impl World {
                         if f.code == ErrorCode::InvalidState
                             && matches!(method.as_str(), "accept" | "refuse") =>
                     {
-                        check(!dev.missed, || "a call that was missed is forgotten".into())?;
+                        // Whoever is calling answers nobody.
+                        let calling = dev.start.is_some();
+                        check(!dev.missed || calling, || "a call that was missed is forgotten".into())?;
                     }
                     // A machine that sees no call has left all that the server may see.
                     Err(f) if f.code == ErrorCode::AlreadyInCall && !dev.has_siblings => {
@@ -293,7 +298,12 @@ impl World {
         if !(capture || send || play) {
             return Ok(());
         }
-        let Some(session) = state.session else { return Err("sound in no call".into()) };
+        let Some(session) = state.session else {
+            // To the server and back.
+            let asked = dev.unanswered().contains(&"preflight");
+            check(asked && !play, || "sound in no call".into())?;
+            return check(!(send && state.muted), || "sent while muted".into());
+        };
         check(dev.yes.contains(&session.channel_id), || "sound without a yes".into())?;
         let talking = session.joined_members.len() >= 2 && session.is_joined(&dev.user);
         check(talking || !(send || play), || "sound to or from nobody".into())?;
@@ -306,7 +316,9 @@ impl World {
         let there = dev.parts.link;
         let (generation, event) = match action {
             MediaAction::Open { generation, .. } => {
-                check(there.is_none(), || "a second link".into())?;
+                // A preflight tries one after the other.
+                let replaces = dev.unanswered().contains(&"preflight");
+                check(there.is_none() || replaces, || "a second link".into())?;
                 dev.parts.link = Some(*generation);
                 dev.parts.last_link = *generation;
                 (*generation, MediaEvent::Offer { sdp: "offer".into() })

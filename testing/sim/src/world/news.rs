@@ -113,6 +113,8 @@ impl World {
                     dev.seen = 0;
                     dev.start = None;
                     dev.goodbyes.clear();
+                    let rings = dev.ear.call.as_ref().filter(|_| !dev.ear.is_member());
+                    dev.doubted = rings.map(|call| call.channel.clone());
                 }
                 News::None
             }
@@ -120,7 +122,11 @@ impl World {
             _ if slept => News::Silence,
             ServerMessage::Event { seq, event } if *seq > dev.seen && login == LoginState::LoggedIn => {
                 dev.seen = *seq;
-                dev.news(event)
+                let news = dev.news(event);
+                if let ServerEvent::Invited { session, .. } = event {
+                    dev.doubted = dev.doubted.take().filter(|channel| *channel != session.channel_id);
+                }
+                news
             }
             ServerMessage::Closing { reason: Closing::TokenExpired } => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
@@ -209,7 +215,13 @@ impl Device {
                 News::Silence
             }
             ServerEvent::Invited { session, .. } => {
-                let free = self.ear.call.is_none() && state.call == CallState::Idle && self.start.is_none();
+                let idle = state.call == CallState::Idle;
+                // A call that rang is over, or on the way out, if the server rings for another.
+                let free = self.start.is_none()
+                    && self.ear.call.as_ref().map_or(idle, |call| {
+                        call.channel != session.channel_id
+                            && (idle || self.doubted.as_ref() == Some(&call.channel))
+                    });
                 let new = !self.ear.over.contains(&session.channel_id);
                 if free && new { News::event(Event::CallReceiveInvite(session.clone())) } else { News::None }
             }

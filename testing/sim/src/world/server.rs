@@ -2,6 +2,10 @@
 
 use super::*;
 
+/// As much of one as a machine looks at.
+const ANSWER: &str =
+    "a=candidate:1 1 udp 2 10.0.0.1 1 typ host\r\na=candidate:2 1 tcp 1 10.0.0.1 2 typ host\r\n";
+
 impl World {
     pub(super) fn record(&self, user: &Username) -> UserRecord {
         let of_user = self.relations.iter().filter(|((of, _), _)| of == user);
@@ -32,12 +36,18 @@ impl World {
         self.expire()
     }
 
-    /// The media relay forwards between admitted links: each must be of a device that the semantics have in a call.
+    /// The media relay forwards between links that are admitted into the same: each must be of a device that the semantics
+    /// have in a call, or a preflight that is alone.
     fn only_members_are_heard(&self) -> Result<(), String> {
-        for link in self.links.values() {
+        for link in self.links.values().filter(|link| link.admitted.is_some()) {
             let dev = &self.devices[link.device];
-            let joined = self.mirror.model.is_joined(&(dev.user.clone(), dev.signs_in_as.clone()));
-            check(joined || !link.admitted, || format!("{} is heard and no member", dev.id))?;
+            let together = self.links.values().filter(|other| other.admitted == link.admitted).count();
+            let may = if link.wanted.preflight {
+                together == 1
+            } else {
+                self.mirror.model.is_joined(&(dev.user.clone(), dev.signs_in_as.clone()))
+            };
+            check(may, || format!("{} is heard and no member", dev.id))?;
         }
         Ok(())
     }
@@ -87,18 +97,18 @@ impl World {
     pub(super) fn relay(&mut self, command: MediaCommand) -> Result<(), String> {
         let (link, ticket, opens) = match command {
             MediaCommand::Open { link, ticket, .. } => {
-                let new = Link { device: self.asking, generation: self.wanted, admitted: false };
+                let new = Link { device: self.asking, wanted: self.wanted, admitted: None };
                 check(self.links.insert(link, new).is_none(), || "a link opened twice".into())?;
                 (link, ticket, true)
             }
             MediaCommand::Renew { link, ticket, .. } => {
-                let same = self.links.get(&link).is_some_and(|link| link.generation == self.wanted);
+                let same = self.links.get(&link).is_some_and(|link| link.wanted == self.wanted);
                 check(same, || "a new link in place of an old one".into())?;
                 (link, ticket, false)
             }
-            MediaCommand::Admit { link, .. } => {
+            MediaCommand::Admit { link, call } => {
                 let Some(link) = self.links.get_mut(&link) else { return Err("no such link".into()) };
-                return check(!std::mem::replace(&mut link.admitted, true), || "admitted twice".into());
+                return check(link.admitted.replace(call).is_none(), || "admitted twice".into());
             }
             MediaCommand::Close { link } => {
                 return check(self.links.remove(&link).is_some(), || "a link closed twice".into());
@@ -107,7 +117,7 @@ impl World {
         };
         check(self.links.contains_key(&link), || "no such link".into())?;
         let refused = self.luck.strikes(Roll::Relay, self.now, ticket.0, 25);
-        let result = if refused { Err("sdp".to_owned()) } else { Ok("answer".to_owned()) };
+        let result = if refused { Err("sdp".to_owned()) } else { Ok(ANSWER.to_owned()) };
         let at = self.now + self.luck.roll(Roll::RelayTime, self.now, ticket.0, 30);
         let unmade = (refused && opens).then_some(link);
         self.agenda.plan(at, Item::LinkAnswer { ticket, result, unmade, server: self.server });

@@ -166,8 +166,9 @@ impl World {
                     | Request::History { .. }),
             } => return self.ask_store(id, &user, request_id, request),
             ClientMessage::Request { id: request_id, request } => {
-                if let Request::Link { generation, .. } = &request {
-                    self.wanted = *generation;
+                if let Request::Link { generation, .. } | Request::Preflight { generation, .. } = &request {
+                    let preflight = matches!(request, Request::Preflight { .. });
+                    self.wanted = Wanted { generation: *generation, preflight };
                 }
                 let named: &[Username] = match &request {
                     Request::Start { usernames } | Request::Invite { usernames, .. } => usernames,

@@ -3,6 +3,24 @@
 use super::*;
 
 impl World {
+    /// Whoever is rung and can be reached has been told, unless it waits for the answer to a call of its own.
+    pub(super) fn the_rung_know(&self) -> Result<(), String> {
+        for (channel, user, since) in self.mirror.rung() {
+            if self.now - since < TOLD_MS {
+                continue;
+            }
+            for device in (0..self.devices.len()).filter(|device| self.devices[*device].user == *user) {
+                let dev = &self.devices[device];
+                let reached = dev.alive && !self.is_cut_off(device) && dev.start.is_none();
+                let signed_in = reached && dev.client.state().login == LoginState::LoggedIn;
+                check(!signed_in || dev.ear.knows(channel), || {
+                    format!("{} is rung since {since} and knows nothing of it", dev.id)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn all_agree(&mut self) -> Result<(), String> {
         let mut seats: BTreeMap<ChannelId, BTreeSet<Username>> = BTreeMap::new();
         let mut sessions = Vec::new();
@@ -45,7 +63,7 @@ impl World {
         check(counts.calls == seats.len(), || {
             format!("the server has {} calls, the devices {}", counts.calls, seats.len())
         })?;
-        let admitted = self.links.values().filter(|link| link.admitted).count();
+        let admitted = self.links.values().filter(|link| link.admitted.is_some()).count();
         check(admitted == sessions.len() && counts.links == sessions.len(), || {
             format!("{} devices in calls, {} links, {admitted} admitted", sessions.len(), counts.links)
         })?;

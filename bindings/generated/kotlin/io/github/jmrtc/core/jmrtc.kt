@@ -859,7 +859,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_jmrtc_checksum_method_engine_command() and 0xFFFF) != 42184) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_jmrtc_checksum_method_engine_next_message() and 0xFFFF) != 36956) {
+    if ((lib.uniffi_jmrtc_checksum_method_engine_next_message() and 0xFFFF) != 38601) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_jmrtc_checksum_method_engine_next_platform_action() and 0xFFFF) != 8971) {
