@@ -166,7 +166,7 @@ pub enum Output {
         /// The connection.
         conn: ConnId,
     },
-    /// Wake the devices of an invited user none of whose devices is connected.
+    /// Wake the devices of an invited user none of whose devices is connected, or is any more while it rings.
     Push {
         /// Whom.
         user: Username,

@@ -142,6 +142,7 @@ impl Rooms {
         }
         self.close_conn(asker.id, None);
         self.sign_out(asker.id);
+        self.out_of_reach(&asker.user);
         Reply::Logout
     }
 
