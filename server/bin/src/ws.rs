@@ -1,6 +1,8 @@
 //! One WebSocket, one task: reads and checks what the client says, writes what the hub says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -321,9 +323,12 @@ async fn ask(
     let (known, expires, _in_order) = match &request {
         Request::Start { usernames } | Request::Invite { usernames, .. } => {
             let in_order = app.order.read().await;
-            // The rooms refuse more than that anyway.
-            let named = usernames.iter().take(app.config.max_members + 1);
-            let known = app.store.users_named(named).await.map_err(|e| store_failed(&e))?;
+            let mut named: BTreeSet<_> = usernames.iter().collect();
+            // The rooms refuse it whoever they are.
+            if named.len() > app.config.max_members {
+                named.clear();
+            }
+            let known = app.store.users_named(&named, user).await.map_err(|e| store_failed(&e))?;
             (known, None, Some(in_order))
         }
         Request::UpdateToken { token } => {

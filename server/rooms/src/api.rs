@@ -75,7 +75,7 @@ pub struct UserRecord {
     pub username: Username,
     /// What everybody sees.
     pub profile: Profile,
-    /// What this user keeps about others; those left out are [`Relation::default`].
+    /// What this user keeps about others; where all are asked for, those left out are [`Relation::default`].
     pub relations: BTreeMap<Username, Relation>,
 }
 
@@ -99,7 +99,7 @@ pub enum Input {
         device: Device,
         /// Where to go on, if the client comes back.
         resume: Option<Resume>,
-        /// The user's own record.
+        /// The user's own record, with all its relations.
         known: Vec<UserRecord>,
     },
     /// A request of a signed-in client. The driver has checked the token of an `updateToken`.
@@ -110,7 +110,8 @@ pub enum Input {
         id: RequestId,
         /// What is asked.
         request: Request,
-        /// The records of the users named in `start` and `invite`; those that don't exist are absent.
+        /// The records of the users named in `start` and `invite`, of their relations those to each other and to the
+        /// asker at least; users that don't exist are absent.
         known: Vec<UserRecord>,
     },
     /// A sign of life of a signed-in client.
@@ -125,7 +126,7 @@ pub enum Input {
         /// The connection.
         conn: ConnId,
     },
-    /// The store has a new version of a user. Users unknown to the rooms are ignored.
+    /// The store has a new version of a user, with all its relations. Users unknown to the rooms are ignored.
     UserChanged(UserRecord),
     /// The store has deleted a user: its call ends as by a hang-up, or rings without an answer, and its devices are
     /// signed out.

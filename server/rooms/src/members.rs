@@ -50,9 +50,9 @@ impl Rooms {
         for record in records {
             let user = record.username.clone();
             if call.cast.insert(user.clone()) {
-                self.directory.hold(record);
+                self.directory.hold_named(record);
             } else {
-                self.directory.changed(record);
+                self.directory.learn(record);
             }
             let robot = self.config.robots.contains(&user);
             let relation = self.directory.relation(&user, by);
