@@ -138,10 +138,17 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_PING_TIME", default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) ping_time: Duration,
 
-    /// Members of one call, joined and ringing together.
+    /// Members of one call, joined and ringing together, up to 200. Whatever happens in a call is told to each of them with
+    /// a list of all, so that the work for it grows with the square of the members.
     #[arg(long, env = "JMRTC_MAX_MEMBERS", default_value_t = DEFAULT_MAX_MEMBERS as u32,
-          value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "N")]
+          value_parser = clap::value_parser!(u32).range(2..=MAX_MEMBERS as i64), value_name = "N")]
     pub(crate) max_members: u32,
+
+    /// Invitations that a user may make in a minute, from all its devices together. After a pause it may make as many at
+    /// once, or fill four calls.
+    #[arg(long, env = "JMRTC_INVITATIONS", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub(crate) invitations: u32,
 
     /// Voices that a client can hear at once; in larger calls the loudest are heard.
     #[arg(long, env = "JMRTC_SLOTS", default_value_t = DEFAULT_SLOTS as u8,

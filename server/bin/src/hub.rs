@@ -325,6 +325,7 @@ mod tests {
             grace_ms: 30_000,
             ping_ms: 10_000,
             max_members: 8,
+            invitations_per_minute: 60,
             slots: 4,
             ice_servers: Vec::new(),
             robots: BTreeSet::new(),

@@ -95,6 +95,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
             grace_ms: config.grace_ms,
             ping_ms: config.ping_ms,
             max_members: config.max_members,
+            invitations_per_minute: config.invitations_per_minute,
             slots: config.slots,
             ice_servers: Vec::new(),
             robots,

@@ -58,8 +58,11 @@ pub struct Config {
     pub grace_ms: u64,
     /// Milliseconds between a client's pings; only told to clients, the driver watches the connections.
     pub ping_ms: u64,
-    /// Members of one call, joined and ringing together.
+    /// Members of one call, joined and ringing together. Messages about calls of more than
+    /// [`jmrtc_protocol::limits::MAX_MEMBERS`] may be too long for clients.
     pub max_members: usize,
+    /// Invitations that a user may make in a minute, with all its devices; after a pause it may fill some calls at once.
+    pub invitations_per_minute: u32,
     /// Receive slots that clients are told to offer.
     pub slots: u8,
     /// STUN and TURN servers that clients are told.

@@ -47,6 +47,7 @@ impl Rooms {
         let unix_ms = self.unix_ms();
         let until = self.now.plus(self.config.ring_ms);
         let Some(call) = self.calls.get_mut(&key) else { return };
+        self.budget.spend(self.now, by, records.len());
         for record in records {
             let user = record.username.clone();
             if call.cast.insert(user.clone()) {

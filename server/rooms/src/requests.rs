@@ -366,6 +366,9 @@ impl Rooms {
         if named.found.is_empty() {
             return fail(ErrorCode::UserUnavailable, "none of the named users can be called");
         }
+        if !self.budget.allows(self.now, by, named.found.len()) {
+            return fail(ErrorCode::LimitExceeded, "too many invitations within a short time; wait a little");
+        }
         Ok(named)
     }
 
