@@ -82,10 +82,11 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let _counted = Counted::new(&app);
     let conn = app.new_conn();
     let (queue, outgoing) = mpsc::channel(OUTBOX_MESSAGES);
-    let cut = Arc::new(Cut::default());
+    let (cut, waiting) = (Arc::new(Cut::default()), Arc::<AtomicUsize>::default());
+    let outbox = Outbox { queue, bytes: waiting.clone(), cut: cut.clone() };
     let user = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
         // Boxed, as is `ask`: the store's futures are large, and an idle connection keeps what it once needed.
-        Ok(Some(text)) => Box::pin(sign_in(&app, &text, conn, Outbox { queue, cut: cut.clone() })).await,
+        Ok(Some(text)) => Box::pin(sign_in(&app, &text, conn, outbox)).await,
         Ok(None) => return,
         Err(_) => Err(Failure::new(ErrorCode::NotLoggedIn, "no `hello` within five seconds")),
     };
@@ -104,7 +105,7 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
     let heard = tokio::time::Instant::now();
     let limiter = Limiter::new(Instant::now());
-    let mut connection = Connection { socket, app, conn, user, limiter, cut, silence, heard };
+    let mut connection = Connection { socket, app, conn, user, limiter, cut, waiting, silence, heard };
     connection.run(outgoing).await;
     drop(present);
     close(connection.socket).await;
@@ -173,6 +174,8 @@ struct Connection {
     user: Username,
     limiter: Limiter,
     cut: Arc<Cut>,
+    /// Bytes of what the hub has for the client.
+    waiting: Arc<AtomicUsize>,
     /// How long a client may say nothing.
     silence: Duration,
     /// When it said something last.
@@ -190,6 +193,7 @@ impl Connection {
                 text = outgoing.recv() => {
                     // The hub let go: everything it had to say is sent.
                     let Some(text) = text else { return };
+                    self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                     if !self.deliver(text).await {
                         return;
                     }
