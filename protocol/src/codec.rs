@@ -133,8 +133,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limits::{DEFAULT_MAX_MEMBERS, MAX_PROFILE_BYTES};
-    use crate::{Request, Username};
+    use crate::limits::{
+        MAX_APP_KEY_BYTES, MAX_MEMBERS, MAX_PROFILE_BYTES, MAX_USER_BYTES, MAX_USERNAME_CHARS,
+        MAX_USERS_ASKED,
+    };
+    use crate::{
+        ChannelId, FailedUser, MediaType, Profile, Relation, Reply, Request, ServerEvent, Session, User,
+        Username,
+    };
 
     fn client_error(text: &str) -> DecodeError {
         decode_client(text).expect_err(text)
@@ -179,34 +185,59 @@ mod tests {
         assert_eq!((error.id, error.failure.code), (None, ErrorCode::LimitExceeded));
     }
 
-    #[test]
-    fn a_session_of_the_most_members_with_the_fullest_profiles_can_be_read() {
-        let full = "a".repeat(MAX_PROFILE_BYTES);
-        let user = |n: usize| {
-            let name = Username::new(format!("{n:0>width$}", width = crate::limits::MAX_USERNAME_CHARS));
-            let profile = crate::Profile { nickname: full.clone(), ..Default::default() };
-            let relation = crate::Relation { note_text: full.clone(), ..Default::default() };
-            crate::User::new("app", name.expect("a name"), profile, relation)
-        };
-        let session = crate::Session {
-            channel_id: crate::ChannelId("c".to_owned()),
-            media_type: crate::MediaType::Voice,
-            inviter: user(0),
-            inviting_members: Vec::new(),
-            joined_members: (0..DEFAULT_MAX_MEMBERS).map(user).collect(),
-            muted_members: Vec::new(),
-            start_time: 1,
-            invited_by: Some(user(1)),
-            silent: false,
-        };
-        let event = crate::ServerEvent::Joined { session, user: user(2) };
-        let message = ServerMessage::Event { seq: 1, event };
-        assert_eq!(decode_server(&encode(&message)), Ok(message));
+    /// As large as a user can be: each part of it at its limit, in characters that take four bytes each.
+    fn full_user(n: usize) -> User {
+        let name = format!("{n:𝟎>width$}", width = MAX_USERNAME_CHARS);
+        let mut profile = Profile { nickname: "𝟎".repeat(400), birthday: i64::MIN, ..Default::default() };
+        profile.region = "r".repeat(MAX_PROFILE_BYTES - encode(&profile).len());
+        let mut relation = Relation { note_name: "𝟎".repeat(400), ..Default::default() };
+        relation.note_text = "n".repeat(MAX_PROFILE_BYTES - encode(&relation).len());
+        assert_eq!((profile.check(), relation.check()), (Ok(()), Ok(())));
+        assert_eq!((encode(&profile).len(), encode(&relation).len()), (MAX_PROFILE_BYTES, MAX_PROFILE_BYTES));
+        // Each byte of it takes two in JSON.
+        let app_key = "\"".repeat(MAX_APP_KEY_BYTES / 2);
+        User::new(&app_key, Username::new(name).expect("a name"), profile, relation)
+    }
 
-        let users = (0..crate::limits::MAX_USERS_ASKED).map(user).collect();
-        let reply = crate::Reply::Users { users, failed: Vec::new() };
-        let message = ServerMessage::Reply { id: 1, reply };
-        assert_eq!(decode_server(&encode(&message)), Ok(message));
+    fn can_be_read(message: &ServerMessage) {
+        assert_eq!(decode_server(&encode(message)).as_ref(), Ok(message));
+    }
+
+    #[test]
+    fn the_largest_user_is_as_large_as_the_limit_says() {
+        let size = encode(&full_user(MAX_MEMBERS)).len();
+        assert!((MAX_USER_BYTES - 64..=MAX_USER_BYTES).contains(&size), "{size} of {MAX_USER_BYTES}");
+    }
+
+    #[test]
+    fn what_is_told_of_the_largest_call_can_be_read() {
+        let users = |names: std::ops::Range<usize>| names.map(full_user).collect::<Vec<_>>();
+        let session = Session {
+            channel_id: ChannelId("c".repeat(32)),
+            media_type: MediaType::Voice,
+            inviter: full_user(0),
+            inviting_members: users(2..MAX_MEMBERS),
+            joined_members: users(0..2),
+            muted_members: vec![full_user(0).username, full_user(1).username],
+            start_time: i64::MAX,
+            invited_by: Some(full_user(1)),
+            silent: true,
+        };
+        let (invited, by) = (users(2..MAX_MEMBERS), full_user(1));
+        let event = ServerEvent::OthersInvited { session: session.clone(), users: invited, by };
+        can_be_read(&ServerMessage::Event { seq: u64::MAX, event });
+
+        let names = |users: std::ops::Range<usize>| users.map(|n| full_user(n).username);
+        let failed = |username| FailedUser { username, name: ErrorCode::UserUnavailable.name().into() };
+        let (invited, failed) =
+            (names(2..MAX_MEMBERS).collect(), names(0..MAX_MEMBERS).map(failed).collect());
+        can_be_read(&ServerMessage::Reply {
+            id: u64::MAX,
+            reply: Reply::Invite { session, invited, failed },
+        });
+
+        let reply = Reply::Users { users: users(0..MAX_USERS_ASKED), failed: Vec::new() };
+        can_be_read(&ServerMessage::Reply { id: u64::MAX, reply });
     }
 
     #[test]

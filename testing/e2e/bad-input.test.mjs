@@ -263,6 +263,48 @@ test('the wrong one, in the wrong call, at the wrong time', { timeout: 60_000 },
   await Promise.all([alice, bob, mallory].map((c) => c.close()))
 })
 
+test('too many names, and a member that floods', { timeout: 60_000 }, async (t) => {
+  const [alice, bob, mallory] = await Promise.all(['alice', 'bob', 'mallory'].map((u) => WsClient.signIn(server, u)))
+  const { reply } = await alice.request({ method: 'start', usernames: ['bob', 'mallory'] })
+  const { channelId } = reply.session
+  for (const client of [bob, mallory]) {
+    await client.event('invited')
+    await client.request({ method: 'accept', channelId })
+  }
+  await Promise.all([alice, bob].map((c) => c.event('joined')))
+  const others = [alice, bob]
+  await Promise.all(others.map((c) => c.settled()))
+  const seen = others.map((c) => c.received.items.length)
+  const unnoticed = async () => {
+    await Promise.all(others.map((c) => c.settled()))
+    others.forEach((c, i) => assert.deepEqual(c.received.items.slice(seen[i]).filter((m) => m.type !== 'pong'), [], `${c.user} noticed`))
+  }
+  const short = Array.from({ length: 10_000 }, (_, i) => i.toString(36))
+  for (const [name, usernames] of [['ten thousand', short], ['more than a call has members', short.slice(0, 40)], ['more than there is room for', short.slice(0, 31)]]) {
+    await t.test(`an invitation to ${name}`, async () => {
+      assertError(await mallory.request({ method: 'invite', channelId, usernames }), 'LIMIT_EXCEEDED')
+      await unnoticed()
+    })
+  }
+  await t.test('an invitation to ten thousand with long names', async () => {
+    const usernames = short.map((name) => `${name}${'x'.repeat(9)}`)
+    assertError(await mallory.wrong({ type: 'request', id: 999, request: { method: 'invite', channelId, usernames } }), 'LIMIT_EXCEEDED')
+    await mallory.settled()
+    await unnoticed()
+  })
+  await t.test('a flood: she is cut off, the call of the others goes on', async () => {
+    for (let i = 0; i < 3_000; i++) mallory.send('garbage')
+    await within(mallory.closed, 'mallory to be cut off')
+    assert.deepEqual(mallory.received.items.at(-1), { type: 'closing', reason: 'overload' })
+    await unnoticed()
+    await bob.request({ method: 'mute', channelId, muted: true })
+    assert.equal((await alice.event('muted')).user.username, 'bob')
+  })
+  await bob.request({ method: 'leave', channelId, reason: 'hangup' })
+  await alice.request({ method: 'leave', channelId, reason: 'hangup' })
+  await Promise.all([alice, bob].map((c) => c.close()))
+})
+
 test('a thousand messages in a burst', { timeout: 120_000 }, async (t) => {
   const bystander = await WsClient.signIn(server, 'bystander')
   for (const [name, message] of [

@@ -1,6 +1,8 @@
 //! A method's name and argument, made into what it asks or a clear failure.
 
-use jmrtc_protocol::limits::{DEFAULT_HISTORY, MAX_HISTORY, MAX_TOKEN_BYTES, MAX_USERS_ASKED};
+use std::collections::BTreeSet;
+
+use jmrtc_protocol::limits::{DEFAULT_HISTORY, MAX_HISTORY, MAX_NAMES, MAX_TOKEN_BYTES, MAX_USERS_ASKED};
 use jmrtc_protocol::{
     ChannelId, ErrorCode, Failure, Profile, ProfileChange, Relation, RelationChange, Username,
 };
@@ -155,11 +157,14 @@ fn seconds(args: &Value) -> Result<u32, Failure> {
 fn usernames(args: &Map<String, Value>) -> Result<Vec<Username>, Failure> {
     let list = args.get("usernames").and_then(Value::as_array);
     let list = list.ok_or_else(|| invalid("`usernames` must be an array of strings"))?;
-    let mut names = Vec::new();
+    if list.len() > MAX_NAMES {
+        return Err(invalid(format!("`usernames` holds at most {MAX_NAMES} names")));
+    }
+    let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
     for name in list {
         let name = name.as_str().ok_or_else(|| invalid("`usernames` must hold strings only"))?;
         let name = Username::new(name).map_err(|e| invalid(e.to_string()))?;
-        if !names.contains(&name) {
+        if seen.insert(name.clone()) {
             names.push(name);
         }
     }
@@ -237,6 +242,11 @@ mod tests {
                 json!({"usernames": ["bob", "eve", "bob"]}),
                 Command::StartCallUsers { usernames: vec![bob, eve] },
             ),
+            (
+                "inviteUsers",
+                json!({"usernames": vec!["bob"; MAX_NAMES]}),
+                Command::InviteUsers { usernames: vec![Username::new("bob").unwrap()] },
+            ),
             ("setIsMuted", json!({"muted": true}), Command::SetIsMuted { muted: true }),
             (
                 "setIsSpeakerphoneEnabled",
@@ -304,6 +314,8 @@ mod tests {
             ("startCallUsers", json!({"usernames": [""]})),
             ("startCallUsers", json!({"usernames": [" bob"]})),
             ("startCallUsers", json!({"usernames": [long]})),
+            ("startCallUsers", json!({"usernames": vec!["bob"; MAX_NAMES + 1]})),
+            ("inviteUsers", json!({"usernames": (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>()})),
             ("inviteUsers", json!({"usernames": {}})),
             ("login", json!({})),
             ("login", json!({"token": ""})),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use jmrtc_protocol::Username;
-use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_SLOTS};
+use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_APP_KEY_BYTES, MAX_MEMBERS, MAX_SLOTS};
+use jmrtc_protocol::{Username, encode};
 
 const MANUAL: &str = "\
 Examples:
@@ -79,7 +79,7 @@ pub(crate) struct IdentityArgs {
     pub(crate) data: PathBuf,
 
     /// The app whose users these are: the tokens' `iss`.
-    #[arg(long, global = true, env = "JMRTC_APP_KEY", default_value = "jmrtc", value_name = "NAME", value_parser = not_empty)]
+    #[arg(long, global = true, env = "JMRTC_APP_KEY", default_value = "jmrtc", value_name = "NAME", value_parser = app_key)]
     pub(crate) app_key: String,
 
     /// The app secret that signs tokens, at least 32 bytes. Better in the environment than on a command line.
@@ -138,10 +138,17 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_PING_TIME", default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) ping_time: Duration,
 
-    /// Members of one call, joined and ringing together.
+    /// Members of one call, joined and ringing together, up to 200. Whatever happens in a call is told to each of them with
+    /// a list of all, so that the work for it grows with the square of the members.
     #[arg(long, env = "JMRTC_MAX_MEMBERS", default_value_t = DEFAULT_MAX_MEMBERS as u32,
-          value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "N")]
+          value_parser = clap::value_parser!(u32).range(2..=MAX_MEMBERS as i64), value_name = "N")]
     pub(crate) max_members: u32,
+
+    /// Invitations that a user may make in a minute, from all its devices together. After a pause it may make as many at
+    /// once, or fill four calls.
+    #[arg(long, env = "JMRTC_INVITATIONS", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub(crate) invitations: u32,
 
     /// Voices that a client can hear at once; in larger calls the loudest are heard.
     #[arg(long, env = "JMRTC_SLOTS", default_value_t = DEFAULT_SLOTS as u8,
@@ -168,8 +175,13 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-fn not_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+/// It stands in every user that clients are told of.
+fn app_key(text: &str) -> Result<String, String> {
+    if text.is_empty() || encode(&text).len() > MAX_APP_KEY_BYTES + 2 {
+        Err(format!("an app key has 1 to {MAX_APP_KEY_BYTES} bytes as JSON"))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// `500ms`, `60s`, `5m`, `1h`, `7d`; at least a millisecond.
@@ -237,6 +249,15 @@ mod tests {
         assert!(Cli::try_parse_from(["jmrtc-server", "token", "--backend", "--user", "alice"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "token"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "--dev-public"]).is_err());
-        assert!(Cli::try_parse_from(["jmrtc-server", "--slots", "9"]).is_err());
+        for (flag, good, bad) in [
+            ("--slots", "8", "9"),
+            ("--max-members", "200", "201"),
+            ("--invitations", "1", "0"),
+            ("--app-key", &"\"".repeat(128), &"\"".repeat(129)),
+            ("--app-key", "a", ""),
+        ] {
+            assert!(Cli::try_parse_from(["jmrtc-server", flag, good]).is_ok(), "{flag} {good}");
+            assert!(Cli::try_parse_from(["jmrtc-server", flag, bad]).is_err(), "{flag} {bad}");
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) grace_ms: u64,
     pub(crate) ping_ms: u64,
     pub(crate) max_members: usize,
+    pub(crate) invitations_per_minute: u32,
     pub(crate) slots: u8,
 }
 
@@ -69,6 +70,7 @@ impl Config {
             grace_ms: ms(server.grace_time),
             ping_ms: ms(server.ping_time),
             max_members: server.max_members as usize,
+            invitations_per_minute: server.invitations,
             slots: server.slots,
         })
     }

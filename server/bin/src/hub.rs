@@ -1,6 +1,7 @@
 //! The one task that owns the rooms. Connections, REST and media send it [`ToHub`]; it carries out what the rooms say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
@@ -16,6 +17,8 @@ use crate::metrics::Metrics;
 
 /// Messages that may wait for one client; a resumed one gets up to 256 events and 64 answers at once.
 pub(crate) const OUTBOX_MESSAGES: usize = 512;
+/// Their bytes: more than the events that the rooms keep of a call of the most and fullest members.
+const OUTBOX_BYTES: usize = 32 << 20;
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -76,7 +79,20 @@ pub(crate) enum FromMedia {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) queue: mpsc::Sender<Utf8Bytes>,
+    /// Of the messages that wait; the connection takes off what it takes out.
+    pub(crate) bytes: Arc<AtomicUsize>,
     pub(crate) cut: Arc<Cut>,
+}
+
+impl Outbox {
+    /// False where no more may wait.
+    fn put(&self, text: String) -> bool {
+        let length = text.len();
+        let waiting = self.bytes.fetch_add(length, Ordering::Relaxed) + length;
+        // A connection whose task is ending tells so itself.
+        waiting <= OUTBOX_BYTES
+            && !matches!(self.queue.try_send(text.into()), Err(mpsc::error::TrySendError::Full(_)))
+    }
 }
 
 /// Closes a connection at once, whatever waits.
@@ -253,13 +269,9 @@ impl Hub {
     fn send(&mut self, conn: ConnId, message: &ServerMessage) {
         let Some(known) = self.conns.get(&conn) else { return };
         self.metrics.messages_out.add(1);
-        match known.outbox.queue.try_send(encode(message).into()) {
-            // The connection's task is ending and tells so itself.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.metrics.overloads.add(1);
-                self.cut_off(conn, Closing::Overload);
-            }
+        if !known.outbox.put(encode(message)) {
+            self.metrics.overloads.add(1);
+            self.cut_off(conn, Closing::Overload);
         }
     }
 
@@ -325,6 +337,7 @@ mod tests {
             grace_ms: 30_000,
             ping_ms: 10_000,
             max_members: 8,
+            invitations_per_minute: 60,
             slots: 4,
             ice_servers: Vec::new(),
             robots: BTreeSet::new(),
@@ -345,11 +358,23 @@ mod tests {
             resume: None,
             record: UserRecord::named(user),
             expires: unix_s() + 60,
-            outbox: Outbox { queue, cut: cut.clone() },
+            outbox: Outbox { queue, bytes: Arc::default(), cut: cut.clone() },
         })
         .await
         .unwrap();
         (messages, cut)
+    }
+
+    #[test]
+    fn large_messages_fill_an_outbox_sooner() {
+        let (queue, mut messages) = mpsc::channel(OUTBOX_MESSAGES);
+        let outbox = Outbox { queue, bytes: Arc::default(), cut: Arc::default() };
+        let large = || "x".repeat(1 << 20);
+        assert!((0..OUTBOX_BYTES >> 20).all(|_| outbox.put(large())));
+        assert!(!outbox.put("x".to_owned()));
+        outbox.bytes.fetch_sub(1 + messages.try_recv().unwrap().len(), Ordering::Relaxed);
+        assert!(outbox.put(large()));
+        assert!(!outbox.put(large()));
     }
 
     #[tokio::test]

@@ -95,6 +95,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
             grace_ms: config.grace_ms,
             ping_ms: config.ping_ms,
             max_members: config.max_members,
+            invitations_per_minute: config.invitations_per_minute,
             slots: config.slots,
             ice_servers: Vec::new(),
             robots,
@@ -111,11 +112,11 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
-    let hub = Hub::new(rooms, clock, metrics, to_media, to_writer);
+    let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer);
     let server = Server {
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),
         media: tokio::spawn(media.run(media_inbox, media_to_hub)),
-        writer: tokio::spawn(write_records(store.clone(), records)),
+        writer: tokio::spawn(write_records(store.clone(), metrics, records)),
         http: tokio::spawn(listen::serve(listener, http::router(app.clone()))),
         app,
         store,
@@ -181,7 +182,7 @@ fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Err
 }
 
 /// Apart from the hub, so that calls don't wait for the disk; a store that fails loses a record, not a call.
-async fn write_records(store: Store, mut inbox: mpsc::Receiver<ToWriter>) {
+async fn write_records(store: Store, metrics: Arc<Metrics>, mut inbox: mpsc::Receiver<ToWriter>) {
     let mut messages = Vec::new();
     while inbox.recv_many(&mut messages, RECORDS_AT_ONCE).await > 0 {
         let mut records = Vec::new();
@@ -189,24 +190,25 @@ async fn write_records(store: Store, mut inbox: mpsc::Receiver<ToWriter>) {
             match message {
                 ToWriter::Keep(record) => records.push(record),
                 ToWriter::Tell(waiting) => {
-                    keep(&store, &records).await;
+                    keep(&store, &metrics, &records).await;
                     records.clear();
                     // Who asked may be gone.
                     let _ = waiting.send(());
                 }
             }
         }
-        keep(&store, &records).await;
+        keep(&store, &metrics, &records).await;
     }
 }
 
 /// One by one where it fails with all: one that can't be kept takes no other with it.
-async fn keep(store: &Store, records: &[CallRecord]) {
+async fn keep(store: &Store, metrics: &Metrics, records: &[CallRecord]) {
     if records.len() > 1 && store.add_calls(records).await.is_ok() {
         return;
     }
     for record in records {
         if let Err(e) = store.add_calls(std::slice::from_ref(record)).await {
+            metrics.records_lost.add(1);
             tracing::error!("a call's record is lost: {e:#}");
         }
     }
@@ -234,5 +236,37 @@ fn start_logging() {
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     if let Some(e) = broken {
         tracing::warn!("JMRTC_LOG is not understood: {e}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jmrtc_protocol::{ChannelId, Reason};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_record_that_the_store_refuses_is_counted_and_takes_no_other_with_it() {
+        let record = |channel: &str| CallRecord {
+            channel_id: ChannelId(channel.into()),
+            inviter: Username::new("alice").unwrap(),
+            members: Vec::new(),
+            start_time: 0,
+            end_time: 1,
+            reason: Reason::Hangup,
+            detail: None,
+        };
+        let (store, metrics) = (Store::in_memory().await, Arc::new(Metrics::default()));
+        let (writer, inbox) = mpsc::channel(4);
+        // No channel id comes twice.
+        for channel in ["a", "b", "a", "c"] {
+            writer.send(ToWriter::Keep(record(channel))).await.unwrap();
+        }
+        drop(writer);
+        write_records(store.clone(), metrics.clone(), inbox).await;
+        assert_eq!(metrics.records_lost.get(), 1);
+        for channel in ["a", "b", "c"] {
+            assert_eq!(store.call(&ChannelId(channel.into())).await.unwrap(), Some(record(channel)));
+        }
     }
 }

@@ -167,16 +167,33 @@ impl Store {
         Ok(Some(UserRecord { username: username.clone(), profile, relations }))
     }
 
-    /// The records of those names that are users.
-    pub(crate) async fn users_named<'a>(
+    /// The records of those names that are users; of what they keep only that about each other and about `asker`.
+    pub(crate) async fn users_named(
         &self,
-        names: impl IntoIterator<Item = &'a Username>,
+        names: &BTreeSet<&Username>,
+        asker: &Username,
     ) -> anyhow::Result<Vec<UserRecord>> {
-        let mut records = Vec::new();
-        for name in names {
-            records.extend(self.user(name).await?);
+        let profiles = self.profiles(names).await?;
+        let mut records: BTreeMap<Username, UserRecord> = profiles
+            .into_iter()
+            .map(|(username, profile)| {
+                (username.clone(), UserRecord { profile, ..UserRecord::named(username) })
+            })
+            .collect();
+        let mut query =
+            QueryBuilder::new("SELECT viewer, username, relation FROM relations WHERE viewer IN (");
+        push_names(&mut query, names.iter().copied());
+        query.push(") AND username IN (");
+        push_names(&mut query, names.iter().copied().chain([asker]));
+        query.push(")");
+        for row in query.build().fetch_all(&self.pool).await? {
+            let viewer = Username::new(row.try_get::<String, _>("viewer")?)?;
+            let about = Username::new(row.try_get::<String, _>("username")?)?;
+            if let Some(record) = records.get_mut(&viewer) {
+                record.relations.insert(about, from_json(row.try_get("relation")?)?);
+            }
         }
-        Ok(records)
+        Ok(records.into_values().collect())
     }
 
     /// Names and profiles of up to `limit` users by name, those after `after`.
@@ -200,10 +217,7 @@ impl Store {
         names: &BTreeSet<&Username>,
     ) -> anyhow::Result<BTreeMap<Username, Profile>> {
         let mut query = QueryBuilder::new("SELECT username, profile FROM users WHERE username IN (");
-        let mut list = query.separated(", ");
-        for name in names {
-            list.push_bind(name.as_str());
-        }
+        push_names(&mut query, names.iter().copied());
         query.push(")");
         let rows = query.build().fetch_all(&self.pool).await?;
         rows.into_iter().map(named_profile).collect()
@@ -349,6 +363,13 @@ fn calls_of_user(username: &Username, which: Which) -> QueryBuilder<sqlx::Sqlite
     query
 }
 
+fn push_names<'a>(query: &mut QueryBuilder<sqlx::Sqlite>, names: impl Iterator<Item = &'a Username>) {
+    let mut list = query.separated(", ");
+    for name in names {
+        list.push_bind(name.as_str());
+    }
+}
+
 fn named_profile(row: SqliteRow) -> anyhow::Result<(Username, Profile)> {
     let name: String = row.try_get("username")?;
     Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
@@ -469,7 +490,37 @@ mod tests {
         assert_eq!(store.sign_in(&alice, 6).await.unwrap().unwrap().profile, profile);
         assert_eq!(store.list(None, 9).await.unwrap(), [(alice.clone(), profile)]);
         assert_eq!(store.list(Some(&alice), 9).await.unwrap(), []);
-        assert_eq!(store.users_named([&alice, &name("nobody")]).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_the_named_no_more_is_loaded_than_concerns_them_and_the_asker() {
+        let store = Store::in_memory().await;
+        let [alice, bob, carol, dave, nobody] = ["alice", "bob", "carol", "dave", "nobody"].map(name);
+        for user in [&alice, &bob, &carol, &dave] {
+            store.sign_in(user, 0).await.unwrap();
+        }
+        let profile = Profile { nickname: "Bobby".into(), ..Profile::default() };
+        store.set_profile(&bob, &profile).await.unwrap();
+        let note = |text: &str| Relation { note_name: text.into(), ..Relation::default() };
+        for (viewer, about) in
+            [(&alice, &bob), (&bob, &alice), (&bob, &carol), (&bob, &dave), (&carol, &bob), (&dave, &carol)]
+        {
+            store.set_relation(viewer, about, &note(&format!("{about} of {viewer}"))).await.unwrap();
+        }
+        let named = store.users_named(&BTreeSet::from([&bob, &carol, &nobody]), &alice).await.unwrap();
+        let relations = |list: &[(&Username, &str)]| {
+            list.iter().map(|(about, text)| ((*about).clone(), note(text))).collect()
+        };
+        let expected = [
+            UserRecord {
+                username: bob.clone(),
+                profile,
+                relations: relations(&[(&alice, "alice of bob"), (&carol, "carol of bob")]),
+            },
+            UserRecord { relations: relations(&[(&bob, "bob of carol")]), ..UserRecord::named(carol) },
+        ];
+        assert_eq!(named, expected);
+        assert_eq!(store.users_named(&BTreeSet::new(), &alice).await.unwrap(), []);
     }
 
     #[tokio::test]

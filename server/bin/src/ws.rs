@@ -1,6 +1,8 @@
 //! One WebSocket, one task: reads and checks what the client says, writes what the hub says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -80,10 +82,11 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let _counted = Counted::new(&app);
     let conn = app.new_conn();
     let (queue, outgoing) = mpsc::channel(OUTBOX_MESSAGES);
-    let cut = Arc::new(Cut::default());
+    let (cut, waiting) = (Arc::new(Cut::default()), Arc::<AtomicUsize>::default());
+    let outbox = Outbox { queue, bytes: waiting.clone(), cut: cut.clone() };
     let user = match timeout(HELLO_WITHIN, first_message(&mut socket)).await {
         // Boxed, as is `ask`: the store's futures are large, and an idle connection keeps what it once needed.
-        Ok(Some(text)) => Box::pin(sign_in(&app, &text, conn, Outbox { queue, cut: cut.clone() })).await,
+        Ok(Some(text)) => Box::pin(sign_in(&app, &text, conn, outbox)).await,
         Ok(None) => return,
         Err(_) => Err(Failure::new(ErrorCode::NotLoggedIn, "no `hello` within five seconds")),
     };
@@ -102,7 +105,7 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
     let heard = tokio::time::Instant::now();
     let limiter = Limiter::new(Instant::now());
-    let mut connection = Connection { socket, app, conn, user, limiter, cut, silence, heard };
+    let mut connection = Connection { socket, app, conn, user, limiter, cut, waiting, silence, heard };
     connection.run(outgoing).await;
     drop(present);
     close(connection.socket).await;
@@ -171,6 +174,8 @@ struct Connection {
     user: Username,
     limiter: Limiter,
     cut: Arc<Cut>,
+    /// Bytes of what the hub has for the client.
+    waiting: Arc<AtomicUsize>,
     /// How long a client may say nothing.
     silence: Duration,
     /// When it said something last.
@@ -188,6 +193,7 @@ impl Connection {
                 text = outgoing.recv() => {
                     // The hub let go: everything it had to say is sent.
                     let Some(text) = text else { return };
+                    self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                     if !self.deliver(text).await {
                         return;
                     }
@@ -321,9 +327,12 @@ async fn ask(
     let (known, expires, _in_order) = match &request {
         Request::Start { usernames } | Request::Invite { usernames, .. } => {
             let in_order = app.order.read().await;
-            // The rooms refuse more than that anyway.
-            let named = usernames.iter().take(app.config.max_members + 1);
-            let known = app.store.users_named(named).await.map_err(|e| store_failed(&e))?;
+            let mut named: BTreeSet<_> = usernames.iter().collect();
+            // The rooms refuse it whoever they are.
+            if named.len() > app.config.max_members {
+                named.clear();
+            }
+            let known = app.store.users_named(&named, user).await.map_err(|e| store_failed(&e))?;
             (known, None, Some(in_order))
         }
         Request::UpdateToken { token } => {

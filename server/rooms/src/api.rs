@@ -58,8 +58,11 @@ pub struct Config {
     pub grace_ms: u64,
     /// Milliseconds between a client's pings; only told to clients, the driver watches the connections.
     pub ping_ms: u64,
-    /// Members of one call, joined and ringing together.
+    /// Members of one call, joined and ringing together. Messages about calls of more than
+    /// [`jmrtc_protocol::limits::MAX_MEMBERS`] may be too long for clients.
     pub max_members: usize,
+    /// Invitations that a user may make in a minute, with all its devices; after a pause it may fill some calls at once.
+    pub invitations_per_minute: u32,
     /// Receive slots that clients are told to offer.
     pub slots: u8,
     /// STUN and TURN servers that clients are told.
@@ -75,7 +78,7 @@ pub struct UserRecord {
     pub username: Username,
     /// What everybody sees.
     pub profile: Profile,
-    /// What this user keeps about others; those left out are [`Relation::default`].
+    /// What this user keeps about others; where all are asked for, those left out are [`Relation::default`].
     pub relations: BTreeMap<Username, Relation>,
 }
 
@@ -99,7 +102,7 @@ pub enum Input {
         device: Device,
         /// Where to go on, if the client comes back.
         resume: Option<Resume>,
-        /// The user's own record.
+        /// The user's own record, with all its relations.
         known: Vec<UserRecord>,
     },
     /// A request of a signed-in client. The driver has checked the token of an `updateToken`.
@@ -110,7 +113,8 @@ pub enum Input {
         id: RequestId,
         /// What is asked.
         request: Request,
-        /// The records of the users named in `start` and `invite`; those that don't exist are absent.
+        /// The records of the users named in `start` and `invite`, of their relations those to each other and to the
+        /// asker at least; users that don't exist are absent.
         known: Vec<UserRecord>,
     },
     /// A sign of life of a signed-in client.
@@ -125,7 +129,7 @@ pub enum Input {
         /// The connection.
         conn: ConnId,
     },
-    /// The store has a new version of a user. Users unknown to the rooms are ignored.
+    /// The store has a new version of a user, with all its relations. Users unknown to the rooms are ignored.
     UserChanged(UserRecord),
     /// The store has deleted a user: its call ends as by a hang-up, or rings without an answer, and its devices are
     /// signed out.
@@ -166,7 +170,7 @@ pub enum Output {
         /// The connection.
         conn: ConnId,
     },
-    /// Wake the devices of an invited user none of whose devices is connected.
+    /// Wake the devices of an invited user none of whose devices is connected, or is any more while it rings.
     Push {
         /// Whom.
         user: Username,

@@ -192,11 +192,13 @@ impl Rooms {
         let Some(id) = self.conns.remove(&conn) else { return };
         let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
         sign_in.conn = None;
+        let user = sign_in.user.clone();
         let until = self.now.plus(self.config.grace_ms);
         self.timers.set(Due::SignIn(id), until);
         if let Some((call, user)) = self.seat_of(id) {
             self.timers.set_no_later(Due::Seat(call, user), until);
         }
+        self.out_of_reach(&user);
     }
 
     /// Takes the connection from a sign-in, if it has one.

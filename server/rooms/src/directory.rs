@@ -18,6 +18,13 @@ struct Held {
     holders: usize,
 }
 
+impl Held {
+    fn learn(&mut self, record: UserRecord) {
+        self.record.profile = record.profile;
+        self.record.relations.extend(record.relations);
+    }
+}
+
 impl Directory {
     pub(crate) fn new(app_key: String) -> Self {
         Self { app_key, users: BTreeMap::new() }
@@ -32,6 +39,24 @@ impl Directory {
             None => {
                 self.users.insert(record.username.clone(), Held { record, holders: 1 });
             }
+        }
+    }
+
+    /// As [`Self::hold`], but of a record that may lack relations which are known already.
+    pub(crate) fn hold_named(&mut self, record: UserRecord) {
+        match self.users.get_mut(&record.username) {
+            Some(held) => {
+                held.holders += 1;
+                held.learn(record);
+            }
+            None => self.hold(record),
+        }
+    }
+
+    /// Adds a record that may lack relations to what is known of a user.
+    pub(crate) fn learn(&mut self, record: UserRecord) {
+        if let Some(held) = self.users.get_mut(&record.username) {
+            held.learn(record);
         }
     }
 
@@ -75,6 +100,37 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_that_lacks_relations_takes_none_away() {
+        let name = |n: &str| Username::new(n).unwrap();
+        let (alice, bob, carol) = (name("alice"), name("bob"), name("carol"));
+        let record = |about: &[&Username], nickname: &str| {
+            let note = |user: &&Username| {
+                ((*user).clone(), Relation { note_name: user.to_string(), ..Relation::default() })
+            };
+            let mut record = UserRecord::named(alice.clone());
+            record.profile.nickname = nickname.into();
+            record.relations = about.iter().map(note).collect();
+            record
+        };
+        let mut directory = Directory::new("app".into());
+        directory.learn(record(&[&bob], "nobody holds her"));
+        directory.hold_named(record(&[&bob], "Al"));
+        directory.hold_named(record(&[&carol], "Ally"));
+        assert_eq!(directory.record(&alice), record(&[&bob, &carol], "Ally"));
+        directory.learn(record(&[], "Alice"));
+        assert_eq!(directory.record(&alice), record(&[&bob, &carol], "Alice"));
+        directory.changed(record(&[&carol], "Alice"));
+        assert_eq!(
+            directory.relation(&alice, &bob),
+            Relation::default(),
+            "the whole record has the last word"
+        );
+        directory.release(&alice);
+        directory.release(&alice);
+        assert!(directory.is_empty());
+    }
 
     #[test]
     fn two_viewers_see_different_relations_and_the_last_holder_forgets() {

@@ -7,6 +7,7 @@
 
 mod api;
 mod audit;
+mod budget;
 mod call;
 mod decide;
 mod devices;

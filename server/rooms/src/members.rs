@@ -47,12 +47,13 @@ impl Rooms {
         let unix_ms = self.unix_ms();
         let until = self.now.plus(self.config.ring_ms);
         let Some(call) = self.calls.get_mut(&key) else { return };
+        self.budget.spend(self.now, by, records.len());
         for record in records {
             let user = record.username.clone();
             if call.cast.insert(user.clone()) {
-                self.directory.hold(record);
+                self.directory.hold_named(record);
             } else {
-                self.directory.changed(record);
+                self.directory.learn(record);
             }
             let robot = self.config.robots.contains(&user);
             let relation = self.directory.relation(&user, by);
@@ -100,13 +101,10 @@ impl Rooms {
             }
         }
         for user in users {
-            let devices = self.devices_of(user);
-            for id in &devices {
-                self.show(key, user, *id);
+            for id in self.devices_of(user) {
+                self.show(key, user, id);
             }
-            if !devices.iter().any(|id| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some())) {
-                self.push(key, user);
-            }
+            self.wake(key, user);
         }
     }
 
@@ -119,7 +117,19 @@ impl Rooms {
         self.tell(device, ServerEvent::Invited { session, ring_ms });
     }
 
-    fn push(&mut self, key: CallKey, user: &Username) {
+    /// A device of a user is lost: if that was the last, and the user is rung, it can be woken.
+    pub(crate) fn out_of_reach(&mut self, user: &Username) {
+        if let Some(key) = self.places.get(user).copied() {
+            self.wake(key, user);
+        }
+    }
+
+    /// Asks for a push, if a user is rung, may know, and has no device connected.
+    fn wake(&mut self, key: CallKey, user: &Username) {
+        let connected = |id: &SignInId| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some());
+        if self.devices_of(user).iter().any(connected) {
+            return;
+        }
         let Some(call) = self.calls.get(&key) else { return };
         let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
         let session = call.session(&self.directory, &member.viewer());

@@ -15,8 +15,10 @@ use crate::rooms::Rooms;
 use crate::signin::{Arrival, SignInId};
 use crate::{CallKey, ConnId, MediaCommand, MemberRecord, Output, UserRecord};
 
-/// Invitations in the course of one call; keeps a call in which people come and go for days finite.
+/// Invitations in the course of one call, or for each member that it may have; keeps a call in which people come and go
+/// for days finite.
 const MAX_INVITATIONS: usize = 1000;
+const MAX_INVITATIONS_A_MEMBER: usize = 10;
 
 /// Which device of whom asks, and how.
 pub(crate) struct Asker {
@@ -142,6 +144,7 @@ impl Rooms {
         }
         self.close_conn(asker.id, None);
         self.sign_out(asker.id);
+        self.out_of_reach(&asker.user);
         Reply::Logout
     }
 
@@ -327,15 +330,22 @@ impl Rooms {
         known: Vec<UserRecord>,
         inside: Option<&Call>,
     ) -> Result<Named, Failure> {
+        let too_many = || {
+            fail(ErrorCode::LimitExceeded, format!("a call has at most {} members", self.config.max_members))
+        };
+        let mut seen = BTreeSet::new();
+        let names: Vec<Username> = usernames.into_iter().filter(|name| seen.insert(name.clone())).collect();
+        if names.len() > self.config.max_members {
+            return too_many();
+        }
+        if names.iter().all(|name| name == by) {
+            return fail(ErrorCode::InvalidParameter, "name at least one other user");
+        }
         let mut known: BTreeMap<Username, UserRecord> =
             known.into_iter().map(|record| (record.username.clone(), record)).collect();
-        let mut seen = BTreeSet::new();
         let mut named = Named { found: Vec::new(), failed: Vec::new() };
         let mut wanted = 0;
-        for name in usernames {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
+        for name in names {
             if &name == by {
                 named.failed.push(oneself(&name));
                 continue;
@@ -351,19 +361,18 @@ impl Rooms {
                 None => named.failed.push(failed(name, ErrorCode::UserUnavailable)),
             }
         }
-        if seen.iter().all(|name| name == by) {
-            return fail(ErrorCode::InvalidParameter, "name at least one other user");
-        }
         let (members, invitations) = inside.map_or((1, 1), |call| (call.members(), call.log.len()));
         if members + wanted > self.config.max_members {
-            let description = format!("a call has at most {} members", self.config.max_members);
-            return fail(ErrorCode::LimitExceeded, description);
+            return too_many();
         }
-        if invitations + wanted > MAX_INVITATIONS {
+        if invitations + wanted > MAX_INVITATIONS.max(MAX_INVITATIONS_A_MEMBER * self.config.max_members) {
             return fail(ErrorCode::LimitExceeded, "there were too many invitations into this call");
         }
         if named.found.is_empty() {
             return fail(ErrorCode::UserUnavailable, "none of the named users can be called");
+        }
+        if !self.budget.allows(self.now, by, named.found.len()) {
+            return fail(ErrorCode::LimitExceeded, "too many invitations within a short time; wait a little");
         }
         Ok(named)
     }

@@ -4,6 +4,7 @@ use jmrtc_protocol::{ChannelId, ErrorCode, Failure, ServerEvent, ServerMessage, 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::budget::Budget;
 use crate::call::Call;
 use crate::decide::{Gone, Why};
 use crate::directory::Directory;
@@ -31,6 +32,7 @@ pub struct Rooms {
     /// Calls with a start time.
     pub(crate) started: usize,
     pub(crate) links: Links,
+    pub(crate) budget: Budget,
     pub(crate) timers: Timers,
     random: ChaCha20Rng,
     last_number: u64,
@@ -67,6 +69,7 @@ impl Rooms {
             places: BTreeMap::new(),
             started: 0,
             links: Links::default(),
+            budget: Budget::new(config.invitations_per_minute, config.max_members),
             timers: Timers::default(),
             random: ChaCha20Rng::from_seed(seed),
             last_number: 0,

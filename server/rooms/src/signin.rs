@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use jmrtc_protocol::{ErrorCode, Failure, RequestId, ServerEvent, ServerMessage, Username};
+use jmrtc_protocol::{ErrorCode, Failure, Reply, RequestId, ServerEvent, ServerMessage, Session, Username};
 
 use crate::link::Link;
 use crate::preflight::Preflight;
@@ -10,6 +10,9 @@ use crate::{ConnId, LinkId, Timestamp};
 pub(crate) const MAX_UNACKED: usize = 256;
 /// Answers kept for requests that come again.
 pub(crate) const MAX_ANSWERS: usize = 64;
+/// Members that the kept events of a device may name together, and its kept answers: in a large call each of them names
+/// everybody, and there is one of each for everybody.
+const MAX_NAMED: usize = 4_096;
 /// Requests of one device that wait for the media relay.
 pub(crate) const MAX_PENDING: usize = 16;
 
@@ -47,23 +50,32 @@ pub(crate) struct Events {
     last: u64,
     /// Those numbered up to `last`, with the time at which they happened.
     kept: VecDeque<(Timestamp, ServerEvent)>,
+    /// Members that the kept ones name.
+    named: usize,
 }
 
 impl Events {
     pub(crate) fn push(&mut self, now: Timestamp, event: ServerEvent) -> ServerMessage {
         self.last += 1;
-        if self.kept.len() == MAX_UNACKED {
-            self.kept.pop_front();
-        }
+        self.named += event_members(&event);
         self.kept.push_back((now, event.clone()));
+        while self.kept.len() > MAX_UNACKED || (self.named > MAX_NAMED && self.kept.len() > 1) {
+            self.forget_first();
+        }
         ServerMessage::Event { seq: self.last, event }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, event)) = self.kept.pop_front() {
+            self.named -= event_members(&event);
+        }
     }
 
     /// The device has all up to `seq`.
     pub(crate) fn ack(&mut self, seq: u64) {
         let unacked = self.last.saturating_sub(seq);
         while self.kept.len() as u64 > unacked {
-            self.kept.pop_front();
+            self.forget_first();
         }
     }
 
@@ -86,6 +98,42 @@ impl Events {
             })
             .collect()
     }
+}
+
+fn event_members(event: &ServerEvent) -> usize {
+    match event {
+        ServerEvent::Invited { session, .. }
+        | ServerEvent::Joined { session, .. }
+        | ServerEvent::Left { session, .. }
+        | ServerEvent::OthersInvited { session, .. }
+        | ServerEvent::Ended { session, .. }
+        | ServerEvent::Muted { session, .. } => members(session),
+        ServerEvent::Slots { .. } => 0,
+    }
+}
+
+fn reply_members(message: &ServerMessage) -> usize {
+    match message {
+        ServerMessage::Reply {
+            reply:
+                Reply::Start { session, .. }
+                | Reply::Accept { session }
+                | Reply::Invite { session, .. }
+                | Reply::Mute { session },
+            ..
+        } => members(session),
+        ServerMessage::Reply { .. }
+        | ServerMessage::Welcome(_)
+        | ServerMessage::Failure { .. }
+        | ServerMessage::Event { .. }
+        | ServerMessage::Fault { .. }
+        | ServerMessage::Pong
+        | ServerMessage::Closing { .. } => 0,
+    }
+}
+
+fn members(session: &Session) -> usize {
+    session.inviting_members.len() + session.joined_members.len()
 }
 
 /// What was answered to the requests of one sign-in.
@@ -172,19 +220,20 @@ impl Answers {
 
     fn keep(&mut self, id: RequestId, answer: Answer) {
         self.kept.insert(id, answer);
-        if self.kept.len() > MAX_ANSWERS {
-            let oldest = self.kept.iter().find(|(_, a)| a.message.is_some()).map(|(id, _)| *id);
-            if let Some(oldest) = oldest {
-                self.kept.remove(&oldest);
-                self.forgotten = self.forgotten.max(oldest);
-            }
+        let named = |answer: &Answer| answer.message.as_ref().map_or(0, reply_members);
+        let mut total: usize = self.kept.values().map(named).sum();
+        while self.kept.len() > MAX_ANSWERS || total > MAX_NAMED {
+            let oldest = self.kept.iter().find(|(kept, a)| **kept != id && a.message.is_some());
+            let Some(oldest) = oldest.map(|(id, _)| *id) else { return };
+            total -= self.kept.remove(&oldest).as_ref().map_or(0, named);
+            self.forgotten = self.forgotten.max(oldest);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::{ChannelId, ErrorCode, Reply};
+    use jmrtc_protocol::{ChannelId, MediaType, Profile, Relation, User};
 
     use super::*;
 
@@ -229,6 +278,56 @@ mod tests {
         assert!(!events.reach_back_to(0));
         assert!(events.reach_back_to(1));
         assert_eq!(seqs(&events).len(), MAX_UNACKED);
+    }
+
+    fn session(members: usize) -> Session {
+        let user = |n: usize| {
+            let name = Username::new(format!("user{n}")).unwrap();
+            User::new("app", name, Profile::default(), Relation::default())
+        };
+        Session {
+            channel_id: ChannelId("c".into()),
+            media_type: MediaType::Voice,
+            inviter: user(0),
+            inviting_members: (1..members).map(user).collect(),
+            joined_members: vec![user(0)],
+            muted_members: vec![],
+            start_time: 0,
+            invited_by: None,
+            silent: false,
+        }
+    }
+
+    #[test]
+    fn fewer_events_of_a_large_call_are_kept() {
+        let mut events = Events::default();
+        let ringing = |members| ServerEvent::Invited { session: session(members), ring_ms: 1 };
+        for _ in 0..30 {
+            events.push(Timestamp(0), ringing(200));
+        }
+        assert_eq!(seqs(&events).len(), MAX_NAMED / 200);
+        assert!(events.reach_back_to(10) && !events.reach_back_to(9));
+        events.ack(30);
+        assert_eq!(events.named, 0);
+        events.push(Timestamp(0), ringing(MAX_NAMED + 1));
+        assert_eq!(seqs(&events), [31], "the last one always");
+        events.push(Timestamp(0), event());
+        assert_eq!(seqs(&events), [32]);
+    }
+
+    #[test]
+    fn fewer_answers_about_a_large_call_are_kept() {
+        let mut answers = Answers::default();
+        for id in 1..=30 {
+            answers.give(
+                id,
+                ConnId(1),
+                ServerMessage::Reply { id, reply: Reply::Mute { session: session(200) } },
+            );
+        }
+        assert_eq!(answers.kept.len(), MAX_NAMED / 200);
+        assert_eq!(answers.arrive(10, ConnId(1)), Arrival::Forgotten);
+        assert!(matches!(answers.arrive(11, ConnId(1)), Arrival::Answered(_)));
     }
 
     #[test]

@@ -234,7 +234,7 @@ impl Shard {
         }
         self.reschedule(id, wake);
         for voice in voices {
-            self.forward(now, id, &voice);
+            self.forward(now, id, voice);
         }
     }
 
@@ -246,13 +246,13 @@ impl Shard {
     }
 
     /// The only place where sound goes from one link to another.
-    fn forward(&mut self, now: Instant, from: LinkId, voice: &Voice) {
+    fn forward(&mut self, now: Instant, from: LinkId, mut voice: Voice) {
         let Some(speaker) = self.links.get_mut(&from) else { return };
         let Some(key) = speaker.call else {
             speaker.stats.withheld += 1;
             return;
         };
-        speaker.loudness.hear(now, voice.level);
+        voice.level = speaker.loudness.hear(now, voice.level);
         let Some(call) = self.calls.get_mut(&key) else { return };
         let due = call.ranked.is_none_or(|at| now.saturating_duration_since(at) >= RANKING);
         if call.crowded && due {
@@ -266,7 +266,7 @@ impl Shard {
                 (true, false) => continue,
             };
             let Some(listener) = self.links.get_mut(id) else { continue };
-            match contain(|| listener.hear(now, source, voice)) {
+            match contain(|| listener.hear(now, source, &voice)) {
                 Some(true) => {
                     self.unsent.insert(*id);
                 }

@@ -17,11 +17,14 @@ const RELEASE: f32 = 0.04;
 /// No voice counts for more than this (dBov), and what is as loud as that does not outdo it by [`MARGIN`]: levels are the
 /// sender's own word.
 const LOUDEST: i8 = -25;
-/// Speech has pauses. Whatever stays within this (dB) of its smoothed level ...
+/// Speech has pauses, in which it is quieter by this (dB) than its smoothed level. Whoever pauses for less ...
 const PAUSE: f32 = 12.0;
-/// ... for so long is a fan, a tone or a lie, and counts for less by [`STEADY`] dB until it pauses.
-const STEADY_AFTER: Duration = Duration::from_secs(6);
-const STEADY: f32 = 25.0;
+/// ... than this share of the time is a fan, a tone or a lie, and counts for less by [`STEADY`] dB. That shows after 6 s
+/// without any pause, and one packet now and then is none.
+const PAUSES: f32 = 0.05;
+/// Over which the share is taken, the more recent the heavier.
+const WINDOW: Duration = Duration::from_secs(2);
+const STEADY: i8 = 25;
 /// Taken for a packet without a level: an ordinary voice.
 const UNKNOWN_LEVEL: i8 = -40;
 
@@ -31,29 +34,40 @@ pub(crate) struct Loudness {
     /// dB above digital silence (-127 dBov), smoothed.
     smoothed: f32,
     heard: Option<Instant>,
-    /// When it was last clearly quieter than it mostly is, or began.
-    paused: Option<Instant>,
+    /// The share of the time that was a pause.
+    pauses: f32,
 }
 
 impl Loudness {
-    /// A packet with this level (RFC 6464, dBov: 0 is the loudest, -127 silence).
-    pub(crate) fn hear(&mut self, now: Instant, level: Option<i8>) {
-        let level = 127.0 + f32::from(level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, LOUDEST));
-        let silent = self.heard.is_none_or(|heard| now.saturating_duration_since(heard) >= SILENT_AFTER);
-        if silent || level < self.smoothed - PAUSE {
-            self.paused = Some(now);
-        }
-        let weight = if level > self.smoothed { ATTACK } else { RELEASE };
-        self.smoothed += weight * (level - self.smoothed);
+    /// A packet with this level (RFC 6464, dBov: 0 is the loudest, -127 silence). Returns the level that others may be told:
+    /// they show by it who speaks, as slots are given by it here.
+    pub(crate) fn hear(&mut self, now: Instant, level: Option<i8>) -> Option<i8> {
+        let believed = level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, LOUDEST);
+        let loudness = 127.0 + f32::from(believed);
+        let gap = self.heard.map_or(WINDOW, |heard| now.saturating_duration_since(heard));
+        let pause = gap >= SILENT_AFTER || loudness < self.smoothed - PAUSE;
+        let weight = (gap.as_secs_f32() / WINDOW.as_secs_f32()).min(1.0);
+        self.pauses += weight * (f32::from(u8::from(pause)) - self.pauses);
+        let weight = if loudness > self.smoothed { ATTACK } else { RELEASE };
+        self.smoothed += weight * (loudness - self.smoothed);
         self.heard = Some(now);
+        level.map(|_| if self.is_steady() { believed.saturating_sub(STEADY).max(-127) } else { believed })
+    }
+
+    /// Whether it is no speech.
+    fn is_steady(&self) -> bool {
+        self.pauses < PAUSES
     }
 
     /// dB above digital silence, 0 to 127.
     pub(crate) fn now(&self, now: Instant) -> f32 {
         match self.heard {
             Some(heard) if now.saturating_duration_since(heard) < SILENT_AFTER => {
-                let since = self.paused.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-                if since < STEADY_AFTER { self.smoothed } else { (self.smoothed - STEADY).max(0.0) }
+                if self.is_steady() {
+                    (self.smoothed - f32::from(STEADY)).max(0.0)
+                } else {
+                    self.smoothed
+                }
             }
             Some(_) | None => 0.0,
         }
@@ -226,13 +240,21 @@ mod tests {
         assert!((0.0..=127.0).contains(&voice.now(at)));
     }
 
-    /// Levels of 20 ms each, `seconds` long; returns how loud it is at the end.
-    fn after(seconds: u64, level: impl Fn(u64) -> i8) -> f32 {
+    /// Levels of 20 ms each, `seconds` long; returns how loud it is after each, and what others are told with it.
+    fn heard_and_told(seconds: u64, level: impl Fn(u64) -> i8) -> Vec<(f32, i8)> {
         let start = Instant::now();
         let mut voice = Loudness::default();
-        let at = |n: u64| start + Duration::from_millis(20 * n);
-        (0..seconds * 50).for_each(|n| voice.hear(at(n), Some(level(n))));
-        voice.now(at(seconds * 50))
+        let hear = |n: u64| {
+            let now = start + Duration::from_millis(20 * n);
+            let told = voice.hear(now, Some(level(n))).unwrap();
+            (voice.now(now), told)
+        };
+        (0..seconds * 50).map(hear).collect()
+    }
+
+    /// How loud it is at the end.
+    fn after(seconds: u64, level: impl Fn(u64) -> i8) -> f32 {
+        heard_and_told(seconds, level).last().unwrap().0
     }
 
     #[test]
@@ -243,6 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn others_are_told_no_more_than_is_believed() {
+        let told = |seconds, level: fn(u64) -> i8| heard_and_told(seconds, level).last().unwrap().1;
+        assert_eq!(told(1, |_| 0), LOUDEST);
+        assert_eq!(told(7, |_| 0), LOUDEST - STEADY);
+        assert_eq!(told(1, |_| -60), -60);
+        assert_eq!(told(1, |_| i8::MIN), -127);
+        assert_eq!(told(7, |_| -120), -127);
+        assert_eq!(told(60, |n| if n % 100 < 80 { -40 } else { -65 }), -65);
+        assert_eq!(Loudness::default().hear(Instant::now(), None), None, "what was not said is not made up");
+    }
+
+    #[test]
     fn what_never_pauses_is_no_speech() {
         let fan = |_| -35;
         let speech = |n: u64| if n % 100 < 80 { -40 } else { -65 };
@@ -250,5 +284,16 @@ mod tests {
         assert!(after(7, fan) + MARGIN < after(7, speech), "it is none");
         let begins_to_speak = |n: u64| if n < 400 { -35 } else { speech(n) };
         assert!(after(13, begins_to_speak) > 80.0, "a pause makes it a voice again");
+    }
+
+    #[test]
+    fn a_packet_of_silence_now_and_then_is_no_pause() {
+        let speech = |n: u64| if n % 100 < 80 { -40 } else { -65 };
+        for (every, packets) in [(250, 1), (50, 1), (250, 4)] {
+            let liar = |n: u64| if n % every < packets { -127 } else { 0 };
+            let best =
+                heard_and_told(30, liar)[500..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
+            assert!(best + MARGIN < after(19, speech), "{packets} of {every}: {best}");
+        }
     }
 }

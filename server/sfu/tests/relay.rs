@@ -125,6 +125,15 @@ fn with_more_voices_than_slots_the_loudest_are_heard() {
 }
 
 #[test]
+fn listeners_are_told_no_louder_voice_than_the_relay_believes() {
+    let (mut world, liar, listener) = two_in_a_call();
+    world.clients[liar].level = 0;
+    world.talk(&[liar], 400);
+    let levels: Vec<i8> = world.heard(listener).iter().map(|packet| packet.level.unwrap()).collect();
+    assert_eq!((levels[0], levels[399]), (-25, -50), "capped, and less where it never pauses");
+}
+
+#[test]
 fn the_echo_says_back_what_a_member_says_to_that_member_only() {
     let (mut world, a, b) = two_in_a_call();
     world.shard.echo(world.now, CALL, true);

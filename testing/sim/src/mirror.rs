@@ -278,6 +278,7 @@ impl Mirror {
         self.model.devices.insert(device.clone(), false);
         self.due.insert(Due::SignIn(id), now + self.grace);
         self.keep_seat(now, &device);
+        self.model.ring_out_of_reach(&device.0);
     }
 
     fn request(
@@ -313,6 +314,7 @@ impl Mirror {
             Request::UpdateToken { .. } => Ok(Answer::Done),
             Request::Logout => {
                 self.model.log_out(&who);
+                self.model.ring_out_of_reach(&who.0);
                 Ok(Answer::Done)
             }
             Request::Start { usernames } => {
@@ -376,7 +378,8 @@ impl Mirror {
         self.model.ring(call, invited);
     }
 
-    /// Whoever begins to ring and has no device that can be reached is woken, and nobody else.
+    /// Whoever begins to ring and has no device that can be reached, or rings and has none any more, is woken, and nobody
+    /// else.
     fn woken(&mut self, outputs: &[Output]) -> Result<(), String> {
         let rung = std::mem::take(&mut self.model.rung);
         let expected: Vec<_> =

@@ -59,7 +59,7 @@ pub(crate) struct Semantics {
     calls_so_far: CallNo,
     /// What has been told since the last look, in order.
     pub(crate) told: Vec<(Device, Told)>,
-    /// Who has begun to ring since then.
+    /// Who has begun to ring since then, or may have to be woken once more.
     pub(crate) rung: Vec<(CallNo, Username)>,
     /// Calls that ended since then.
     pub(crate) over: Vec<CallNo>,
@@ -422,6 +422,13 @@ impl Semantics {
 
     fn devices_of(&self, user: &Username) -> Vec<Device> {
         self.devices.keys().filter(|device| &device.0 == user).cloned().collect()
+    }
+
+    /// A device of a user can't be reached any more: if the user rings and was not to be woken before, it may be now.
+    pub(crate) fn ring_out_of_reach(&mut self, user: &Username) {
+        if let Some(call) = self.place(user).filter(|call| self.is_known(*call, user)) {
+            self.rung.push((call, user.clone()));
+        }
     }
 
     pub(crate) fn is_reachable(&self, user: &Username) -> bool {

@@ -1,6 +1,9 @@
 //! The methods of `window.JMRTC`: what is possible now, and what is asked of whom.
 
-use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason, Request, Username};
+use jmrtc_protocol::limits::MAX_MESSAGE_BYTES;
+use jmrtc_protocol::{
+    ClientMessage, ErrorCode, Failure, LeaveReason, Reason, Request, RequestId, Username, encode,
+};
 use serde_json::{Value, json};
 
 use super::Client;
@@ -84,6 +87,7 @@ impl Client {
     /// Asks the server, whose answer is the method's.
     fn ask(&mut self, id: CommandId, request: Request, out: &mut Out) {
         self.answer(id, out, |client, _| {
+            check_size(&request)?;
             client.outbox.push(request, Owner::Command(id), Some(client.answer_deadline()));
             Ok(())
         });
@@ -120,6 +124,8 @@ impl Client {
 
     fn start_call(&mut self, id: CommandId, names: Vec<Username>, out: &mut Out) -> Result<(), Failure> {
         let (usernames, oneself) = self.others(names)?;
+        let request = Request::Start { usernames: usernames.clone() };
+        check_size(&request)?;
         self.check_engine()?;
         let busy = || Err(Failure::new(ErrorCode::AlreadyInCall, "there is a call already"));
         if self.outbox.starting() {
@@ -139,7 +145,7 @@ impl Client {
         }
         self.abandon_preflight(ErrorCode::AlreadyInCall, "a call was started", out);
         let owner = Owner::Naming { command: id, oneself };
-        self.outbox.push(Request::Start { usernames }, owner, Some(self.answer_deadline()));
+        self.outbox.push(request, owner, Some(self.answer_deadline()));
         Ok(())
     }
 
@@ -203,9 +209,23 @@ impl Client {
         };
         let channel_id = call.session.channel_id.clone();
         let owner = Owner::Naming { command: id, oneself };
-        self.outbox.push(Request::Invite { channel_id, usernames }, owner, Some(self.answer_deadline()));
+        let request = Request::Invite { channel_id, usernames };
+        check_size(&request)?;
+        self.outbox.push(request, owner, Some(self.answer_deadline()));
         Ok(())
     }
+}
+
+/// Fails where the server would not take a message so large: it could not even tell which request that was.
+fn check_size(request: &Request) -> Result<(), Failure> {
+    let message = ClientMessage::Request { id: RequestId::MAX, request: request.clone() };
+    let bytes = encode(&message).len();
+    if bytes > MAX_MESSAGE_BYTES {
+        let why =
+            format!("a message has at most {MAX_MESSAGE_BYTES} bytes, and the arguments make it {bytes}");
+        return Err(Failure::new(ErrorCode::LimitExceeded, why));
+    }
+    Ok(())
 }
 
 /// `missed`: there was one, and it was over before the person could say anything.

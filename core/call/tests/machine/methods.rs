@@ -249,6 +249,10 @@ fn bad_arguments_change_nothing() {
             ("startCallUsers", json!(null)),
             ("startCallUsers", json!({ "usernames": [] })),
             ("startCallUsers", json!({ "usernames": ["a", 1] })),
+            (
+                "startCallUsers",
+                json!({ "usernames": (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>() }),
+            ),
             ("inviteUsers", json!({ "usernames": "bob" })),
             ("setIsMuted", json!({})),
             ("login", json!({})),
@@ -279,6 +283,23 @@ fn bad_arguments_change_nothing() {
     let mut rig = connected();
     rig.command("inviteUsers", json!({ "usernames": ["bob"] }));
     assert_eq!(rig.take(), ["inviteUsers -> INVALID_PARAMETER"]);
+}
+
+#[test]
+fn names_that_no_message_holds_fail_at_once_and_change_nothing() {
+    let mut rig = Rig::new();
+    rig.max_members = 200;
+    rig.login("bob");
+    rig.engine();
+    rig.take();
+    let before = serde_json::to_string(&rig.client).unwrap();
+    let names = |length: usize| (0..199).map(|n| format!("{n:𝟎>length$}")).collect::<Vec<_>>();
+    rig.command("startCallUsers", json!({ "usernames": names(128) }));
+    assert_eq!(rig.take(), ["startCallUsers -> LIMIT_EXCEEDED"]);
+    assert_eq!(serde_json::to_string(&rig.client).unwrap(), before);
+    rig.command("startCallUsers", json!({ "usernames": names(60) }));
+    let sent = rig.take();
+    assert!(sent.len() == 1 && sent[0].starts_with("> start "), "{sent:?}");
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub(crate) struct Rig {
     pub(crate) now: Timestamp,
     pub(crate) me: String,
     pub(crate) seq: u64,
+    /// What the server's next welcome says.
+    pub(crate) max_members: u32,
     methods: BTreeMap<CommandId, String>,
     answered: BTreeMap<CommandId, u32>,
     socket: u32,
@@ -113,6 +115,7 @@ impl Rig {
             now: Timestamp(1_000),
             me: String::new(),
             seq: 0,
+            max_members: 8,
             methods: BTreeMap::new(),
             answered: BTreeMap::new(),
             socket: 0,
@@ -196,7 +199,7 @@ impl Rig {
             ring_ms: 60_000,
             grace_ms: 30_000,
             ping_ms: 10_000,
-            max_members: 8,
+            max_members: self.max_members,
             slots: 4,
             ice_servers: vec![],
         };

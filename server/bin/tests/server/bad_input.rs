@@ -216,6 +216,112 @@ async fn a_flood_is_cut_off_with_its_reason() {
 }
 
 #[tokio::test]
+async fn too_many_names_are_refused_and_harm_no_call() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    let mut eve = server.sign_in("eve").await;
+    // As short as names of so many can be: longer ones are too long a message before they are too many.
+    let digits: Vec<char> = ('0'..='9').chain('a'..='z').collect();
+    let name = |n: usize| [n / 1296, n / 36 % 36, n % 36].map(|at| digits[at]).iter().collect::<String>();
+    let many: Vec<String> = (0..10_000).map(name).collect();
+    let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
+    let channel = start["reply"]["session"]["channelId"].clone();
+    bob.event("invited").await;
+    bob.request(json!({"method": "accept", "channelId": channel})).await;
+    alice.event("joined").await;
+    let invite = |names: &[String]| json!({"method": "invite", "channelId": channel, "usernames": names});
+    assert_eq!(eve.failure(json!({"method": "start", "usernames": many})).await, "LIMIT_EXCEEDED");
+    for names in [&many[..], &many[..40]] {
+        assert_eq!(alice.failure(invite(names)).await, "LIMIT_EXCEEDED", "{} names", names.len());
+    }
+    // Also where they are so many that nobody reads on: no request of hers is known, and the call goes on.
+    let long: Vec<String> = (0..10_000).map(|n| format!("somebody{n}")).collect();
+    alice.say(&json!({"type": "request", "id": 99, "request": invite(&long)})).await;
+    assert_eq!(alice.fault().await, "LIMIT_EXCEEDED");
+    for client in [&mut alice, &mut bob, &mut eve] {
+        client.ping().await;
+    }
+    bob.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;
+    assert_eq!(alice.event("left").await["event"]["session"]["invitingMembers"], json!([]));
+    drop((alice, bob, eve));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_member_that_floods_harms_the_call_of_the_others_not() {
+    let server = Server::start();
+    let (mut alice, mut bob) = (server.sign_in("alice").await, server.sign_in("bob").await);
+    let mut mallory = server.sign_in("mallory").await;
+    let start = alice.request(json!({"method": "start", "usernames": ["bob", "mallory"]})).await;
+    let channel = start["reply"]["session"]["channelId"].clone();
+    for client in [&mut bob, &mut mallory] {
+        client.event("invited").await;
+        client.request(json!({"method": "accept", "channelId": channel})).await;
+        alice.event("joined").await;
+    }
+    bob.event("joined").await;
+    for id in 1_000..4_000 {
+        let mute = json!({"method": "mute", "channelId": channel, "muted": id % 2 == 0});
+        let message = json!({"type": "request", "id": id, "request": mute}).to_string();
+        if mallory.socket.feed(Message::text(message)).await.is_err() {
+            break;
+        }
+    }
+    let _ = mallory.socket.flush().await;
+    // Those that were admitted are told, each in its order; then nobody hears of mallory any more but that it is gone.
+    let mut told = false;
+    loop {
+        let event = alice.hear().await.expect("the call goes on");
+        match event["event"]["type"].as_str().unwrap() {
+            "muted" => {
+                assert_ne!(event["event"]["muted"], told, "{event}");
+                told = !told;
+            }
+            other => {
+                assert_eq!((other, &event["event"]["reason"]), ("left", &json!("networkError")));
+                break;
+            }
+        }
+    }
+    assert_eq!(server.metric("jmrtc_overloads_total").await, 1);
+    bob.request(json!({"method": "mute", "channelId": channel, "muted": true})).await;
+    assert_eq!(alice.event("muted").await["event"]["user"]["username"], "bob");
+    bob.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;
+    alice.event("left").await;
+    drop((alice, bob, mallory));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_calls_and_hangs_up_again_and_again_is_slowed_down_on_all_devices() {
+    let server = Server::start_with(&["--invitations", "1", "--max-members", "2"]);
+    let mut bob = server.sign_in("bob").await;
+    let mut devices = Vec::new();
+    for device in ["phone", "tablet", "web"] {
+        let mut client = server.connect().await;
+        client.hello(&server.token("alice"), device, None).await;
+        devices.push(client);
+    }
+    let start = json!({"method": "start", "usernames": ["bob"]});
+    // As many as fill four calls.
+    for n in 0..8 {
+        let alice = &mut devices[n % 3];
+        let channel = alice.request(start.clone()).await["reply"]["session"]["channelId"].clone();
+        bob.event("invited").await;
+        alice.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;
+        bob.event("ended").await;
+    }
+    for alice in &mut devices {
+        assert_eq!(alice.failure(start.clone()).await, "LIMIT_EXCEEDED");
+    }
+    bob.ping().await;
+    let mut carol = server.sign_in("carol").await;
+    assert_eq!(carol.request(start).await["type"], "reply");
+    drop((bob, carol, devices));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
 async fn a_head_or_body_that_never_comes_holds_no_connection() {
     let server = Server::start();
     for begun in [

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod directory;
+mod large_calls;
 mod rest;
 mod sign_in;
 mod start_and_stop;

@@ -265,6 +265,28 @@ fn an_invitation_that_was_missed_rings_for_what_is_left() {
 }
 
 #[test]
+fn whose_last_device_is_lost_while_it_rings_is_pushed() {
+    let mut w = World::new(&["alice", "bob", "bob/tablet", "carol"]);
+    w.relate("carol", "alice", Relation { is_in_black_list: true, ..Relation::default() });
+    w.start("alice", &["bob", "carol"]);
+    w.drop("bob/tablet");
+    w.drop("carol");
+    assert!(w.pushes.is_empty(), "the phone rings on, and the blocked caller rings nobody: {:?}", w.pushes);
+    w.wait(10_000);
+    w.drop("bob");
+    assert_eq!(w.pushes, ["bob S(i: bob carol; j: alice)"]);
+    w.forget();
+    w.come_back("bob");
+    w.expect("bob", &["welcome resumed"]);
+    w.ask("bob", Request::Logout);
+    assert_eq!(w.pushes, ["bob S(i: bob carol; j: alice)"], "the tablet may come back");
+    w.come_back("bob/tablet");
+    w.accept("bob/tablet");
+    w.drop("bob/tablet");
+    assert_eq!(w.pushes.len(), 1, "who has accepted rings no more");
+}
+
+#[test]
 fn a_blocked_caller_hears_it_ring() {
     let mut w = World::new(&["alice", "bob", "carol"]);
     w.relate("bob", "alice", Relation { is_in_black_list: true, ..Relation::default() });

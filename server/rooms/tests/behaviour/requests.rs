@@ -308,6 +308,62 @@ fn invitations_into_one_call_are_finite() {
 }
 
 #[test]
+fn invitations_are_counted_for_a_user_and_all_its_devices() {
+    let mut config = config();
+    config.invitations_per_minute = 30;
+    let mut w = World::with(config);
+    for client in ["alice", "alice/tablet", "bob", "carol"] {
+        w.sign_in(client);
+    }
+    for device in ["alice", "alice/tablet"].repeat(15) {
+        w.start(device, &["bob"]);
+        w.leave(device);
+    }
+    w.forget();
+    w.start("alice/tablet", &["bob"]);
+    w.expect("alice/tablet", &["! LIMIT_EXCEEDED"]);
+    w.expect("bob", &[]);
+    w.start("carol", &["bob"]);
+    w.expect("carol", &["start S(i: bob; j: carol)"]);
+    w.leave("carol");
+    w.wait(2_000);
+    w.forget();
+    w.start("alice", &["nobody"]);
+    w.start("alice", &["bob"]);
+    w.leave("alice");
+    w.start("alice", &["bob"]);
+    let hung_up = ["start S(i: bob; j: alice)", "leave", "Ended hangup S(i: bob; j: -)"];
+    w.expect("alice", &[&["! USER_UNAVAILABLE"], &hung_up[..], &["! LIMIT_EXCEEDED"]].concat());
+}
+
+#[test]
+fn a_whole_call_can_be_filled_at_once() {
+    let mut config = config();
+    config.invitations_per_minute = 1;
+    let mut w = World::with(config);
+    w.sign_in("alice");
+    for _ in 0..4 {
+        w.start("alice", &["bob", "carol", "dave", "erin", "frank"]);
+        w.leave("alice");
+    }
+    w.forget();
+    w.start("alice", &["bob", "carol", "dave", "erin", "frank"]);
+    w.expect("alice", &["! LIMIT_EXCEEDED"]);
+}
+
+#[test]
+fn more_names_than_a_call_has_members_are_refused_whoever_they_are() {
+    let names = |names: std::ops::Range<u32>| names.map(|n| n.to_string()).collect::<Vec<_>>();
+    for (moment, method) in [("no call", "start"), ("joined", "invite")] {
+        let (w, asker) = at(moment);
+        let (channel, names) = (w.channel(asker), names(0..9_000));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let request = request(method, channel, &names);
+        expect_nothing_changed(w, asker, &request, "! LIMIT_EXCEEDED", method);
+    }
+}
+
+#[test]
 fn whoever_mutes_is_shown_muted_to_the_others() {
     let mut w = World::in_call("alice", "bob", &["carol"]);
     w.invite("alice", &["carol"]);

@@ -33,6 +33,7 @@ pub(crate) fn config() -> Config {
         grace_ms: GRACE_MS,
         ping_ms: 10_000,
         max_members: 6,
+        invitations_per_minute: 100_000,
         slots: 4,
         ice_servers: vec![],
         robots: BTreeSet::from([name("echo")]),
