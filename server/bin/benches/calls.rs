@@ -89,7 +89,7 @@ async fn main() {
     );
     println!("|---|---|---|---|---|---|");
     for pairs in PAIRS {
-        let server = Server::start();
+        let server = Server::start_with(&["--invitations", "1000000"]);
         let (rate, per_cpu, [p50, p99]) = measure(&server, pairs).await;
         assert_eq!(server.metric("jmrtc_call_records_lost_total").await, 0, "every call has its record");
         println!("| {pairs} | {rate:.0} | {per_cpu:.0} | {:.2}x | {p50:.1?} | {p99:.1?} |", per_cpu / TARGET);

@@ -21,6 +21,9 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
     (2, "history and deletion", include_str!("../migrations/0002_history_and_deletion.sql")),
 ];
 
+/// Names in one query: SQLite takes 32,766 parameters, and a page of history may name more.
+const NAMES_AT_ONCE: usize = 10_000;
+
 /// Which of a user's calls are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
@@ -216,11 +219,18 @@ impl Store {
         &self,
         names: &BTreeSet<&Username>,
     ) -> anyhow::Result<BTreeMap<Username, Profile>> {
-        let mut query = QueryBuilder::new("SELECT username, profile FROM users WHERE username IN (");
-        push_names(&mut query, names.iter().copied());
-        query.push(")");
-        let rows = query.build().fetch_all(&self.pool).await?;
-        rows.into_iter().map(named_profile).collect()
+        let names: Vec<&Username> = names.iter().copied().collect();
+        let mut profiles = BTreeMap::new();
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let mut query = QueryBuilder::new("SELECT username, profile FROM users WHERE username IN (");
+            push_names(&mut query, names.iter().copied());
+            query.push(")");
+            for row in query.build().fetch_all(&self.pool).await? {
+                let (name, profile) = named_profile(row)?;
+                profiles.insert(name, profile);
+            }
+        }
+        Ok(profiles)
     }
 
     /// Stores a profile; false for a name that is no user.
@@ -521,6 +531,9 @@ mod tests {
         ];
         assert_eq!(named, expected);
         assert_eq!(store.users_named(&BTreeSet::new(), &alice).await.unwrap(), []);
+
+        let crowd: Vec<Username> = (0..40_000).map(|n| name(&format!("a{n}"))).chain([alice, bob]).collect();
+        assert_eq!(store.profiles(&crowd.iter().collect()).await.unwrap().len(), 2);
     }
 
     #[tokio::test]

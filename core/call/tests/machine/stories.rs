@@ -2,6 +2,7 @@
 
 use crate::rig::*;
 use jmrtc_call::MediaEvent;
+use jmrtc_protocol::limits::MAX_MEMBERS;
 use jmrtc_protocol::{Detail, ErrorCode, Reason, Reply, ServerEvent};
 use serde_json::json;
 
@@ -347,4 +348,20 @@ fn who_can_not_be_called_is_told() {
             "CallOutgoing S(i: bob; j: alice)".into()
         ]
     );
+}
+
+#[test]
+fn a_newcomer_to_the_largest_call_is_told_of_everybody() {
+    let mut rig = Rig::ready("bob");
+    let crowd: Vec<String> = (3..=MAX_MEMBERS).map(|n| format!("user{n}")).collect();
+    let there = format!("alice {}", crowd.join(" "));
+    rig.event(invited(session("bob", &there)));
+    rig.command("accept", json!(null));
+    rig.take();
+    rig.reply(Reply::Accept { session: session("", &format!("{there} bob")) });
+    let heard = rig.heard();
+    let joined: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("CallMemberJoin ")).collect();
+    assert_eq!(joined.join(" "), there);
+    rig.event(left(session("", &format!("{} bob", crowd.join(" "))), "alice", Reason::Hangup));
+    assert_eq!(rig.heard(), ["CallMemberLeave alice hangup"]);
 }
