@@ -813,6 +813,26 @@ fn replaced_by_ones_own_stray_hello() {
     }
 }
 
+/// The network changes several times in a row, and every hello comes to the server in the end.
+#[test]
+fn replaced_by_several_hellos_of_ones_own() {
+    let mut rig = connected();
+    for _ in 0..3 {
+        rig.platform(PlatformEvent::NetworkChanged);
+        rig.opened();
+    }
+    rig.welcome(true, None);
+    for _ in 0..2 {
+        rig.take();
+        rig.closing(Closing::Replaced);
+        rig.reconnect();
+        rig.welcome(true, None);
+        assert_eq!(rig.heard(), ["CallReconnecting", "CallReconnected"]);
+    }
+    rig.closing(Closing::Replaced);
+    assert_eq!(rig.heard()[0], "CallError LOGIN_REJECTED", "one more than there were");
+}
+
 #[test]
 fn answers_lost_with_the_connection() {
     // The accept went through, its answer was lost; an event comes before the answer comes again.
