@@ -37,8 +37,8 @@ pub struct Client {
     account: Option<Account>,
     /// Sockets opened so far.
     sockets: Generation,
-    /// When a socket was let go on which `hello` was unanswered: it may still come to the server, after a later one.
-    stray: Option<Timestamp>,
+    /// When sockets were let go on which `hello` was unanswered: each may still come to the server, after a later one.
+    strays: Vec<Timestamp>,
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<events::Held>,
@@ -71,7 +71,7 @@ impl Client {
             now: Timestamp::default(),
             account: None,
             sockets: 0,
-            stray: None,
+            strays: Vec::new(),
             outbox: Outbox::default(),
             held: Vec::new(),
             newborn: true,

@@ -172,13 +172,14 @@ impl Client {
     /// The socket is no longer ours; what was sent on it may still arrive.
     fn let_go(&mut self) {
         if self.account.as_ref().is_some_and(|a| matches!(a.line, Line::Greeting { .. })) {
-            self.stray = Some(self.now);
+            self.strays.retain(|at| self.now.since(*at) < STRAY_MS);
+            self.strays.push(self.now);
         }
     }
 
-    /// Whether what took our sign-in over may have been ourselves; believed once.
+    /// Whether what took our sign-in over may have been ourselves; believed once for each.
     fn is_stray(&mut self) -> bool {
-        self.stray.take().is_some_and(|at| self.now.since(at) < STRAY_MS)
+        self.strays.pop().is_some_and(|at| self.now.since(at) < STRAY_MS)
     }
 
     /// The connection is gone, or could not be made.

@@ -19,13 +19,7 @@ const RETRY_MS: u64 = 1_000;
 impl Client {
     pub(super) fn replied(&mut self, id: RequestId, reply: Reply, out: &mut Out) {
         let Some(entry) = self.outbox.answered(id) else {
-            // The answer to a start or an accept that was given up: nobody here is in that call.
-            if let Reply::Start { session, .. } | Reply::Accept { session } = reply {
-                let channel = session.channel_id;
-                if !self.call.as_ref().is_some_and(|c| c.is(&channel) && c.is_consented()) {
-                    self.leave_unwanted(channel, LeaveReason::Hangup);
-                }
-            }
+            self.answered_late(reply, out);
             return;
         };
         let Entry { request, owner, repeated, .. } = entry.clone();
@@ -74,6 +68,18 @@ impl Client {
                 let error = Failure::new(ErrorCode::ServerError, "the server answered something else");
                 self.failed(entry, error, out);
             }
+        }
+    }
+
+    /// The answer to a start or an accept that was given up.
+    fn answered_late(&mut self, reply: Reply, out: &mut Out) {
+        let accept = matches!(reply, Reply::Accept { .. });
+        let (Reply::Start { session, .. } | Reply::Accept { session }) = reply else { return };
+        if accept && self.is_accepting(&session.channel_id) {
+            // The same call rang once more, and was accepted again.
+            self.accepted(session, out);
+        } else if !self.call.as_ref().is_some_and(|c| c.is(&session.channel_id) && c.is_consented()) {
+            self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
         }
     }
 

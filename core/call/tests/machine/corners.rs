@@ -440,6 +440,24 @@ fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
     }
 }
 
+/// The accept is lost with the connection and sent again; meanwhile it has stopped ringing, and begun once more.
+#[test]
+fn an_accept_is_answered_when_the_same_call_rings_again() {
+    let mut rig = ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.event(ended(session("", "alice carol"), Reason::Cancel, Some(Detail::NoAnswer)));
+    rig.event(invited(session("bob", "alice carol")));
+    rig.take();
+    rig.command("accept", json!(null));
+    rig.reply(Reply::Accept { session: session("", "alice carol bob") });
+    assert_eq!(rig.heard()[..2], ["accept -> {}", "CallConnecting S(i: -; j: alice, carol, bob)"]);
+    rig.failure(ErrorCode::InvalidState);
+    assert_eq!(rig.heard(), [""; 0], "the second is one too many");
+}
+
 /// What waits for the answer to a start grows old meanwhile.
 #[test]
 fn an_invitation_that_was_held_back_rings_for_what_is_left_of_its_time() {
@@ -821,6 +839,26 @@ fn replaced_by_ones_own_stray_hello() {
         rig.closing(Closing::Replaced);
         assert_eq!(rig.heard()[0], "CallError LOGIN_REJECTED", "{wait}");
     }
+}
+
+/// The network changes several times in a row, and every hello comes to the server in the end.
+#[test]
+fn replaced_by_several_hellos_of_ones_own() {
+    let mut rig = connected();
+    for _ in 0..3 {
+        rig.platform(PlatformEvent::NetworkChanged);
+        rig.opened();
+    }
+    rig.welcome(true, None);
+    for _ in 0..2 {
+        rig.take();
+        rig.closing(Closing::Replaced);
+        rig.reconnect();
+        rig.welcome(true, None);
+        assert_eq!(rig.heard(), ["CallReconnecting", "CallReconnected"]);
+    }
+    rig.closing(Closing::Replaced);
+    assert_eq!(rig.heard()[0], "CallError LOGIN_REJECTED", "one more than there were");
 }
 
 #[test]
