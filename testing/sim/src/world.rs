@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jmrtc_call::{
     AudioAction, AudioEvent, CallState, CommandId, EngineState, Event, Generation, Input, LeavePayload,
     LoginState, MediaAction, MediaEvent, MutedPayload, OthersInvitedPayload, Output, PlatformAction,
-    PlatformEvent, SocketAction, SocketEvent, Timestamp,
+    PlatformEvent, SocketAction, SocketEvent, State, Timestamp,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,

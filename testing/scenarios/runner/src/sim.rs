@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jmrtc_call::PlatformEvent;
+use jmrtc_call::{PlatformEvent, State};
 use jmrtc_protocol::Username;
 use jmrtc_sim::{Told, World};
 use serde_json::{Value, json};
@@ -34,6 +34,11 @@ impl Sim {
     /// What happened, one line each.
     pub fn log(&self) -> &[String] {
         self.world.as_ref().map_or(&[], World::log)
+    }
+
+    /// How the app on `device` stands, if it runs.
+    pub fn state(&self, device: &str) -> Option<State> {
+        self.world.as_ref()?.state(device)
     }
 
     fn world(&mut self) -> Result<&mut World, String> {

@@ -92,6 +92,12 @@ impl World {
         self.command(device, method, args)
     }
 
+    /// How the app on `device` stands, if it runs.
+    pub fn state(&self, device: &str) -> Option<State> {
+        let device = self.alive(device).ok()?;
+        Some(self.devices[device].client.state())
+    }
+
     /// What the app on `device` has been told since the last look.
     pub fn told_to(&mut self, device: &str) -> Result<Vec<Told>, String> {
         let device = self.find(device)?;

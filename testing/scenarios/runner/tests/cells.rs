@@ -1,0 +1,92 @@
+//! Every method is called at every moment of an app's life in some scenario.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jmrtc_call::{CallState, EngineState, LoginState, METHODS, State};
+use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, files, play};
+
+/// Between what an app can tell apart.
+const MOMENTS: [&str; 11] = [
+    "before login",
+    "with a rejected token",
+    "signed in",
+    "rung without an engine",
+    "ready",
+    "starting",
+    "outgoing",
+    "incoming",
+    "connecting",
+    "connected",
+    "reconnecting",
+];
+
+fn moment(state: &State) -> &'static str {
+    match (state.login, state.call, state.engine) {
+        (LoginState::LoggedOut | LoginState::LoggingIn, ..) => "before login",
+        (LoginState::TokenRejected, CallState::Idle, _) => "with a rejected token",
+        (_, CallState::Idle, EngineState::Ready) => "ready",
+        (_, CallState::Idle, _) => "signed in",
+        (_, CallState::Incoming, EngineState::Ready) => "incoming",
+        (_, CallState::Incoming, _) => "rung without an engine",
+        (_, CallState::Outgoing, _) if state.session.is_none() => "starting",
+        (_, CallState::Outgoing, _) => "outgoing",
+        (_, CallState::Connecting, _) => "connecting",
+        (_, CallState::Connected, _) => "connected",
+        (_, CallState::Reconnecting, _) => "reconnecting",
+    }
+}
+
+/// A simulated world that notes what is called when.
+struct Watched {
+    sim: Sim,
+    cells: BTreeSet<(&'static str, String)>,
+}
+
+impl Stage for Watched {
+    fn kinds(&self) -> Vec<Kind> {
+        self.sim.kinds()
+    }
+
+    fn patience(&self) -> Duration {
+        self.sim.patience()
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        if let Order::Call { device, method, .. } = order
+            && let Some(state) = self.sim.state(device)
+        {
+            self.cells.insert((moment(&state), method.clone()));
+        }
+        self.sim.carry_out(order)
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        self.sim.next(patience)
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        self.sim.pass(time)
+    }
+}
+
+#[test]
+fn every_method_is_called_at_every_moment() {
+    let mut cells = BTreeSet::new();
+    for file in files(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap() {
+        let mut stage = Watched { sim: Sim::new(1, false), cells: BTreeSet::new() };
+        let _ = play(&Scenario::read(&file).unwrap(), &mut stage);
+        cells.extend(stage.cells);
+    }
+    let missing: Vec<String> = MOMENTS
+        .iter()
+        .filter_map(|moment| {
+            let none: Vec<_> =
+                METHODS.into_iter().filter(|m| !cells.contains(&(*moment, (*m).to_owned()))).collect();
+            (!none.is_empty()).then(|| format!("{moment}: {}", none.join(", ")))
+        })
+        .collect();
+    assert!(missing.is_empty(), "no scenario calls\n{}", missing.join("\n"));
+}
