@@ -2,6 +2,9 @@
 import { once } from 'node:events'
 import { WebSocket, WebSocketServer } from 'ws'
 
+/** So far beyond the last request that none gets the number by chance. */
+const UNASKED = 1_000
+
 export class Forger {
   /** Events that we have put in: later ones of the server are numbered behind them. */
   #forged = 0
@@ -49,9 +52,9 @@ export class Forger {
     return { ...message, seq: this.#seq }
   }
 
-  /** Says this to the client; an event gets the next number, an answer that of a request still to come. */
+  /** Says this to the client; an event gets the next number, an answer that of a request that will not be. */
   say(message) {
-    const numbered = { event: () => ({ seq: (this.#forged++, ++this.#seq) }), reply: () => ({ id: this.#request + 1 }), failure: () => ({ id: this.#request + 1 }) }
+    const numbered = { event: () => ({ seq: (this.#forged++, ++this.#seq) }), reply: () => ({ id: this.#request + UNASKED }), failure: () => ({ id: this.#request + UNASKED }) }
     this.client.send(JSON.stringify({ ...message, ...numbered[message.type]?.() }))
   }
 
