@@ -18,5 +18,5 @@ mod world;
 pub use chance::Weather;
 pub use device::Told;
 pub use plan::{Act, Plan, Step};
-pub use play::{Played, play_bytes, play_plan, play_seed, shrink, shrink_where};
+pub use play::{Played, fuzz, play_plan, play_seed, shrink, shrink_where};
 pub use world::{Microphone, Network, Outcome, Settings, World};

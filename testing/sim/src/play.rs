@@ -20,9 +20,16 @@ pub fn play_seed(seed: u64) -> Played {
     play(World::of_seed(seed))
 }
 
-/// Plays a run that bytes decide.
-pub fn play_bytes(bytes: &[u8]) -> Played {
-    play(World::of_bytes(bytes))
+/// Plays a run that a fuzzer decides.
+///
+/// # Panics
+/// Something does not hold; the plan is in the message.
+pub fn fuzz(bytes: &[u8]) -> Played {
+    let played = play(World::of_bytes(bytes));
+    if let Err(what) = &played.result {
+        panic!("{what}\n{}", played.plan);
+    }
+    played
 }
 
 /// Plays what is written, with a log.
