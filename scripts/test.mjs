@@ -36,15 +36,15 @@ const first = [
   ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', () => cargo('xtask', 'codegen', '--check')],
 ]
-/** Calls in real time are mostly waiting: the others run beside them, and what only computes gives way. */
+/** Calls in real time are mostly waiting: all else runs beside them and gives way. */
 const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
 const beside = [
   ['kotlin', 'calls from the JVM', () => npm('test:kotlin')],
   ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
   ['ios', 'the iOS bridge in Swift', () => npm('test:ios')],
-  ['worlds', 'thousands of simulated worlds', () => ['nice', '-n', '10', ...rust('--test', 'random')]],
-  ['mobile', 'the native library for phones', () => ['nice', '-n', '10', ...npm('test:mobile')]],
-]
+  ['worlds', 'thousands of simulated worlds', () => rust('--test', 'random')],
+  ['mobile', 'the native library for phones', () => npm('test:mobile')],
+].map(([name, what, command]) => [name, what, () => ['nice', '-n', '10', ...command()]])
 const steps = [...first, ...calls, ...beside]
 
 const args = process.argv.slice(2)
