@@ -1,4 +1,4 @@
-// On the wire: no packet with sound before the callee accepted, none after the end, none while muted; in both
+// On the wire, against two of the bug classes of "The State of State Machines" (the others: consent-forged.test.mjs): no packet with sound before the callee accepted, none after the end, none while muted; in both
 // directions, for phones and Chromium. Everything between clients and server passes a relay that counts.
 import assert from 'node:assert/strict'
 import test, { before } from 'node:test'
@@ -58,7 +58,7 @@ async function sound(what, filter) {
 }
 
 for (const [kinds, way] of [[['phone', 'phone'], 'UDP'], [['phone', 'phone'], 'TCP'], [['page', 'page'], 'UDP']]) {
-  test(`${kinds.join(' to ')} over ${way}: sound only between accept and the end, and not while muted`, { timeout: 90_000 }, async () => {
+  test(`P4, ${kinds.join(' to ')} over ${way}: sound only between accept and the end, and not while muted`, { timeout: 90_000 }, async () => {
     relay.drop = ({ client }) => way === 'TCP' && !client.startsWith('tcp ')
     const begin = relay.mark
     const a = await world.endpoint(kinds[0], 'alice', { play: tone(440), repeat: true })
@@ -108,7 +108,35 @@ for (const [kinds, way] of [[['phone', 'phone'], 'UDP'], [['phone', 'phone'], 'T
   })
 }
 
-test('a caller that sends at once is not forwarded, nor is a callee that sends before it accepted', { timeout: 60_000 }, async () => {
+for (const kind of ['phone', 'page']) {
+  test(`P4, ${kind}: accepted and given up again and again, not a packet before the yes or after the no`, { timeout: 60_000 }, async (t) => {
+    const seed = Date.now() % 1_000_000
+    t.diagnostic(`seed ${seed}`)
+    // How long after the yes comes the no, in milliseconds: from at once to when sound flows.
+    const pauses = Array.from({ length: 8 }, (_, n) => (seed * (n + 1) * 7_919) % 250)
+    const alice = await world.endpoint('phone', 'alice')
+    const bob = await world.endpoint(kind, 'bob', { play: tone(1000), repeat: true })
+    for (const pause of pauses) {
+      for (const who of [alice, bob]) who.clear()
+      const rings = relay.mark
+      const known = new Set(relay.seen.items.map(({ client }) => client))
+      await alice.call('startCallUsers', { usernames: ['bob'] })
+      await bob.until('CallReceiveInvite')
+      await until(() => new Set(relay.packets('dtls', { from: rings, up: true }).map(({ client }) => client).filter((client) => !known.has(client))).size === 2, 'both links')
+      const before = relay.packets('rtp', { from: rings, up: true })
+      assert.deepEqual(before, [], `pause ${pause}: sound before the yes`)
+      const accepted = bob.call('accept').catch(() => {})
+      await pass(pause)
+      await bob.call('hangup')
+      await Promise.all([accepted, alice.until('CallDisconnect')])
+      await quiet(`pause ${pause}: after the no`, { up: true })
+      if (bob.microphones) assert.equal(await bob.microphones(), 0, `pause ${pause}: the microphone is open`)
+    }
+    await Promise.all([alice.stop(), bob.stop()])
+  })
+}
+
+test('P3: a caller that sends at once is not forwarded, nor is a callee that sends before it accepted', { timeout: 60_000 }, async () => {
   const [carol, dave] = await Promise.all([WrtcClient.signIn(world.server, 'carol'), WrtcClient.signIn(world.server, 'dave')])
   const from = relay.mark
   const { reply } = await carol.ws.request({ method: 'start', usernames: ['dave'] })

@@ -25,8 +25,9 @@ pub(crate) struct Account {
 pub(crate) struct SignIn {
     pub(crate) user: User,
     pub(crate) secret: String,
-    /// The last event seen.
+    /// The last event seen, and the last that the server knows to be.
     pub(crate) seq: u64,
+    pub(crate) acked: u64,
 }
 
 /// A method call that waits for the connection.

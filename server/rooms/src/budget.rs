@@ -1,5 +1,5 @@
-//! How many invitations a user may make, with all its devices together: whoever calls and hangs up again and again
-//! rings somebody each time.
+//! How often a user may do what others are told of, with all its devices together: whoever calls and hangs up again and
+//! again rings somebody each time, and whoever plays with the mute switch is told to everybody.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Budget {
     swept: Timestamp,
 }
 
-/// In parts of an invitation, [`MINUTE_MS`] each, so that a millisecond gives `per_minute` of them back.
+/// In parts of one time, [`MINUTE_MS`] each, so that a millisecond gives `per_minute` of them back.
 #[derive(Debug, Clone, Copy)]
 struct Spent {
     parts: u64,
@@ -30,25 +30,29 @@ struct Spent {
 
 impl Budget {
     pub(crate) fn new(per_minute: u32, max_members: usize) -> Self {
-        let per_minute = u64::from(per_minute);
-        let at_once = per_minute.max((CALLS_AT_ONCE * max_members) as u64);
-        Self { per_minute, at_once, spent: BTreeMap::new(), swept: Timestamp(0) }
+        let at_once = u64::from(per_minute).max((CALLS_AT_ONCE * max_members) as u64);
+        Self { per_minute: per_minute.into(), at_once, spent: BTreeMap::new(), swept: Timestamp(0) }
     }
 
-    /// Whether a user may make so many invitations now.
-    pub(crate) fn allows(&self, now: Timestamp, user: &Username, invitations: usize) -> bool {
-        let wanted = (invitations as u64).saturating_mul(MINUTE_MS);
+    /// Of mutings: one a second, and a few more.
+    pub(crate) fn of_mutings() -> Self {
+        Self { per_minute: 60, at_once: 20, spent: BTreeMap::new(), swept: Timestamp(0) }
+    }
+
+    /// Whether a user may do it so many times now.
+    pub(crate) fn allows(&self, now: Timestamp, user: &Username, times: usize) -> bool {
+        let wanted = (times as u64).saturating_mul(MINUTE_MS);
         self.owed(now, user).saturating_add(wanted) <= self.at_once * MINUTE_MS
     }
 
-    /// The user has made them.
-    pub(crate) fn spend(&mut self, now: Timestamp, user: &Username, invitations: usize) {
+    /// The user has done it.
+    pub(crate) fn spend(&mut self, now: Timestamp, user: &Username, times: usize) {
         if now.since(self.swept) >= MINUTE_MS {
             let per_minute = self.per_minute;
             self.spent.retain(|_, spent| spent.left(now, per_minute) > 0);
             self.swept = now;
         }
-        let parts = self.owed(now, user).saturating_add((invitations as u64).saturating_mul(MINUTE_MS));
+        let parts = self.owed(now, user).saturating_add((times as u64).saturating_mul(MINUTE_MS));
         self.spent.insert(user.clone(), Spent { parts, at: now });
     }
 

@@ -311,8 +311,13 @@ impl Rooms {
         };
         let mut others = call.joined.clone();
         others.retain(|m| m.user != asker.user);
-        let own = call.joined.iter_mut().find(|m| m.user == asker.user);
-        if own.is_some_and(|m| std::mem::replace(&mut m.muted, muted) != muted) {
+        let own = call.joined.iter_mut().find(|m| m.user == asker.user && m.muted != muted);
+        if let Some(own) = own {
+            if !self.mutings.allows(self.now, &asker.user, 1) {
+                return fail(ErrorCode::LimitExceeded, "muted and unmuted too often");
+            }
+            self.mutings.spend(self.now, &asker.user, 1);
+            own.muted = muted;
             self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::Muted {
                 session,
                 user: rooms.directory.view(viewer, &asker.user),

@@ -22,9 +22,10 @@ use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConf
 /// How often a client is told what of its voice was lost.
 const REPORTS: Duration = Duration::from_secs(1);
 
-/// Packets that a link may send per second; Opus frames of 10 ms make 100. The rest is dropped, so that
-/// one member can't make the relay flood the others.
-const MAX_PACKETS_PER_SECOND: u32 = 400;
+/// Packets, and bytes of voice, that a link may send per second; Opus frames of 10 ms make 100, and 64 kbit/s with all of it
+/// repeated once (RED) 16,000. The rest is dropped, so that one member can't make the relay flood the others.
+const MAX_PACKETS_PER_SECOND: u32 = 200;
+const MAX_BYTES_PER_SECOND: usize = 32_000;
 
 pub(crate) struct Link {
     id: LinkId,
@@ -40,7 +41,8 @@ pub(crate) struct Link {
     pub(crate) way: Way,
     /// When str0m wants to be woken.
     pub(crate) wake: Instant,
-    window: (Instant, u32),
+    /// The present second, and what came in it.
+    window: (Instant, u32, usize),
 }
 
 /// A packet of a client's voice, of a kind that can be forwarded.
@@ -95,7 +97,7 @@ impl Link {
             streams: std::iter::repeat_with(Rewriter::default).take(slots).collect(),
             way: Way::default(),
             wake: now,
-            window: (now, 0),
+            window: (now, 0, 0),
         };
         let answer = link.accept(offer)?;
         Ok((link, answer))
@@ -231,10 +233,11 @@ impl Link {
 
     fn voice(&mut self, now: Instant, packet: RtpPacket) -> Option<Voice> {
         if now.saturating_duration_since(self.window.0).as_secs() >= 1 {
-            self.window = (now, 0);
+            self.window = (now, 0, 0);
         }
         self.window.1 += 1;
-        if self.window.1 > MAX_PACKETS_PER_SECOND {
+        self.window.2 += packet.payload.len();
+        if self.window.1 > MAX_PACKETS_PER_SECOND || self.window.2 > MAX_BYTES_PER_SECOND {
             return None;
         }
         let (opus, red) = self.opus()?;

@@ -9,8 +9,10 @@ const FRAME: u32 = 960;
 /// Where a slot's timestamps begin. Any number does; not 0, so that a bug that sends 0 shows.
 const FIRST_TIMESTAMP: u32 = 0x1000;
 /// A step in a source's sequence numbers beyond this (a minute of frames) is a new beginning: SRTP
-/// receivers lose count of the roll-overs when a stream leaps.
+/// receivers lose count of the roll-overs when a stream leaps, or gets on by half of 65536 while they miss it.
 const MAX_STEP: u64 = 3000;
+/// How fast a source's numbers may go on; with [`MAX_STEP`] to begin with, a receiver may miss more than a minute.
+const STEPS_PER_SECOND: u64 = 400;
 /// A source whose timestamps are further (2 s) than this from the slot's clock is begun anew.
 const MAX_DRIFT: u32 = 96_000;
 
@@ -32,6 +34,34 @@ pub(crate) struct Rewriter {
     /// Highest sequence number sent, and the timestamp that went with it.
     last: Option<(u64, u32)>,
     current: Option<Source>,
+    steps: Steps,
+}
+
+/// By how much the numbers may go on now.
+#[derive(Debug)]
+struct Steps {
+    left: u64,
+    at: Option<Instant>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { left: MAX_STEP, at: None }
+    }
+}
+
+impl Steps {
+    fn take(&mut self, now: Instant, step: u64) -> bool {
+        let at = *self.at.get_or_insert(now);
+        let more = now.saturating_duration_since(at).as_millis() as u64 * STEPS_PER_SECOND / 1_000;
+        if more > 0 {
+            self.left = MAX_STEP.min(self.left + more);
+            self.at = Some(now);
+        }
+        let enough = step <= self.left;
+        self.left -= if enough { step } else { 0 };
+        enough
+    }
 }
 
 /// How the present source's numbers map to the slot's.
@@ -55,7 +85,9 @@ impl Rewriter {
     pub(crate) fn place(&mut self, now: Instant, ssrc: u32, sequence: u64, timestamp: u32) -> Option<Place> {
         let clock = self.clock(now);
         let first = match &self.current {
-            Some(source) if source.continues(ssrc, sequence, timestamp, clock) => false,
+            Some(source) if source.continues(ssrc, sequence, timestamp, clock) => {
+                !self.steps.take(now, sequence.saturating_sub(source.top))
+            }
             Some(_) | None => true,
         };
         if first {
@@ -170,6 +202,21 @@ mod tests {
             }
             at += 7; // a pause that is no whole number of frames
         }
+    }
+
+    #[test]
+    fn many_leaps_do_not_add_up_while_a_receiver_misses_a_second() {
+        let start = Instant::now();
+        let mut slot = Rewriter::default();
+        let mut last = slot.place(start, 1, 0, 0).unwrap();
+        for n in 1..400_u64 {
+            let at = start + ms(n * 1_000 / 400);
+            let place = slot.place(at, 1, n * (MAX_STEP - 1), (n * 120) as u32).unwrap();
+            assert!(place.sequence > last.sequence);
+            last = place;
+        }
+        let most = MAX_STEP + 2 * STEPS_PER_SECOND;
+        assert!(last.sequence <= most, "{} in a second", last.sequence);
     }
 
     #[test]

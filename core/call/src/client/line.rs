@@ -3,7 +3,7 @@
 use jmrtc_protocol::{ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, ServerMessage};
 
 use super::Client;
-use crate::account::{Line, silence};
+use crate::account::{Account, Line, silence};
 use crate::out::Out;
 use crate::{Generation, SocketAction, SocketEvent};
 
@@ -17,6 +17,9 @@ const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_CAP_MS: u64 = 15_000;
 /// For how long a `hello` on a socket that was let go may still make itself felt.
 const STRAY_MS: u64 = 30_000;
+
+/// The server keeps 256 events that it does not know to be seen: in a lively call it is told of them before the next ping.
+const ACK_EVENTS: u64 = 64;
 
 impl Client {
     /// Makes a new connection; it replaces the one there is.
@@ -112,11 +115,28 @@ impl Client {
                 let sign_in = self.account.as_mut().and_then(|a| a.sign_in.as_mut());
                 let Some(sign_in) = sign_in.filter(|s| seq > s.seq) else { return };
                 sign_in.seq = seq;
+                if seq - sign_in.acked >= ACK_EVENTS {
+                    self.ping(out);
+                }
                 self.server_event(event, out);
             }
             ServerMessage::Closing { reason } => self.closing(reason, out),
             ServerMessage::Welcome(_) | ServerMessage::Fault { .. } | ServerMessage::Pong => {}
         }
+    }
+
+    /// Gives a sign of life, and tells the server which events it need not keep any more.
+    fn ping(&mut self, out: &mut Out) {
+        let next = self.now.plus(self.settings.ping_ms);
+        let Some(Account { line: Line::Up { generation, ping, .. }, sign_in: Some(sign_in), .. }) =
+            &mut self.account
+        else {
+            return;
+        };
+        *ping = next;
+        sign_in.acked = sign_in.seq;
+        let message = ClientMessage::Ping { ack: sign_in.seq };
+        out.socket(SocketAction::Send { generation: *generation, message });
     }
 
     pub(super) fn turned_away(&mut self, error: Failure, out: &mut Out) {
@@ -230,7 +250,6 @@ impl Client {
         let Some(account) = &mut self.account else { return };
         let ping_ms = self.settings.ping_ms;
         let silence = silence(ping_ms);
-        let ack = account.sign_in.as_ref().map_or(0, |s| s.seq);
         match &mut account.line {
             Line::Down { at } if *at <= now => self.open_socket(out),
             Line::Opening { until, .. } | Line::Greeting { until, .. } if *until <= now => {
@@ -239,13 +258,7 @@ impl Client {
             }
             Line::Leaving { until, .. } if *until <= now => self.finish_logout(out),
             Line::Up { heard, .. } if heard.plus(silence) <= now => self.open_socket(out),
-            Line::Up { generation, ping, .. } if *ping <= now => {
-                *ping = now.plus(ping_ms);
-                out.socket(SocketAction::Send {
-                    generation: *generation,
-                    message: ClientMessage::Ping { ack },
-                });
-            }
+            Line::Up { ping, .. } if *ping <= now => self.ping(out),
             Line::Down { .. }
             | Line::Barred
             | Line::Opening { .. }

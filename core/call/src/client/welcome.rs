@@ -24,7 +24,7 @@ impl Client {
         let resumed = resumed && before.as_ref().is_some_and(|b| b.user.username == user.username);
         let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
         self.settings = sane(settings);
-        account.sign_in = Some(SignIn { user, secret, seq });
+        account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
         account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
         account.failures = 0;
         account.lost = None;

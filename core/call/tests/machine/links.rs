@@ -1,7 +1,7 @@
 //! The link axis, the connection, and both at once.
 
 use jmrtc_call::{Input, MediaEvent, PlatformEvent, SocketEvent};
-use jmrtc_protocol::{Closing, ErrorCode, Failure, Reply, ServerMessage};
+use jmrtc_protocol::{Closing, ErrorCode, Failure, Reply, ServerEvent, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -14,6 +14,19 @@ fn connected() -> Rig {
     rig.reply(Reply::Accept { session: session("", "alice bob") });
     rig.take();
     rig
+}
+
+#[test]
+fn in_a_lively_call_the_server_learns_soon_what_was_seen() {
+    let mut rig = connected();
+    let seq = rig.seq;
+    for n in 0..130 {
+        let session = session("", "alice bob");
+        rig.event(ServerEvent::Muted { session, user: user("alice"), muted: n % 2 == 0 });
+    }
+    let acked: Vec<u64> = rig.pings().iter().map(|ack| ack.parse().unwrap()).collect();
+    assert_eq!(acked, [64, 128]);
+    assert!(seq < 64);
 }
 
 #[test]

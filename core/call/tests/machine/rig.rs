@@ -325,6 +325,11 @@ impl Rig {
 
     // What came of it.
 
+    /// What the pings since the last `take` have acknowledged.
+    pub(crate) fn pings(&self) -> Vec<&str> {
+        self.log.iter().filter_map(|line| line.strip_prefix("> ping ")).collect()
+    }
+
     /// The lines since the last call, without pings.
     pub(crate) fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log).into_iter().filter(|l| !l.starts_with("> ping")).collect()

@@ -98,6 +98,7 @@ fn the_largest_call_with_the_fullest_profiles() {
     w.drop("user1");
     for muted in [true, false].repeat(11) {
         w.mute("user0", muted);
+        w.wait(500);
     }
     w.forget();
     w.come_back("user1");

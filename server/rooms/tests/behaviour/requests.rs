@@ -364,6 +364,24 @@ fn more_names_than_a_call_has_members_are_refused_whoever_they_are() {
 }
 
 #[test]
+fn whoever_plays_with_the_mute_switch_is_told_so_and_the_others_are_spared() {
+    let mut w = World::in_call("alice", "bob", &[]);
+    let played = |w: &mut World| {
+        w.forget();
+        for n in 0..100 {
+            w.mute("alice", n % 2 == 0);
+        }
+        let told = w.got("bob").iter().filter(|line| line.starts_with("Muted")).count();
+        let refused = w.got("alice").iter().filter(|line| line.contains("LIMIT_EXCEEDED")).count();
+        (told, refused > 0)
+    };
+    assert_eq!(played(&mut w), (20, true));
+    w.wait(5_000);
+    assert_eq!(played(&mut w).0, 5, "one a second");
+    w.leave("alice");
+}
+
+#[test]
 fn whoever_mutes_is_shown_muted_to_the_others() {
     let mut w = World::in_call("alice", "bob", &["carol"]);
     w.invite("alice", &["carol"]);

@@ -47,6 +47,7 @@ pub(crate) struct Client {
     pub(crate) level: i8,
     /// Sends RED.
     pub(crate) redundant: bool,
+    pub(crate) frame_bytes: usize,
     wake: Instant,
     sequence: u64,
     timestamp: u32,
@@ -86,6 +87,7 @@ impl Client {
             unplugged: false,
             level: -30,
             redundant: false,
+            frame_bytes: 60,
             wake: now,
             sequence: 100,
             timestamp: 77,
@@ -102,9 +104,9 @@ impl Client {
     fn say(&mut self, now: Instant, speaker: u8) {
         let (opus, red) = self.payload_types();
         self.sequence += 1;
+        let voice = vec![speaker; self.frame_bytes];
         // A RED payload of one block: its header, then the frame.
-        let payload =
-            if self.redundant { [vec![*opus], vec![speaker; 60]].concat() } else { vec![speaker; 60] };
+        let payload = if self.redundant { [vec![*opus], voice].concat() } else { voice };
         let payload_type = if self.redundant { red.unwrap() } else { opus };
         let level = ExtensionValues {
             audio_level: Some(self.level),
