@@ -105,9 +105,9 @@ fn event_members(event: &ServerEvent) -> usize {
         ServerEvent::Invited { session, .. }
         | ServerEvent::Joined { session, .. }
         | ServerEvent::Left { session, .. }
-        | ServerEvent::OthersInvited { session, .. }
         | ServerEvent::Ended { session, .. }
         | ServerEvent::Muted { session, .. } => members(session),
+        ServerEvent::OthersInvited { session, users, .. } => members(session) + users.len(),
         ServerEvent::Slots { .. } => 0,
     }
 }
