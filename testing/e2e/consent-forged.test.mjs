@@ -111,7 +111,9 @@ for (const kind of ['phone', 'page']) {
     forger.say(everyMessage(again).find(({ name }) => name === 'server.reply.accept.json').message)
     await scene.bob.log.find(({ name, payload }) => name === 'CallDisconnect' && payload.session.channelId === again.channelId, 'bob: its end')
     await pass(QUIET_MS)
-    assert.equal(relay.packets('rtp', { from, up: true }).length, 0, 'he is heard and has not accepted')
+    // The last packets of the first call may still have been on their way.
+    const sound = relay.packets('rtp', { from, up: true }).filter(({ client }) => !known.has(client))
+    assert.deepEqual(sound, [], 'he is heard and has not accepted')
     if (scene.bob.microphones) assert.equal(await scene.bob.microphones(), 0, 'his microphone is open')
     await scene.end()
   })
