@@ -234,7 +234,7 @@ fn requests_go_out_again_after_a_reconnect() {
 #[test]
 fn events_come_once() {
     let mut rig = connected();
-    let event = joined(session("", "alice bob carol"), "carol");
+    let event = joined("carol");
     let message = ServerMessage::Event { seq: rig.seq + 1, event };
     rig.message(message.clone());
     rig.message(message.clone());
