@@ -211,30 +211,27 @@ mod tests {
 
     #[test]
     fn what_is_told_of_the_largest_call_can_be_read() {
-        let users = |names: std::ops::Range<usize>| names.map(full_user).collect::<Vec<_>>();
+        let users = |numbers: std::ops::Range<usize>| numbers.map(full_user).collect::<Vec<_>>();
+        let names =
+            |numbers: std::ops::Range<usize>| numbers.map(|n| full_user(n).username).collect::<Vec<_>>();
         let session = Session {
             channel_id: ChannelId("c".repeat(32)),
             media_type: MediaType::Voice,
             inviter: full_user(0),
-            inviting_members: users(2..MAX_MEMBERS),
-            joined_members: users(0..2),
-            muted_members: vec![full_user(0).username, full_user(1).username],
+            inviting_members: Vec::new(),
+            joined_members: users(0..MAX_MEMBERS),
+            muted_members: names(0..MAX_MEMBERS),
             start_time: i64::MAX,
             invited_by: Some(full_user(1)),
             silent: true,
         };
-        let (invited, by) = (users(2..MAX_MEMBERS), full_user(1));
-        let event = ServerEvent::OthersInvited { session: session.clone(), users: invited, by };
-        can_be_read(&ServerMessage::Event { seq: u64::MAX, event });
-
-        let names = |users: std::ops::Range<usize>| users.map(|n| full_user(n).username);
         let failed = |username| FailedUser { username, name: ErrorCode::UserUnavailable.name().into() };
-        let (invited, failed) =
-            (names(2..MAX_MEMBERS).collect(), names(0..MAX_MEMBERS).map(failed).collect());
-        can_be_read(&ServerMessage::Reply {
-            id: u64::MAX,
-            reply: Reply::Invite { session, invited, failed },
-        });
+        let failed = names(0..MAX_MEMBERS).into_iter().map(failed).collect();
+        can_be_read(&ServerMessage::Reply { id: u64::MAX, reply: Reply::Start { session, failed } });
+
+        let channel_id = ChannelId("c".repeat(32));
+        let event = ServerEvent::OthersInvited { channel_id, users: users(2..MAX_MEMBERS), by: full_user(1) };
+        can_be_read(&ServerMessage::Event { seq: u64::MAX, event });
 
         let reply = Reply::Users { users: users(0..MAX_USERS_ASKED), failed: Vec::new() };
         can_be_read(&ServerMessage::Reply { id: u64::MAX, reply });

@@ -2,9 +2,10 @@
 
 /// Largest message of a client, in bytes of JSON.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// Largest message of a server, in bytes of JSON: a session names each of [`MAX_MEMBERS`], an event at most each once
-/// more, and both a few for their part in it.
-pub const MAX_SERVER_MESSAGE_BYTES: usize = (2 * MAX_MEMBERS + 4) * MAX_USER_BYTES;
+/// Largest message of a server, in bytes of JSON: a session names each of [`MAX_MEMBERS`], a few for their part in it, and
+/// those who are muted; a reply beside it those who could not be called.
+pub const MAX_SERVER_MESSAGE_BYTES: usize =
+    (MAX_MEMBERS + 4) * (MAX_USER_BYTES + 2 * (4 * MAX_USERNAME_CHARS + 64));
 /// Largest profile, and largest relation, in bytes of JSON.
 pub const MAX_PROFILE_BYTES: usize = 2 * 1024;
 /// Largest user, in bytes of JSON: profile, relation, a name of characters of four bytes, the app key, and what stands
@@ -34,9 +35,8 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 pub const MAX_OFFER_BYTES: usize = 48 * 1024;
 /// Members of one call, joined and ringing together, unless the server is configured otherwise.
 pub const DEFAULT_MAX_MEMBERS: usize = 32;
-/// Members that a server can be configured for: each change is told to each of them with a session that names all
-/// (`docs/adr/0004-large-calls.md`).
-pub const MAX_MEMBERS: usize = 200;
+/// Members that a server can be configured for (`docs/adr/0004-large-calls.md`).
+pub const MAX_MEMBERS: usize = 1_000;
 /// Names that one method call takes, repeated ones counted: more are not even read.
 pub const MAX_NAMES: usize = 1_000;
 /// Receive slots a client may offer.

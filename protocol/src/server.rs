@@ -79,7 +79,7 @@ pub struct Welcome {
     pub secret: String,
     /// Whether the sign-in before this goes on: missed events follow, requests may be sent again.
     pub resumed: bool,
-    /// The call in which this device is joined, if any.
+    /// After a new sign-in, the call in which this device is joined, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub call: Option<Session>,
@@ -154,18 +154,13 @@ pub enum Reply {
     Leave,
     /// Invited.
     Invite {
-        /// The call.
-        session: Session,
         /// Who is now being rung.
         invited: Vec<Username>,
         /// Who could not be invited.
         failed: Vec<FailedUser>,
     },
-    /// The others are told.
-    Mute {
-        /// The call.
-        session: Session,
-    },
+    /// The members are told.
+    Mute,
     /// The link is there.
     Link {
         /// SDP (RFC 8866).
@@ -210,7 +205,9 @@ pub struct FailedUser {
     pub name: String,
 }
 
-/// What happened in a call. `session` is the viewer's view right after the change.
+/// What happened in a call. `invited` and `ended` tell the whole call as the viewer sees it; what is told in between is told
+/// to all who are joined, the one who did it included, and tells only the change. The session that a device got when it
+/// entered, with all changes since, is the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -224,18 +221,21 @@ pub enum ServerEvent {
         #[cfg_attr(feature = "codegen", ts(type = "number"))]
         ring_ms: u64,
     },
-    /// A member joined; told to those joined before.
+    /// A member joined, as the last of the joined; told to those joined before.
     Joined {
         /// The call.
-        session: Session,
-        /// The newcomer.
+        channel_id: ChannelId,
+        /// The newcomer, as the viewer sees it.
         user: User,
+        /// When the call first became connected, Unix milliseconds.
+        #[cfg_attr(feature = "codegen", ts(type = "number"))]
+        start_time: i64,
     },
-    /// A joined or ringing member is gone; told to the joined.
+    /// A joined or ringing member is gone; told to those who are still joined.
     Left {
         /// The call.
-        session: Session,
-        /// Who.
+        channel_id: ChannelId,
+        /// Who, as the viewer sees it.
         user: User,
         /// Why.
         reason: Reason,
@@ -244,11 +244,11 @@ pub enum ServerEvent {
         #[cfg_attr(feature = "codegen", ts(optional))]
         detail: Option<Detail>,
     },
-    /// Users were invited into the running call; told to the joined other than `by`.
+    /// Users were invited into the running call, after all who were rung before.
     OthersInvited {
         /// The call.
-        session: Session,
-        /// Who is now being rung.
+        channel_id: ChannelId,
+        /// Who is now being rung, as the viewer sees them.
         users: Vec<User>,
         /// Who invited.
         by: User,
@@ -264,11 +264,11 @@ pub enum ServerEvent {
         #[cfg_attr(feature = "codegen", ts(optional))]
         detail: Option<Detail>,
     },
-    /// A member muted or unmuted; told to the other joined.
+    /// A joined member muted or unmuted.
     Muted {
         /// The call.
-        session: Session,
-        /// Who.
+        channel_id: ChannelId,
+        /// Who, as the viewer sees it.
         user: User,
         /// Whether the microphone is muted now.
         muted: bool,
@@ -280,4 +280,26 @@ pub enum ServerEvent {
         /// In the order of the offer's `recvonly` lines; null for an empty slot.
         slots: Vec<Option<Username>>,
     },
+}
+
+impl ServerEvent {
+    /// The call that it is about.
+    pub const fn channel(&self) -> &ChannelId {
+        match self {
+            Self::Invited { session, .. } | Self::Ended { session, .. } => &session.channel_id,
+            Self::Joined { channel_id, .. }
+            | Self::Left { channel_id, .. }
+            | Self::OthersInvited { channel_id, .. }
+            | Self::Muted { channel_id, .. }
+            | Self::Slots { channel_id, .. } => channel_id,
+        }
+    }
+
+    /// Whether it tells only what has changed in a running call.
+    pub const fn is_change(&self) -> bool {
+        match self {
+            Self::Joined { .. } | Self::Left { .. } | Self::OthersInvited { .. } | Self::Muted { .. } => true,
+            Self::Invited { .. } | Self::Ended { .. } | Self::Slots { .. } => false,
+        }
+    }
 }

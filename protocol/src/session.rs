@@ -54,6 +54,50 @@ impl Session {
     pub fn is_inviting(&self, name: &Username) -> bool {
         self.inviting_members.iter().any(|u| &u.username == name)
     }
+
+    /// Users are rung from now on, except for who is a member already. False where that is nothing new.
+    pub fn invite(&mut self, users: &[User]) -> bool {
+        let before = self.inviting_members.len();
+        for user in users {
+            if !self.is_inviting(&user.username) && !self.is_joined(&user.username) {
+                self.inviting_members.push(user.clone());
+            }
+        }
+        self.inviting_members.len() > before
+    }
+
+    /// A user is in the call from now on, which began at `start_time`. False where that is nothing new.
+    pub fn join(&mut self, user: User, start_time: i64) -> bool {
+        if self.is_joined(&user.username) {
+            return false;
+        }
+        self.inviting_members.retain(|u| u.username != user.username);
+        self.joined_members.push(user);
+        self.start_time = start_time;
+        true
+    }
+
+    /// A user is a member no more. False where that is nothing new.
+    pub fn leave(&mut self, name: &Username) -> bool {
+        let before = self.inviting_members.len() + self.joined_members.len();
+        self.inviting_members.retain(|u| &u.username != name);
+        self.joined_members.retain(|u| &u.username != name);
+        self.muted_members.retain(|muted| muted != name);
+        self.inviting_members.len() + self.joined_members.len() < before
+    }
+
+    /// A member mutes or unmutes the microphone. False where that is nothing new, or the user is not joined.
+    pub fn mute(&mut self, name: &Username, muted: bool) -> bool {
+        if !self.is_joined(name) || self.muted_members.contains(name) == muted {
+            return false;
+        }
+        // In the order of the joined.
+        let is_muted =
+            |member: &&Username| if *member == name { muted } else { self.muted_members.contains(member) };
+        let joined = self.joined_members.iter().map(|u| &u.username);
+        self.muted_members = joined.filter(is_muted).cloned().collect();
+        true
+    }
 }
 
 /// Why a member left or a call ended: one of the seed's five, never anything else.

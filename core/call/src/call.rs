@@ -9,7 +9,7 @@ use crate::{CallState, CommandId, Timestamp};
 /// The one live call of this device.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Call {
-    /// As the server told it last.
+    /// As the server told it when we came in, with every change since.
     pub(crate) session: Session,
     /// Did the person say yes?
     pub(crate) accept: Accept,

@@ -26,8 +26,6 @@ pub(crate) struct Entry {
     pub(crate) id: Option<RequestId>,
     /// On this connection.
     sent: bool,
-    /// On an earlier connection too: the answer may be older than events seen since.
-    pub(crate) repeated: bool,
 }
 
 /// Whom the answer is for.
@@ -54,7 +52,7 @@ impl Owner {
 
 impl Entry {
     const fn new(request: Request, owner: Owner, expires: Option<Timestamp>) -> Self {
-        Self { request, owner, expires, after: None, id: None, sent: false, repeated: false }
+        Self { request, owner, expires, after: None, id: None, sent: false }
     }
 
     /// The call that it is about.
@@ -168,7 +166,6 @@ impl Outbox {
     /// The connection is lost: whatever is unanswered goes out again on the next.
     pub(crate) fn lost(&mut self) {
         for entry in &mut self.entries {
-            entry.repeated |= entry.sent;
             entry.sent = false;
             entry.after = None;
         }
@@ -182,7 +179,6 @@ impl Outbox {
         for entry in &mut self.entries {
             entry.id = None;
             entry.sent = false;
-            entry.repeated = false;
         }
     }
 

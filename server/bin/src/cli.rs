@@ -138,8 +138,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_PING_TIME", default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) ping_time: Duration,
 
-    /// Members of one call, joined and ringing together, up to 200. Whatever happens in a call is told to each of them with
-    /// a list of all, so that the work for it grows with the square of the members.
+    /// Members of one call, joined and ringing together, up to 1000. Whatever happens in a call is told to each of them, and
+    /// who is called or comes in is told of all, so that the work for a whole call grows with the square of the members.
     #[arg(long, env = "JMRTC_MAX_MEMBERS", default_value_t = DEFAULT_MAX_MEMBERS as u32,
           value_parser = clap::value_parser!(u32).range(2..=MAX_MEMBERS as i64), value_name = "N")]
     pub(crate) max_members: u32,
@@ -251,7 +251,7 @@ mod tests {
         assert!(Cli::try_parse_from(["jmrtc-server", "--dev-public"]).is_err());
         for (flag, good, bad) in [
             ("--slots", "8", "9"),
-            ("--max-members", "200", "201"),
+            ("--max-members", "1000", "1001"),
             ("--invitations", "1", "0"),
             ("--app-key", &"\"".repeat(128), &"\"".repeat(129)),
             ("--app-key", "a", ""),

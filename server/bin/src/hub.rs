@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
+use jmrtc_protocol::limits::MAX_USER_BYTES;
 use jmrtc_protocol::{Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode};
 use jmrtc_rooms::{
-    CallRecord, ConnId, Input, LinkId, MediaCommand, Output, Rooms, Ticket, Timestamp, UserRecord,
+    CallRecord, ConnId, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Rooms, Ticket, Timestamp,
+    UserRecord,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -17,8 +19,8 @@ use crate::metrics::Metrics;
 
 /// Messages that may wait for one client; a resumed one gets up to 256 events and 64 answers at once.
 pub(crate) const OUTBOX_MESSAGES: usize = 512;
-/// Their bytes: more than the events that the rooms keep of a call of the most and fullest members.
-const OUTBOX_BYTES: usize = 32 << 20;
+/// Their bytes: all events and all answers that the rooms keep, of the fullest users.
+const OUTBOX_BYTES: usize = 2 * MAX_KEPT_USERS * MAX_USER_BYTES;
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -369,8 +371,8 @@ mod tests {
     fn large_messages_fill_an_outbox_sooner() {
         let (queue, mut messages) = mpsc::channel(OUTBOX_MESSAGES);
         let outbox = Outbox { queue, bytes: Arc::default(), cut: Arc::default() };
-        let large = || "x".repeat(1 << 20);
-        assert!((0..OUTBOX_BYTES >> 20).all(|_| outbox.put(large())));
+        let large = || "x".repeat(OUTBOX_BYTES / 32);
+        assert!((0..32).all(|_| outbox.put(large())));
         assert!(!outbox.put("x".to_owned()));
         outbox.bytes.fetch_sub(1 + messages.try_recv().unwrap().len(), Ordering::Relaxed);
         assert!(outbox.put(large()));

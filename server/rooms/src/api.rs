@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
     ChannelId, Detail, Device, IceServer, Profile, Reason, Relation, Request, RequestId, Resume,
-    ServerMessage, Session, Username,
+    ServerMessage, Username,
 };
 
 /// Milliseconds on a clock of the driver's that never goes back. The zero is the driver's.
@@ -174,8 +174,12 @@ pub enum Output {
     Push {
         /// Whom.
         user: Username,
-        /// The call as the user sees it.
-        session: Session,
+        /// The call.
+        channel_id: ChannelId,
+        /// Who invited.
+        by: Username,
+        /// The user does not want to be disturbed by the one who invited.
+        silent: bool,
     },
     /// A call ended; for the store.
     Record(CallRecord),

@@ -117,6 +117,15 @@ impl Call {
         self.rung.len() + self.joined.len()
     }
 
+    /// Those who are told of changes: who is joined, with which device.
+    pub(crate) fn audience(&self) -> Vec<(Username, String)> {
+        let with = |member: &Joined| match &member.seat {
+            Seat::Device { device, .. } => Some((member.user.clone(), device.clone())),
+            Seat::Robot => None,
+        };
+        self.joined.iter().filter_map(with).collect()
+    }
+
     pub(crate) fn robot(&self) -> Option<&Joined> {
         self.joined.iter().find(|m| m.is_robot())
     }

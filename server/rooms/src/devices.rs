@@ -161,8 +161,9 @@ impl Rooms {
     fn welcome(&mut self, id: SignInId, conn: ConnId, resumed: bool) {
         let Some(sign_in) = self.sign_ins.get(&id) else { return };
         let config = &self.config;
-        let call =
-            self.joined_with(sign_in).map(|(call, member)| call.session(&self.directory, &member.viewer()));
+        // Whoever goes on gets what it missed.
+        let joined = self.joined_with(sign_in).filter(|_| !resumed);
+        let call = joined.map(|(call, member)| call.session(&self.directory, &member.viewer()));
         let welcome = Welcome {
             protocol: PROTOCOL_VERSION,
             user: self.directory.view(&sign_in.user, &sign_in.user),

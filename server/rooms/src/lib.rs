@@ -26,3 +26,4 @@ pub use api::{
     Timestamp, UserRecord,
 };
 pub use rooms::{Counts, Rooms};
+pub use signin::MAX_KEPT_USERS;

@@ -132,8 +132,8 @@ impl Rooms {
         }
         let Some(call) = self.calls.get(&key) else { return };
         let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
-        let session = call.session(&self.directory, &member.viewer());
-        self.out.push(Output::Push { user: user.clone(), session });
+        let (channel_id, Viewer { user, invited_by: by, silent }) = (call.channel.clone(), member.viewer());
+        self.out.push(Output::Push { user, channel_id, by, silent });
     }
 
     /// A rung member joins.
@@ -143,7 +143,7 @@ impl Rooms {
         let Some(at) = call.rung.iter().position(|m| &m.user == user) else { return };
         let rung = call.rung.remove(at);
         self.timers.clear(&Due::Ring(key, user.clone()));
-        let before = call.joined.clone();
+        let others = call.audience();
         let robot = seat == Seat::Robot;
         if let Some(record) = call.log.get_mut(rung.entry) {
             record.join_time = unix_ms;
@@ -152,6 +152,7 @@ impl Rooms {
             call.start_time = unix_ms;
             self.started += 1;
         }
+        let (channel_id, start_time) = (call.channel.clone(), call.start_time);
         let viewer = rung.viewer();
         let taken_by = match &seat {
             Seat::Device { sign_in, .. } => Some(*sign_in),
@@ -176,9 +177,10 @@ impl Rooms {
                 self.tell_ended(key, device, &viewer, Why::ANSWERED_ELSEWHERE);
             }
         }
-        self.tell_joined(key, &before, |rooms, session, viewer| ServerEvent::Joined {
-            session,
+        self.tell_each(others, |rooms, viewer| ServerEvent::Joined {
+            channel_id: channel_id.clone(),
             user: rooms.directory.view(viewer, user),
+            start_time,
         });
     }
 
@@ -208,10 +210,10 @@ impl Rooms {
             self.tell_ended(key, device, &leaver.viewer, gone.to_own(device));
         }
         let Some(call) = self.calls.get(&key) else { return };
-        let (others, over) = (call.joined.clone(), call.is_over());
+        let (channel_id, others, over) = (call.channel.clone(), call.audience(), call.is_over());
         let Why { reason, detail } = gone.to_others();
-        self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::Left {
-            session,
+        self.tell_each(others, |rooms, viewer| ServerEvent::Left {
+            channel_id: channel_id.clone(),
             user: rooms.directory.view(viewer, user),
             reason,
             detail,
@@ -283,19 +285,15 @@ impl Rooms {
         self.tell(device, ServerEvent::Ended { session, reason: why.reason, detail: why.detail });
     }
 
-    /// Tells each of `members`, on the device it is in the call with, what `event` makes of the viewer's session.
-    pub(crate) fn tell_joined(
+    /// Tells each device of a call's audience what `event` makes of the change for its user.
+    pub(crate) fn tell_each(
         &mut self,
-        key: CallKey,
-        members: &[Joined],
-        event: impl Fn(&Self, jmrtc_protocol::Session, &Username) -> ServerEvent,
+        audience: Vec<(Username, String)>,
+        event: impl Fn(&Self, &Username) -> ServerEvent,
     ) {
-        for member in members {
-            let Seat::Device { device, .. } = &member.seat else { continue };
-            let Some(device) = self.device(&member.user, device) else { continue };
-            let Some(call) = self.calls.get(&key) else { return };
-            let session = call.session(&self.directory, &member.viewer());
-            let event = event(self, session, &member.user);
+        for (user, device) in audience {
+            let Some(device) = self.device(&user, &device) else { continue };
+            let event = event(self, &user);
             self.tell(device, event);
         }
     }

@@ -288,18 +288,16 @@ impl Rooms {
         };
         let Named { found, failed } = self.named(&asker.user, usernames, known, Some(call))?;
         let invited: Vec<Username> = found.iter().map(|r| r.username.clone()).collect();
-        let mut others = call.joined.clone();
-        others.retain(|m| m.user != asker.user);
+        let (channel_id, members) = (call.channel.clone(), call.audience());
 
         self.add(key, &asker.user, found);
-        let session = self.session(key, &asker.user)?;
-        self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::OthersInvited {
-            session,
+        self.tell_each(members, |rooms, viewer| ServerEvent::OthersInvited {
+            channel_id: channel_id.clone(),
             users: invited.iter().map(|user| rooms.directory.view(viewer, user)).collect(),
             by: rooms.directory.view(viewer, &asker.user),
         });
         self.ring(key, &invited);
-        Ok(Reply::Invite { session, invited, failed })
+        Ok(Reply::Invite { invited, failed })
     }
 
     fn mute(&mut self, asker: &Asker, channel: &ChannelId, muted: bool) -> Result<Reply, Failure> {
@@ -309,8 +307,7 @@ impl Rooms {
         let Some(call) = self.calls.get_mut(&key) else {
             return fail(ErrorCode::ServerError, "the call is gone");
         };
-        let mut others = call.joined.clone();
-        others.retain(|m| m.user != asker.user);
+        let (channel_id, members) = (call.channel.clone(), call.audience());
         let own = call.joined.iter_mut().find(|m| m.user == asker.user && m.muted != muted);
         if let Some(own) = own {
             if !self.mutings.allows(self.now, &asker.user, 1) {
@@ -318,13 +315,13 @@ impl Rooms {
             }
             self.mutings.spend(self.now, &asker.user, 1);
             own.muted = muted;
-            self.tell_joined(key, &others, |rooms, session, viewer| ServerEvent::Muted {
-                session,
+            self.tell_each(members, |rooms, viewer| ServerEvent::Muted {
+                channel_id: channel_id.clone(),
                 user: rooms.directory.view(viewer, &asker.user),
                 muted,
             });
         }
-        Ok(Reply::Mute { session: self.session(key, &asker.user)? })
+        Ok(Reply::Mute)
     }
 
     /// Sorts whom `by` names for a new call or for the call `inside`; fails if nobody is left or it is too many.

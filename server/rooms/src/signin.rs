@@ -10,9 +10,9 @@ use crate::{ConnId, LinkId, Timestamp};
 pub(crate) const MAX_UNACKED: usize = 256;
 /// Answers kept for requests that come again.
 pub(crate) const MAX_ANSWERS: usize = 64;
-/// Members that the kept events of a device may name together, and its kept answers: in a large call each of them names
-/// everybody, and there is one of each for everybody.
-const MAX_NAMED: usize = 4_096;
+/// Users that the kept events of a device may tell of together, and its kept answers: few tell of many, but those may tell of
+/// everybody in a large call.
+pub const MAX_KEPT_USERS: usize = 4_096;
 /// Requests of one device that wait for the media relay.
 pub(crate) const MAX_PENDING: usize = 16;
 
@@ -50,16 +50,16 @@ pub(crate) struct Events {
     last: u64,
     /// Those numbered up to `last`, with the time at which they happened.
     kept: VecDeque<(Timestamp, ServerEvent)>,
-    /// Members that the kept ones name.
-    named: usize,
+    /// Users of whom the kept ones tell.
+    users: usize,
 }
 
 impl Events {
     pub(crate) fn push(&mut self, now: Timestamp, event: ServerEvent) -> ServerMessage {
         self.last += 1;
-        self.named += event_members(&event);
+        self.users += users_in_event(&event);
         self.kept.push_back((now, event.clone()));
-        while self.kept.len() > MAX_UNACKED || (self.named > MAX_NAMED && self.kept.len() > 1) {
+        while self.kept.len() > MAX_UNACKED || (self.users > MAX_KEPT_USERS && self.kept.len() > 1) {
             self.forget_first();
         }
         ServerMessage::Event { seq: self.last, event }
@@ -67,7 +67,7 @@ impl Events {
 
     fn forget_first(&mut self) {
         if let Some((_, event)) = self.kept.pop_front() {
-            self.named -= event_members(&event);
+            self.users -= users_in_event(&event);
         }
     }
 
@@ -100,28 +100,20 @@ impl Events {
     }
 }
 
-fn event_members(event: &ServerEvent) -> usize {
+fn users_in_event(event: &ServerEvent) -> usize {
     match event {
-        ServerEvent::Invited { session, .. }
-        | ServerEvent::Joined { session, .. }
-        | ServerEvent::Left { session, .. }
-        | ServerEvent::Ended { session, .. }
-        | ServerEvent::Muted { session, .. } => members(session),
-        ServerEvent::OthersInvited { session, users, .. } => members(session) + users.len(),
+        ServerEvent::Invited { session, .. } | ServerEvent::Ended { session, .. } => users_in(session),
+        ServerEvent::OthersInvited { users, .. } => users.len() + 1,
+        ServerEvent::Joined { .. } | ServerEvent::Left { .. } | ServerEvent::Muted { .. } => 1,
         ServerEvent::Slots { .. } => 0,
     }
 }
 
-fn reply_members(message: &ServerMessage) -> usize {
+fn users_in_answer(message: &ServerMessage) -> usize {
     match message {
-        ServerMessage::Reply {
-            reply:
-                Reply::Start { session, .. }
-                | Reply::Accept { session }
-                | Reply::Invite { session, .. }
-                | Reply::Mute { session },
-            ..
-        } => members(session),
+        ServerMessage::Reply { reply: Reply::Start { session, .. } | Reply::Accept { session }, .. } => {
+            users_in(session)
+        }
         ServerMessage::Reply { .. }
         | ServerMessage::Welcome(_)
         | ServerMessage::Failure { .. }
@@ -132,7 +124,7 @@ fn reply_members(message: &ServerMessage) -> usize {
     }
 }
 
-fn members(session: &Session) -> usize {
+fn users_in(session: &Session) -> usize {
     session.inviting_members.len() + session.joined_members.len()
 }
 
@@ -220,12 +212,12 @@ impl Answers {
 
     fn keep(&mut self, id: RequestId, answer: Answer) {
         self.kept.insert(id, answer);
-        let named = |answer: &Answer| answer.message.as_ref().map_or(0, reply_members);
-        let mut total: usize = self.kept.values().map(named).sum();
-        while self.kept.len() > MAX_ANSWERS || total > MAX_NAMED {
+        let users = |answer: &Answer| answer.message.as_ref().map_or(0, users_in_answer);
+        let mut total: usize = self.kept.values().map(users).sum();
+        while self.kept.len() > MAX_ANSWERS || total > MAX_KEPT_USERS {
             let oldest = self.kept.iter().find(|(kept, a)| **kept != id && a.message.is_some());
             let Some(oldest) = oldest.map(|(id, _)| *id) else { return };
-            total -= self.kept.remove(&oldest).as_ref().map_or(0, named);
+            total -= self.kept.remove(&oldest).as_ref().map_or(0, users);
             self.forgotten = self.forgotten.max(oldest);
         }
     }
@@ -305,11 +297,11 @@ mod tests {
         for _ in 0..30 {
             events.push(Timestamp(0), ringing(200));
         }
-        assert_eq!(seqs(&events).len(), MAX_NAMED / 200);
+        assert_eq!(seqs(&events).len(), MAX_KEPT_USERS / 200);
         assert!(events.reach_back_to(10) && !events.reach_back_to(9));
         events.ack(30);
-        assert_eq!(events.named, 0);
-        events.push(Timestamp(0), ringing(MAX_NAMED + 1));
+        assert_eq!(events.users, 0);
+        events.push(Timestamp(0), ringing(MAX_KEPT_USERS + 1));
         assert_eq!(seqs(&events), [31], "the last one always");
         events.push(Timestamp(0), event());
         assert_eq!(seqs(&events), [32]);
@@ -322,10 +314,10 @@ mod tests {
             answers.give(
                 id,
                 ConnId(1),
-                ServerMessage::Reply { id, reply: Reply::Mute { session: session(200) } },
+                ServerMessage::Reply { id, reply: Reply::Accept { session: session(200) } },
             );
         }
-        assert_eq!(answers.kept.len(), MAX_NAMED / 200);
+        assert_eq!(answers.kept.len(), MAX_KEPT_USERS / 200);
         assert_eq!(answers.arrive(10, ConnId(1)), Arrival::Forgotten);
         assert!(matches!(answers.arrive(11, ConnId(1)), Arrival::Answered(_)));
     }

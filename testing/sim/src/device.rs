@@ -76,6 +76,8 @@ pub(crate) struct Device {
     pub(crate) missed: bool,
     /// The call that rings, where the sign-in in which it was told is gone and nobody has told it anew.
     pub(crate) doubted: Option<ChannelId>,
+    /// The call whose accept has gone through, as changes tell that came before the answer.
+    pub(crate) waits: Option<ChannelId>,
     /// In which call it was muted when the life before ended; only what is a page can remember that.
     pub(crate) muted_in: Option<ChannelId>,
     pub(crate) parts: Parts,
@@ -128,6 +130,7 @@ impl Device {
             goodbyes: BTreeMap::new(),
             missed: false,
             doubted: None,
+            waits: None,
             muted_in: None,
             parts: Parts::default(),
         }
@@ -149,6 +152,7 @@ impl Device {
         self.goodbyes.clear();
         self.missed = false;
         self.doubted = None;
+        self.waits = None;
         self.parts = Parts::default();
         self.alive = true;
     }

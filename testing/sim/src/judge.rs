@@ -102,8 +102,9 @@ impl Ear {
                 check(call.reconnecting, || "reconnected out of turn".into())?;
                 call.reconnecting = false;
             }
-            Event::CallOtherUserInvited(_) => {
+            Event::CallOtherUserInvited(payload) => {
                 self.member("others invited")?;
+                check(payload.from_user.username != me, || "told whom we invited ourselves".into())?;
             }
             Event::CallMemberMuted(payload) => {
                 let call = self.member("muted")?;

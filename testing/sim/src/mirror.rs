@@ -65,9 +65,9 @@ enum Answer {
     Same(Box<ServerMessage>),
     Done,
     Start { view: View, failed: Vec<Username> },
-    Mute { view: View },
+    Mute,
     Accept { view: View },
-    Invite { view: View, invited: Vec<Username>, failed: Vec<Username> },
+    Invite { invited: Vec<Username>, failed: Vec<Username> },
     Failure(ErrorCode),
 }
 
@@ -250,7 +250,9 @@ impl Mirror {
             let (user, device) = sign_in.device.clone();
             check(welcome.user.username == user, || "welcome to somebody else".into())?;
             let joined = self.model.is_joined(&(user, device));
-            check(welcome.call.is_some() == joined, || format!("welcome: joined is {joined}"))?;
+            check(welcome.call.is_some() == (joined && !welcome.resumed), || {
+                format!("welcome: joined is {joined}")
+            })?;
         }
         self.lines
             .insert(conn, Line { sign_in: id, sent, asked: BTreeSet::new(), answered: BTreeSet::new() });
@@ -340,14 +342,12 @@ impl Mirror {
             Request::Invite { channel_id, usernames } => {
                 let result = self.model.invite(&who, number_of(channel_id), usernames, exists);
                 result.map(|(call, invited, failed)| {
-                    let view = self.model.view(call, &who.0);
                     self.begin(now, call, &invited);
-                    Answer::Invite { view, invited, failed }
+                    Answer::Invite { invited, failed }
                 })
             }
             Request::Mute { channel_id, muted } => {
-                let result = self.model.mute(&who, number_of(channel_id), *muted);
-                result.map(|call| Answer::Mute { view: self.model.view(call, &who.0) })
+                self.model.mute(&who, number_of(channel_id), *muted).map(|()| Answer::Mute)
             }
             // On a link that belongs to no call, or answered by the store: nothing that the model knows.
             Request::Preflight { .. }
@@ -421,10 +421,7 @@ impl Mirror {
                 self.compare(session, view)?;
                 same(told.iter().map(|f| &f.username), failed)
             }
-            (Answer::Mute { view }, Some(ServerMessage::Reply { reply: Reply::Mute { session }, .. })) => {
-                self.compare(session, view)?;
-                true
-            }
+            (Answer::Mute, Some(ServerMessage::Reply { reply: Reply::Mute, .. })) => true,
             (
                 Answer::Accept { view },
                 Some(ServerMessage::Reply { reply: Reply::Accept { session }, .. }),
@@ -433,15 +430,9 @@ impl Mirror {
                 true
             }
             (
-                Answer::Invite { view, invited, failed },
-                Some(ServerMessage::Reply {
-                    reply: Reply::Invite { session, invited: told, failed: not },
-                    ..
-                }),
-            ) => {
-                self.compare(session, view)?;
-                told == invited && same(not.iter().map(|f| &f.username), failed)
-            }
+                Answer::Invite { invited, failed },
+                Some(ServerMessage::Reply { reply: Reply::Invite { invited: told, failed: not }, .. }),
+            ) => told == invited && same(not.iter().map(|f| &f.username), failed),
             _ => false,
         };
         check(right, || format!("{message:?} where the model says {answer:?}"))
@@ -474,7 +465,7 @@ impl Mirror {
         let told = sign_in.told.get(*seq as usize - 1).cloned();
         let until = sign_in.rings.get(seq).copied();
         let who = sign_in.device.1.clone();
-        let (what, session) = what(event).ok_or("an event of no call")?;
+        let what = what(event).ok_or("an event of no call")?;
         let Some(told) = told else { return Err(format!("{who} is told {what:?}, by the model nothing")) };
         check(told.what == what, || format!("{who} is told {what:?}, by the model {:?}", told.what))?;
         if let (ServerEvent::Invited { ring_ms, .. }, Some(until)) = (event, until) {
@@ -482,20 +473,56 @@ impl Mirror {
             let left = until.saturating_sub(now);
             check(*ring_ms == left, || format!("rings for {ring_ms} ms, but for {left} there are"))?;
         }
-        self.compare(session, &told.view).map_err(|e| format!("{who}, {what:?}: {e}"))
+        self.compare_event(event, &told.view).map_err(|e| format!("{who}, {what:?}: {e}"))
+    }
+
+    /// A whole session is what the model says; a change is of the same call. What a device makes of it [`Self::shows`].
+    fn compare_event(&mut self, event: &ServerEvent, view: &View) -> Result<(), String> {
+        match event {
+            ServerEvent::Invited { session, .. } | ServerEvent::Ended { session, .. } => {
+                self.compare(session, view)
+            }
+            ServerEvent::Joined { channel_id, start_time, .. } => {
+                check(*start_time != 0, || "a join that begins nothing".into())?;
+                self.compare_call(channel_id, *start_time, view.call)
+            }
+            ServerEvent::Left { channel_id, .. }
+            | ServerEvent::OthersInvited { channel_id, .. }
+            | ServerEvent::Muted { channel_id, .. }
+            | ServerEvent::Slots { channel_id, .. } => self.compare_call(channel_id, 0, view.call),
+        }
     }
 
     /// A session is what the model says, and began when it has always begun.
     fn compare(&mut self, session: &Session, view: &View) -> Result<(), String> {
-        let Some((call, began)) = self.channels.get_mut(&session.channel_id) else {
-            return Err(format!("there is no call {}", session.channel_id));
+        self.compare_call(&session.channel_id, session.start_time, view.call)?;
+        let seen = view_of(view.call, session);
+        check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+    }
+
+    /// A channel is of that call, and began when it has always begun; 0 says nothing.
+    fn compare_call(&mut self, channel: &ChannelId, start_time: i64, call: CallNo) -> Result<(), String> {
+        let Some((no, began)) = self.channels.get_mut(channel) else {
+            return Err(format!("there is no call {channel}"));
         };
         // An event that is sent again shows what was.
-        let constant = *began == 0 || session.start_time == 0 || *began == session.start_time;
+        let constant = *began == 0 || start_time == 0 || *began == start_time;
         check(constant, || "it began at another time".into())?;
-        *began = session.start_time.max(*began);
-        let seen = view_of(*call, session);
-        check(&seen == view, || format!("{seen:?} where the model says {view:?}"))
+        *began = start_time.max(*began);
+        check(*no == call, || format!("{channel} is call {no} where the model says {call}"))
+    }
+
+    /// What a member shows right after it was told of a change is what the model has seen then.
+    pub(crate) fn shows(&self, conn: ConnId, seq: u64, session: &Session) -> Result<(), String> {
+        let sign_in = self.lines.get(&conn).and_then(|line| self.sign_ins.get(&line.sign_in));
+        let Some(told) = sign_in.and_then(|sign_in| sign_in.told.get(seq as usize - 1)) else {
+            return Ok(());
+        };
+        let began = self.channels.get(&session.channel_id).map_or(0, |(_, began)| *began);
+        let (seen, view) = (view_of(told.view.call, session), &told.view);
+        check(&seen == view && (!view.begun || session.start_time == began), || {
+            format!("shows {seen:?} after {:?}, where the model says {view:?}", told.what)
+        })
     }
 
     /// Who is rung at the moment and may know, with the call and since when.
@@ -551,19 +578,17 @@ fn answers(message: &ServerMessage) -> Option<RequestId> {
     }
 }
 
-fn what(event: &ServerEvent) -> Option<(What, &Session)> {
+fn what(event: &ServerEvent) -> Option<What> {
     let name = |user: &User| user.username.clone();
     Some(match event {
-        ServerEvent::Invited { session, .. } => (What::Invited, session),
-        ServerEvent::Joined { session, user } => (What::Joined(name(user)), session),
-        ServerEvent::Left { session, user, reason, detail } => {
-            (What::Left(name(user), (*reason, *detail)), session)
+        ServerEvent::Invited { .. } => What::Invited,
+        ServerEvent::Joined { user, .. } => What::Joined(name(user)),
+        ServerEvent::Left { user, reason, detail, .. } => What::Left(name(user), (*reason, *detail)),
+        ServerEvent::OthersInvited { users, by, .. } => {
+            What::OthersInvited { users: users.iter().map(name).collect(), by: name(by) }
         }
-        ServerEvent::OthersInvited { session, users, by } => {
-            (What::OthersInvited { users: users.iter().map(name).collect(), by: name(by) }, session)
-        }
-        ServerEvent::Muted { session, user, muted } => (What::Muted(name(user), *muted), session),
-        ServerEvent::Ended { session, reason, detail } => (What::Ended((*reason, *detail)), session),
+        ServerEvent::Muted { user, muted, .. } => What::Muted(name(user), *muted),
+        ServerEvent::Ended { reason, detail, .. } => What::Ended((*reason, *detail)),
         ServerEvent::Slots { .. } => return None,
     })
 }

@@ -268,7 +268,7 @@ impl Semantics {
         let (known, unknown) = self.check_within(&named, there.ringing.len() + there.joined.len(), exists)?;
         failed.extend(inside.into_iter().chain(unknown));
         self.invitations(call, &who.0, &known);
-        for member in there.joined.iter().filter(|m| m.user != who.0) {
+        for member in &there.joined {
             let what = What::OthersInvited { users: known.clone(), by: who.0.clone() };
             self.tell_member(call, member, what);
         }
@@ -283,22 +283,16 @@ impl Semantics {
         self.relations.extend(kept);
     }
 
-    /// A member says whether it is muted; the others are told if that is news.
-    pub(crate) fn mute(
-        &mut self,
-        who: &Device,
-        call: Option<CallNo>,
-        muted: bool,
-    ) -> Result<CallNo, ErrorCode> {
+    /// A member says whether it is muted; all are told if that is news.
+    pub(crate) fn mute(&mut self, who: &Device, call: Option<CallNo>, muted: bool) -> Result<(), ErrorCode> {
         let (no, Part::Joined) = self.part(who, call)? else { return Err(ErrorCode::InvalidState) };
         let members = self.calls.get_mut(&no).into_iter().flat_map(|call| &mut call.joined);
         let news =
             members.filter(|m| m.user == who.0).any(|m| std::mem::replace(&mut m.muted, muted) != muted);
-        let others = self.calls[&no].joined.clone().into_iter().filter(|m| news && m.user != who.0);
-        for member in others {
-            self.tell_member(no, &member, What::Muted(who.0.clone(), muted));
+        for member in self.calls[&no].joined.clone().iter().filter(|_| news) {
+            self.tell_member(no, member, What::Muted(who.0.clone(), muted));
         }
-        Ok(no)
+        Ok(())
     }
 
     // What happens to devices.

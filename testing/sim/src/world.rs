@@ -9,7 +9,7 @@ use jmrtc_call::{
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
-    RequestId, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
+    RequestId, ServerEvent, ServerMessage, Session, User, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{CallKey, CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
 use serde_json::{Value, json};

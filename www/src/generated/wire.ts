@@ -209,18 +209,12 @@ export type Reply =
   | { method: 'leave' }
   | {
       method: 'invite'
-      /** The call. */
-      session: Session
       /** Who is now being rung. */
       invited: Array<Username>
       /** Who could not be invited. */
       failed: Array<FailedUser>
     }
-  | {
-      method: 'mute'
-      /** The call. */
-      session: Session
-    }
+  | { method: 'mute' }
   | {
       method: 'link'
       /** SDP (RFC 8866). */
@@ -349,7 +343,11 @@ export type Resume = {
   seq: number
 }
 
-/** What happened in a call. `session` is the viewer's view right after the change. */
+/**
+ * What happened in a call. `invited` and `ended` tell the whole call as the viewer sees it; what is told in between is told
+ * to all who are joined, the one who did it included, and tells only the change. The session that a device got when it
+ * entered, with all changes since, is the call.
+ */
 export type ServerEvent =
   | {
       type: 'invited'
@@ -361,15 +359,17 @@ export type ServerEvent =
   | {
       type: 'joined'
       /** The call. */
-      session: Session
-      /** The newcomer. */
+      channelId: ChannelId
+      /** The newcomer, as the viewer sees it. */
       user: User
+      /** When the call first became connected, Unix milliseconds. */
+      startTime: number
     }
   | {
       type: 'left'
       /** The call. */
-      session: Session
-      /** Who. */
+      channelId: ChannelId
+      /** Who, as the viewer sees it. */
       user: User
       /** Why. */
       reason: Reason
@@ -379,8 +379,8 @@ export type ServerEvent =
   | {
       type: 'othersInvited'
       /** The call. */
-      session: Session
-      /** Who is now being rung. */
+      channelId: ChannelId
+      /** Who is now being rung, as the viewer sees them. */
       users: Array<User>
       /** Who invited. */
       by: User
@@ -397,8 +397,8 @@ export type ServerEvent =
   | {
       type: 'muted'
       /** The call. */
-      session: Session
-      /** Who. */
+      channelId: ChannelId
+      /** Who, as the viewer sees it. */
       user: User
       /** Whether the microphone is muted now. */
       muted: boolean
@@ -421,7 +421,7 @@ export type Welcome = {
   secret: string
   /** Whether the sign-in before this goes on: missed events follow, requests may be sent again. */
   resumed: boolean
-  /** The call in which this device is joined, if any. */
+  /** After a new sign-in, the call in which this device is joined, if any. */
   call?: Session
   /** How this server wants its clients. */
   settings: ClientSettings

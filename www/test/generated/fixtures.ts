@@ -557,72 +557,7 @@ export const server_event_joined = {
   "seq": 2,
   "event": {
     "type": "joined",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        },
-        {
-          "type": "user",
-          "username": "bob",
-          "appKey": "demo",
-          "nickname": "Bob",
-          "gender": "male",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "Bobby",
-          "noteText": "from school",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": true
-        }
-      ],
-      "startTime": 1795500000000
-    },
+    "channelId": "5dK2w9Qx",
     "user": {
       "type": "user",
       "username": "bob",
@@ -640,7 +575,8 @@ export const server_event_joined = {
       "isNoDisturb": false,
       "isInBlackList": false,
       "isFriend": true
-    }
+    },
+    "startTime": 1795500000000
   }
 } satisfies ServerMessage
 
@@ -649,54 +585,7 @@ export const server_event_left = {
   "seq": 3,
   "event": {
     "type": "left",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        }
-      ],
-      "startTime": 0
-    },
+    "channelId": "5dK2w9Qx",
     "user": {
       "type": "user",
       "username": "bob",
@@ -724,54 +613,7 @@ export const server_event_left_noAnswer = {
   "seq": 3,
   "event": {
     "type": "left",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        }
-      ],
-      "startTime": 0
-    },
+    "channelId": "5dK2w9Qx",
     "user": {
       "type": "user",
       "username": "bob",
@@ -800,75 +642,7 @@ export const server_event_muted = {
   "seq": 5,
   "event": {
     "type": "muted",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        },
-        {
-          "type": "user",
-          "username": "bob",
-          "appKey": "demo",
-          "nickname": "Bob",
-          "gender": "male",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "Bobby",
-          "noteText": "from school",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": true
-        }
-      ],
-      "mutedMembers": [
-        "bob"
-      ],
-      "startTime": 1795500000000
-    },
+    "channelId": "5dK2w9Qx",
     "user": {
       "type": "user",
       "username": "bob",
@@ -896,91 +670,7 @@ export const server_event_othersInvited = {
   "seq": 4,
   "event": {
     "type": "othersInvited",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [
-        {
-          "type": "user",
-          "username": "carol",
-          "appKey": "demo",
-          "nickname": "卡罗尔",
-          "gender": "unknown",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        }
-      ],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        },
-        {
-          "type": "user",
-          "username": "bob",
-          "appKey": "demo",
-          "nickname": "Bob",
-          "gender": "male",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "Bobby",
-          "noteText": "from school",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": true
-        }
-      ],
-      "startTime": 1795500000000
-    },
+    "channelId": "5dK2w9Qx",
     "users": [
       {
         "type": "user",
@@ -1314,91 +1004,6 @@ export const server_reply_invite = {
   "id": 8,
   "reply": {
     "method": "invite",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [
-        {
-          "type": "user",
-          "username": "carol",
-          "appKey": "demo",
-          "nickname": "卡罗尔",
-          "gender": "unknown",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        }
-      ],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        },
-        {
-          "type": "user",
-          "username": "bob",
-          "appKey": "demo",
-          "nickname": "Bob",
-          "gender": "male",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "Bobby",
-          "noteText": "from school",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": true
-        }
-      ],
-      "startTime": 1795500000000
-    },
     "invited": [
       "carol"
     ],
@@ -1435,76 +1040,7 @@ export const server_reply_mute = {
   "type": "reply",
   "id": 6,
   "reply": {
-    "method": "mute",
-    "session": {
-      "channelId": "5dK2w9Qx",
-      "mediaType": "voice",
-      "inviter": {
-        "type": "user",
-        "username": "alice",
-        "appKey": "demo",
-        "nickname": "Alice Ábalos",
-        "gender": "female",
-        "avatarThumbPath": "https://example.com/alice.png",
-        "birthday": 631152000000,
-        "region": "Lisbon",
-        "signature": "in a meeting",
-        "address": "1 Example Street",
-        "extras": {
-          "department": "sales"
-        },
-        "noteName": "",
-        "noteText": "",
-        "isNoDisturb": false,
-        "isInBlackList": false,
-        "isFriend": false
-      },
-      "invitingMembers": [],
-      "joinedMembers": [
-        {
-          "type": "user",
-          "username": "alice",
-          "appKey": "demo",
-          "nickname": "Alice Ábalos",
-          "gender": "female",
-          "avatarThumbPath": "https://example.com/alice.png",
-          "birthday": 631152000000,
-          "region": "Lisbon",
-          "signature": "in a meeting",
-          "address": "1 Example Street",
-          "extras": {
-            "department": "sales"
-          },
-          "noteName": "",
-          "noteText": "",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": false
-        },
-        {
-          "type": "user",
-          "username": "bob",
-          "appKey": "demo",
-          "nickname": "Bob",
-          "gender": "male",
-          "avatarThumbPath": "",
-          "birthday": 0,
-          "region": "",
-          "signature": "",
-          "address": "",
-          "extras": {},
-          "noteName": "Bobby",
-          "noteText": "from school",
-          "isNoDisturb": false,
-          "isInBlackList": false,
-          "isFriend": true
-        }
-      ],
-      "mutedMembers": [
-        "bob"
-      ],
-      "startTime": 1795500000000
-    }
+    "method": "mute"
   }
 } satisfies ServerMessage
 

@@ -167,6 +167,7 @@ impl Client {
     /// The call is over: the app hears it last of all things of this call, then all is given back.
     pub(super) fn end(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
         let Some(mut call) = self.call.take() else { return };
+        self.drop_held(&call.session.channel_id);
         let mut unanswered = Vec::new();
         let (mut over, mut refuses, mut hangups) = (Vec::new(), Vec::new(), Vec::new());
         self.missed = false;
@@ -190,6 +191,7 @@ impl Client {
         if call.started {
             out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id });
         }
+        self.release_held(out);
     }
 
     /// Shows an invitation and lets it ring.

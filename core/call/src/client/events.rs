@@ -11,10 +11,10 @@ use crate::call::{Accept, Accepting, Ring};
 use crate::out::Out;
 use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload, Timestamp};
 
-/// More than a server may owe us.
-const MAX_HELD: usize = 256;
+/// More than a server may owe us, with what happens while it answers.
+const MAX_HELD: usize = 4_096;
 
-/// An event that waits for the answer to a start.
+/// An event that waits for the answer to a start or an accept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Held {
     /// Since when: who rings does not ring for ever.
@@ -24,33 +24,33 @@ pub(crate) struct Held {
 
 impl Client {
     pub(super) fn server_event(&mut self, event: ServerEvent, out: &mut Out) {
-        if !self.concerns_call(&event) && self.outbox.holds() {
+        if self.must_wait(&event) {
             self.hold(event);
             return;
         }
         match event {
             ServerEvent::Invited { session, ring_ms } => self.invited(session, ring_ms, out),
-            ServerEvent::Joined { session, user: _ } => {
-                if self.member_event(&session, out) {
-                    self.update(session, out);
+            ServerEvent::Joined { channel_id, user, start_time } => {
+                if self.change(&channel_id, |session| session.join(user.clone(), start_time)) {
+                    self.tell_newcomers(vec![user], out);
                 }
             }
-            ServerEvent::Left { session, user, reason, detail } => {
-                if self.member_event(&self.before_leave(&session, &user), out) {
-                    self.left(session, LeavePayload { user, reason, detail }, out);
+            ServerEvent::Left { channel_id, user, reason, detail } => {
+                if self.change(&channel_id, |session| session.leave(&user.username)) {
+                    out.event(Event::CallMemberLeave(LeavePayload { user, reason, detail }));
                 }
             }
-            ServerEvent::OthersInvited { session, users, by } => {
-                if self.member_event(&session, out) {
-                    self.update(session, out);
+            ServerEvent::OthersInvited { channel_id, users, by } => {
+                if self.change(&channel_id, |session| session.invite(&users)) && !self.is_me(&by) {
                     let payload = OthersInvitedPayload { invited_users: users, from_user: by };
                     out.event(Event::CallOtherUserInvited(payload));
                 }
             }
             ServerEvent::Ended { session, reason, detail } => self.ended(session, reason, detail, out),
-            ServerEvent::Muted { session, user, muted } => {
-                if self.member_event(&session, out) {
-                    self.update(session, out);
+            ServerEvent::Muted { channel_id, user, muted } => {
+                if self.change(&channel_id, |session| session.mute(&user.username, muted))
+                    && !self.is_me(&user)
+                {
                     out.event(Event::CallMemberMuted(MutedPayload { user, muted }));
                 }
             }
@@ -63,10 +63,25 @@ impl Client {
     }
 
     fn concerns_call(&self, event: &ServerEvent) -> bool {
-        self.call.as_ref().is_some_and(|c| c.is(channel_of(event)))
+        self.call.as_ref().is_some_and(|c| c.is(event.channel()))
     }
 
-    /// Keeps an event until the start is answered. An invitation that is over meanwhile was never there; its end is
+    fn is_me(&self, user: &User) -> bool {
+        self.me() == Some(&user.username)
+    }
+
+    /// Whether an event comes before the answer that says what it is about: to a start, the call itself; to an accept, the
+    /// session that is changed. What comes after one that waits for an accept waits, too.
+    fn must_wait(&self, event: &ServerEvent) -> bool {
+        let accepting = self.call.as_ref().map(|c| &c.session.channel_id).filter(|c| self.is_accepting(c));
+        let waits = |channel| {
+            (event.channel() == channel && event.is_change())
+                || self.held.iter().any(|held| held.event.channel() == channel)
+        };
+        accepting.is_some_and(waits) || (!self.concerns_call(event) && self.outbox.holds())
+    }
+
+    /// Keeps an event until the answer is there. An invitation that is over meanwhile was never there; its end is
     /// kept, for the start may have made us a member of that very call.
     fn hold(&mut self, event: ServerEvent) {
         if let ServerEvent::Ended { session, .. } = &event {
@@ -87,19 +102,19 @@ impl Client {
     }
 
     /// What was held back, of it only what came since the server has taken a start for `channel`: whoever called before was
-    /// told busy, or it is the call itself; when that is over somebody else may call.
+    /// told busy, or it is the call itself; when that is over somebody else may call. What waits for an accept waits on.
     pub(super) fn held_since_start(&mut self, channel: &ChannelId) -> Vec<Held> {
         let mut over = false;
         let mut held = std::mem::take(&mut self.held);
         held.retain(|Held { event, .. }| {
-            let same = channel_of(event) == channel;
+            let same = event.channel() == channel;
             over |= same && matches!(event, ServerEvent::Ended { .. });
-            same || over
+            same || over || self.concerns_call(event)
         });
         held
     }
 
-    /// The start is answered: what was held back happens now.
+    /// An answer is there: what was held back for it happens now.
     pub(super) fn release_held(&mut self, out: &mut Out) {
         for Held { at, mut event } in std::mem::take(&mut self.held) {
             if let ServerEvent::Invited { ring_ms, .. } = &mut event {
@@ -107,6 +122,11 @@ impl Client {
             }
             self.server_event(event, out);
         }
+    }
+
+    /// A call is over: what waits to happen in it never will.
+    pub(super) fn drop_held(&mut self, channel: &ChannelId) {
+        self.held.retain(|held| held.event.channel() != channel);
     }
 
     fn invited(&mut self, session: Session, ring_ms: u64, out: &mut Out) {
@@ -138,38 +158,16 @@ impl Client {
         }
     }
 
-    /// The session as it was before `user` left.
-    fn before_leave(&self, session: &Session, user: &User) -> Session {
-        let mut before = session.clone();
-        match &self.call {
-            Some(call) if call.is(&session.channel_id) && call.session.is_joined(&user.username) => {
-                before.joined_members.insert(0, user.clone());
+    /// Changes the session of the call in which we are a member, as the server tells its members; false where that is
+    /// nothing new.
+    fn change(&mut self, channel: &ChannelId, change: impl FnOnce(&mut Session) -> bool) -> bool {
+        match self.call.as_mut().filter(|c| c.is(channel)) {
+            Some(call) => call.is_member() && change(&mut call.session),
+            None => {
+                // The server believes us in a call that is not there: tell it.
+                self.leave_unwanted(channel.clone(), LeaveReason::NetworkError);
+                false
             }
-            Some(_) | None => before.inviting_members.push(user.clone()),
-        }
-        before
-    }
-
-    /// Whether an event that only members get is for us to handle: we are one in that call.
-    fn member_event(&mut self, session: &Session, out: &mut Out) -> bool {
-        let me = self.me().cloned();
-        let is_joined = me.is_some_and(|me| session.is_joined(&me));
-        let Some(call) = self.call.as_mut().filter(|c| c.is(&session.channel_id)) else {
-            // The server believes us in a call that is not there: tell it.
-            if is_joined {
-                self.leave_unwanted(session.channel_id.clone(), LeaveReason::NetworkError);
-            }
-            return false;
-        };
-        match &mut call.accept {
-            Accept::Ringing(_) | Accept::Leaving(_) => false,
-            // The answer to our accept was lost with the connection; this event says what it was.
-            Accept::Accepting(_) if is_joined => {
-                self.accepted(session.clone(), out);
-                true
-            }
-            Accept::Accepting(_) => false,
-            Accept::Dialled { .. } | Accept::Joined => true,
         }
     }
 
@@ -178,9 +176,13 @@ impl Client {
         let Some(me) = self.me().cloned() else { return };
         let Some(call) = &mut self.call else { return };
         let newcomers = call.update(session, &me);
-        if newcomers.is_empty() {
-            return;
+        if !newcomers.is_empty() {
+            self.tell_newcomers(newcomers, out);
         }
+    }
+
+    fn tell_newcomers(&mut self, newcomers: Vec<User>, out: &mut Out) {
+        let Some(call) = &mut self.call else { return };
         if matches!(call.accept, Accept::Dialled { .. }) {
             call.accept = Accept::Joined;
             out.event(Event::CallConnecting(call.session.clone()));
@@ -188,27 +190,9 @@ impl Client {
         newcomers.into_iter().for_each(|user| out.event(Event::CallMemberJoin(user)));
     }
 
-    fn left(&mut self, session: Session, payload: LeavePayload, out: &mut Out) {
-        self.update(session, out);
-        out.event(Event::CallMemberLeave(payload));
-    }
-
     fn ended(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
         if self.call.as_ref().is_some_and(|c| c.is(&session.channel_id)) {
             self.end(session, reason, detail, out);
         }
-    }
-}
-
-/// The call that an event is about.
-const fn channel_of(event: &ServerEvent) -> &ChannelId {
-    match event {
-        ServerEvent::Invited { session, .. }
-        | ServerEvent::Joined { session, .. }
-        | ServerEvent::Left { session, .. }
-        | ServerEvent::OthersInvited { session, .. }
-        | ServerEvent::Muted { session, .. }
-        | ServerEvent::Ended { session, .. } => &session.channel_id,
-        ServerEvent::Slots { channel_id, .. } => channel_id,
     }
 }

@@ -22,7 +22,7 @@ impl Client {
             self.answered_late(reply, out);
             return;
         };
-        let Entry { request, owner, repeated, .. } = entry.clone();
+        let Entry { request, owner, .. } = entry.clone();
         match (request, reply) {
             (Request::UpdateToken { token }, Reply::UpdateToken) => self.token_renewed(token, owner, out),
             (Request::Logout, Reply::Logout) => self.finish_logout(out),
@@ -40,17 +40,10 @@ impl Client {
                     self.answer_goodbye(out);
                 }
             }
-            (Request::Invite { channel_id, .. }, Reply::Invite { session, invited, failed }) => {
-                // An answer given again is older than the events seen since.
-                if !repeated && self.call.as_ref().is_some_and(|c| c.is(&channel_id) && c.is_member()) {
-                    self.update(session, out);
-                }
+            (Request::Invite { .. }, Reply::Invite { invited, failed }) => {
                 self.invited_users(owner, invited, failed, out);
             }
-            // The answer's session may be older than the events seen since.
-            (Request::Mute { channel_id, muted }, Reply::Mute { session: _ }) => {
-                self.mute_told(&channel_id, muted);
-            }
+            (Request::Mute { channel_id, muted }, Reply::Mute) => self.mute_told(&channel_id, muted),
             (Request::Link { .. }, Reply::Link { answer }) => self.link_answered(answer, out),
             (Request::Users { .. }, Reply::Users { users, failed }) => {
                 tell(owner, json!({ "users": users, "failed": failed }), out);
@@ -180,7 +173,7 @@ impl Client {
         }
     }
 
-    fn is_accepting(&self, channel: &ChannelId) -> bool {
+    pub(super) fn is_accepting(&self, channel: &ChannelId) -> bool {
         self.call.as_ref().is_some_and(|c| match c.accept {
             Accept::Accepting(_) => c.is(channel),
             Accept::Ringing(_) | Accept::Dialled { .. } | Accept::Joined | Accept::Leaving(_) => false,
@@ -210,6 +203,7 @@ impl Client {
             | Request::EndPreflight => false,
         });
         self.enter(session, out);
+        self.release_held(out);
     }
 
     fn accept_failed(&mut self, error: &Failure, out: &mut Out) {
@@ -228,6 +222,7 @@ impl Client {
             out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id.clone() });
         }
         show(call, out);
+        self.release_held(out);
     }
 
     fn goodbye_failed(&mut self, channel: &ChannelId, error: Failure, out: &mut Out) {

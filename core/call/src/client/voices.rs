@@ -1,6 +1,6 @@
 //! Who is muted and who speaks.
 
-use jmrtc_protocol::{ChannelId, Request, Session, Username};
+use jmrtc_protocol::{ChannelId, Request};
 
 use super::Client;
 use crate::out::Out;
@@ -25,14 +25,9 @@ impl Client {
     }
 
     pub(super) fn mute_told(&mut self, channel: &ChannelId, muted: bool) {
-        let Some(me) = self.me().cloned() else { return };
-        let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) else { return };
-        call.told_muted = muted;
-        // In the order of the joined, as the server has it.
-        let Session { joined_members, muted_members, .. } = &mut call.session;
-        let names = joined_members.iter().map(|user| &user.username);
-        let is_muted = |name: &&Username| if **name == me { muted } else { muted_members.contains(name) };
-        *muted_members = names.filter(is_muted).cloned().collect();
+        if let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) {
+            call.told_muted = muted;
+        }
     }
 
     /// Levels of what is sent and of what is heard in each slot.

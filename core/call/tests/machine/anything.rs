@@ -38,10 +38,14 @@ fn users() -> impl Strategy<Value = Vec<jmrtc_protocol::User>> {
     proptest::collection::vec(select(vec!["alice", "bob", "carol", "dave"]).prop_map(rig::user), 0..4)
 }
 
+fn channel() -> impl Strategy<Value = ChannelId> {
+    select(vec!["c1", "c2", ""]).prop_map(|channel| ChannelId(channel.into()))
+}
+
 fn session() -> impl Strategy<Value = Session> {
-    (select(vec!["c1", "c2", ""]), select(vec!["alice", "bob"]), users(), users(), any::<i64>()).prop_map(
-        |(channel, inviter, inviting, joined, start_time)| Session {
-            channel_id: ChannelId(channel.into()),
+    (channel(), select(vec!["alice", "bob"]), users(), users(), any::<i64>()).prop_map(
+        |(channel_id, inviter, inviting, joined, start_time)| Session {
+            channel_id,
             inviter: rig::user(inviter),
             inviting_members: inviting,
             joined_members: joined,
@@ -66,8 +70,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         3 => session().prop_map(|session| Reply::Accept { session }),
         1 => Just(Reply::Refuse),
         1 => Just(Reply::Leave),
-        1 => (session(), failed()).prop_map(|(session, failed)| Reply::Invite { session, invited: vec![], failed }),
-        1 => session().prop_map(|session| Reply::Mute { session }),
+        1 => failed().prop_map(|failed| Reply::Invite { invited: vec![], failed }),
+        1 => Just(Reply::Mute),
         1 => Just(Reply::Link { answer: "answer".into() }),
         1 => Just(Reply::Link { answer: "a=candidate:1 1 udp 1 10.0.0.1 1 typ host\r\n".into() }),
         1 => Just(Reply::EndPreflight),
@@ -84,15 +88,17 @@ fn event() -> impl Strategy<Value = ServerEvent> {
     prop_oneof![
         3 => (session(), select(vec![0, 1, 30_000, u64::MAX]))
             .prop_map(|(session, ring_ms)| ServerEvent::Invited { session, ring_ms }),
-        2 => (session(), user()).prop_map(|(session, user)| ServerEvent::Joined { session, user }),
-        1 => (session(), user(), reason())
-            .prop_map(|(session, user, (reason, detail))| ServerEvent::Left { session, user, reason, detail }),
-        1 => (session(), users(), user())
-            .prop_map(|(session, users, by)| ServerEvent::OthersInvited { session, users, by }),
+        2 => (channel(), user(), select(vec![0, 1_700_000_000_000]))
+            .prop_map(|(channel_id, user, start_time)| ServerEvent::Joined { channel_id, user, start_time }),
+        1 => (channel(), user(), reason()).prop_map(|(channel_id, user, (reason, detail))| {
+            ServerEvent::Left { channel_id, user, reason, detail }
+        }),
+        1 => (channel(), users(), user())
+            .prop_map(|(channel_id, users, by)| ServerEvent::OthersInvited { channel_id, users, by }),
         2 => (session(), reason())
             .prop_map(|(session, (reason, detail))| ServerEvent::Ended { session, reason, detail }),
-        1 => (session(), user(), any::<bool>())
-            .prop_map(|(session, user, muted)| ServerEvent::Muted { session, user, muted }),
+        1 => (channel(), user(), any::<bool>())
+            .prop_map(|(channel_id, user, muted)| ServerEvent::Muted { channel_id, user, muted }),
         1 => Just(ServerEvent::Slots {
             channel_id: ChannelId("c1".into()),
             slots: vec![None, Some(rig::name("bob"))],

@@ -57,7 +57,7 @@ fn glare_lost_is_an_accepted_call() {
 fn glare_that_is_over_before_its_answer_comes() {
     let mut rig = dialling();
     rig.event(invited(theirs("alice", "bob")));
-    rig.event(left(theirs("", "alice"), "bob", Reason::Hangup));
+    rig.event(in_call("c2", left("bob", Reason::Hangup)));
     rig.event(ended(theirs("", "alice"), Reason::Hangup, None));
     assert_eq!(rig.take(), [""; 0], "held back while the start is under way");
     rig.started(theirs("", "bob alice"));
@@ -77,7 +77,7 @@ fn glare_that_is_over_before_its_answer_comes() {
 fn glare_won_is_a_call_like_any() {
     let mut rig = dialling();
     rig.started(session("bob", "alice"));
-    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(joined("bob"));
     rig.link();
     assert_eq!(
         rig.heard(),
@@ -280,7 +280,7 @@ fn hangup_meets_the_other_sides_hangup() {
     let mut rig = connected();
     rig.command("hangup", json!(null));
     rig.command("hangup", json!(null));
-    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     rig.reply(Reply::Leave);
     assert_eq!(
@@ -299,7 +299,7 @@ fn hangup_meets_accept() {
     rig.started(session("bob", "alice"));
     rig.command("hangup", json!(null));
     rig.take();
-    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(joined("bob"));
     rig.reply(Reply::Leave);
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     assert_eq!(rig.take(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: bob)", "platform ended"]);
@@ -388,7 +388,7 @@ fn hangup_without_a_connection_ends_it_here_and_tells_later() {
     rig.reconnect();
     rig.welcome(true, None);
     assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "> hello again after 1", "> leave c1"]);
-    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     rig.reply(Reply::Leave);
     assert_eq!(rig.take(), [""; 0]);
     // The connection goes while the goodbye is under way; the new sign-in knows the call: it is left, once.
@@ -426,7 +426,7 @@ fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
             rig.command("hangup", json!(null));
         }
         let mut busy = rig.clone();
-        rig.event(left(session("", "alice"), "bob", Reason::Busy));
+        rig.event(left("bob", Reason::Busy));
         rig.event(ended(session("", "alice"), Reason::Busy, None));
         rig.event(invited(carols.clone()));
         rig.take();
@@ -628,7 +628,7 @@ fn a_second_invitation_is_never_shown_and_breaks_nothing() {
 fn re_call() {
     // Alice's app was killed and calls again: the old call ends, the new one rings.
     let mut rig = connected();
-    rig.event(left(session("", "bob"), "alice", Reason::NetworkError));
+    rig.event(left("alice", Reason::NetworkError));
     rig.event(ended(session("", "bob"), Reason::NetworkError, None));
     rig.event(invited(of("c2", session("bob", "alice"))));
     assert_eq!(
@@ -804,7 +804,7 @@ fn accepted_into_a_call_where_nobody_is_left() {
     assert_eq!(rig.heard(), ["accept -> {}", "CallConnecting S(i: dave; j: bob)"]);
     rig.link();
     assert_eq!(rig.heard(), [""; 0]);
-    rig.event(joined(session("", "bob dave"), "dave"));
+    rig.event(joined("dave"));
     assert_eq!(rig.heard(), ["CallMemberJoin dave", "CallConnected S(i: -; j: bob, dave)"]);
 }
 
@@ -871,19 +871,19 @@ fn answers_lost_with_the_connection() {
     rig.take();
     rig.welcome(true, None);
     assert_eq!(rig.take(), ["> accept c1"]);
-    rig.event(joined(session("", "alice bob carol"), "carol"));
+    rig.event(joined("carol"));
+    assert_eq!(rig.heard(), [""; 0], "the answer is older than the event");
+    rig.reply(Reply::Accept { session: session("carol", "alice bob") });
     assert_eq!(
         rig.heard(),
         [
             "accept -> {}",
-            "CallConnecting S(i: -; j: alice, bob, carol)",
+            "CallConnecting S(i: carol; j: alice, bob)",
             "CallMemberJoin alice",
             "CallMemberJoin carol",
             "CallConnected S(i: -; j: alice, bob, carol)",
         ]
     );
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
-    assert_eq!(rig.heard(), [""; 0], "the answer is older than the event");
     assert_eq!(rig.client.state().session, Some(session("", "alice bob carol")));
 
     // It may even be over by then.
@@ -893,8 +893,11 @@ fn answers_lost_with_the_connection() {
     rig.reconnect();
     rig.welcome(true, None);
     rig.take();
-    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    rig.event(invited(of("c3", inviter("carol", session("bob", "carol")))));
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.reply(Reply::Accept { session: session("", "alice bob") });
     assert_eq!(
         rig.heard(),
         [
@@ -903,6 +906,7 @@ fn answers_lost_with_the_connection() {
             "CallMemberJoin alice",
             "CallMemberLeave alice hangup",
             "CallDisconnect hangup S(i: -; j: bob)",
+            "CallReceiveInvite S(i: bob; j: carol)",
         ]
     );
 
@@ -912,8 +916,8 @@ fn answers_lost_with_the_connection() {
     rig.reconnect();
     rig.welcome(true, None);
     rig.take();
-    rig.event(joined(session("", "alice bob"), "bob"));
-    rig.event(left(session("", "alice"), "bob", Reason::Hangup));
+    rig.event(joined("bob"));
+    rig.event(left("bob", Reason::Hangup));
     rig.event(ended(session("", "alice"), Reason::Hangup, None));
     rig.started(session("bob", "alice"));
     assert_eq!(
@@ -966,8 +970,8 @@ fn requests_that_nobody_answers() {
 #[test]
 fn a_call_that_only_the_server_believes_in_is_left() {
     let mut rig = Rig::ready("bob");
-    rig.event(joined(session("", "alice bob"), "bob"));
-    rig.event(joined(session("", "alice bob carol"), "carol"));
+    rig.event(joined("bob"));
+    rig.event(joined("carol"));
     assert_eq!(rig.take(), ["> leave c1 networkError"]);
     let mut rig = Rig::ready("bob");
     rig.closed();

@@ -1,7 +1,7 @@
 //! The link axis, the connection, and both at once.
 
 use jmrtc_call::{Input, MediaEvent, PlatformEvent, SocketEvent};
-use jmrtc_protocol::{Closing, ErrorCode, Failure, Reply, ServerEvent, ServerMessage};
+use jmrtc_protocol::{Closing, ErrorCode, Failure, Reply, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -21,8 +21,7 @@ fn in_a_lively_call_the_server_learns_soon_what_was_seen() {
     let mut rig = connected();
     let seq = rig.seq;
     for n in 0..130 {
-        let session = session("", "alice bob");
-        rig.event(ServerEvent::Muted { session, user: user("alice"), muted: n % 2 == 0 });
+        rig.event(muted("alice", n % 2 == 0));
     }
     let acked: Vec<u64> = rig.pings().iter().map(|ack| ack.parse().unwrap()).collect();
     assert_eq!(acked, [64, 128]);
@@ -247,7 +246,7 @@ fn requests_go_out_again_after_a_reconnect() {
 #[test]
 fn events_come_once() {
     let mut rig = connected();
-    let event = joined(session("", "alice bob carol"), "carol");
+    let event = joined("carol");
     let message = ServerMessage::Event { seq: rig.seq + 1, event };
     rig.message(message.clone());
     rig.message(message.clone());

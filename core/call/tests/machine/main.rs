@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod anything;
+mod changes;
 mod consent;
 mod corners;
 mod links;

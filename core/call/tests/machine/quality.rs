@@ -1,7 +1,7 @@
 //! How a call sounds and whether one would work: samples in, `CallQuality` and preflight reports out.
 
 use jmrtc_call::{CallState, LinkSample, MediaEvent, PreflightReport};
-use jmrtc_protocol::{ErrorCode, Reply, ServerEvent, ServerMessage, Session};
+use jmrtc_protocol::{ErrorCode, Reply, ServerMessage};
 use serde_json::{Value, json};
 
 use crate::rig::*;
@@ -72,8 +72,7 @@ fn nothing_is_judged_while_it_reconnects() {
 fn a_muted_member_need_not_be_heard() {
     let quiet = LinkSample { received: 0, ..GOOD };
     let mut rig = connected();
-    let session = Session { muted_members: vec![name("alice")], ..session("", "alice bob") };
-    rig.event(ServerEvent::Muted { session, user: user("alice"), muted: true });
+    rig.event(muted("alice", true));
     sample(&mut rig, quiet, 20);
     assert_eq!(rig.heard(), ["CallMemberMuted alice true", "CallQuality 5 []"]);
 }
@@ -107,7 +106,7 @@ fn a_muted_microphone_is_not_silent() {
 #[test]
 fn alone_in_a_group_call_nobody_is_missed() {
     let mut rig = connected();
-    rig.event(left(session("carol", "bob"), "alice", jmrtc_protocol::Reason::Hangup));
+    rig.event(left("alice", jmrtc_protocol::Reason::Hangup));
     rig.take();
     sample(&mut rig, LinkSample { received: 0, sent: 0, ..GOOD }, 20);
     assert_eq!(rig.heard(), ["CallQuality 5 []"]);

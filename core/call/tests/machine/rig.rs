@@ -22,6 +22,8 @@ pub(crate) fn user(who: &str) -> User {
     User::new("app", name(who), Profile::default(), Relation::default())
 }
 
+const START_TIME: i64 = 1_700_000_000_000;
+
 /// The session of call `c1` with alice as its inviter: `S(inviting; joined)`, names set apart by spaces.
 pub(crate) fn session(inviting: &str, joined: &str) -> Session {
     let users = |names: &str| names.split_whitespace().map(user).collect::<Vec<_>>();
@@ -32,7 +34,7 @@ pub(crate) fn session(inviting: &str, joined: &str) -> Session {
         inviter: user("alice"),
         inviting_members: users(inviting),
         muted_members: Vec::new(),
-        start_time: if joined_members.len() > 1 { 1_700_000_000_000 } else { 0 },
+        start_time: if joined_members.len() > 1 { START_TIME } else { 0 },
         joined_members,
         invited_by: None,
         silent: false,
@@ -51,12 +53,36 @@ pub(crate) fn invited(session: Session) -> ServerEvent {
     ServerEvent::Invited { session, ring_ms: 60_000 }
 }
 
-pub(crate) fn joined(session: Session, who: &str) -> ServerEvent {
-    ServerEvent::Joined { session, user: user(who) }
+pub(crate) fn joined(who: &str) -> ServerEvent {
+    ServerEvent::Joined { channel_id: ChannelId("c1".into()), user: user(who), start_time: START_TIME }
 }
 
-pub(crate) fn left(session: Session, who: &str, reason: Reason) -> ServerEvent {
-    ServerEvent::Left { session, user: user(who), reason, detail: None }
+pub(crate) fn left(who: &str, reason: Reason) -> ServerEvent {
+    ServerEvent::Left { channel_id: ChannelId("c1".into()), user: user(who), reason, detail: None }
+}
+
+pub(crate) fn others_invited(whom: &str, by: &str) -> ServerEvent {
+    let users = whom.split_whitespace().map(user).collect();
+    ServerEvent::OthersInvited { channel_id: ChannelId("c1".into()), users, by: user(by) }
+}
+
+pub(crate) fn muted(who: &str, muted: bool) -> ServerEvent {
+    ServerEvent::Muted { channel_id: ChannelId("c1".into()), user: user(who), muted }
+}
+
+/// The same event in another call.
+pub(crate) fn in_call(channel: &str, mut event: ServerEvent) -> ServerEvent {
+    match &mut event {
+        ServerEvent::Invited { session, .. } | ServerEvent::Ended { session, .. } => {
+            session.channel_id.0 = channel.into();
+        }
+        ServerEvent::Joined { channel_id, .. }
+        | ServerEvent::Left { channel_id, .. }
+        | ServerEvent::OthersInvited { channel_id, .. }
+        | ServerEvent::Muted { channel_id, .. }
+        | ServerEvent::Slots { channel_id, .. } => channel_id.0 = channel.into(),
+    }
+    event
 }
 
 pub(crate) fn ended(session: Session, reason: Reason, detail: Option<Detail>) -> ServerEvent {

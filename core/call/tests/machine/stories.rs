@@ -3,7 +3,7 @@
 use crate::rig::*;
 use jmrtc_call::MediaEvent;
 use jmrtc_protocol::limits::MAX_MEMBERS;
-use jmrtc_protocol::{Detail, ErrorCode, Reason, Reply, ServerEvent};
+use jmrtc_protocol::{ChannelId, Detail, ErrorCode, Reason, Reply, ServerEvent};
 use serde_json::json;
 
 fn calling(rig: &mut Rig, whom: &[&str]) {
@@ -18,7 +18,7 @@ fn alice() -> Rig {
     let mut rig = Rig::ready("alice");
     calling(&mut rig, &["bob"]);
     rig.media(MediaEvent::Connected);
-    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(joined("bob"));
     rig.take();
     rig
 }
@@ -57,7 +57,7 @@ fn alice_calls_bob_who_accepts() {
     assert_eq!(rig.take(), ["media answer"]);
     rig.media(MediaEvent::Connected);
     assert_eq!(rig.take(), [""; 0], "connected waits for the second member");
-    rig.event(joined(session("", "alice bob"), "bob"));
+    rig.event(joined("bob"));
     assert_eq!(
         rig.take(),
         [
@@ -126,7 +126,7 @@ fn alice_hangs_up() {
     assert_eq!(rig.take(), ["CallDisconnect hangup S(i: -; j: bob)", "platform ended"]);
 
     let mut rig = bob();
-    rig.event(left(session("", "bob"), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     assert_eq!(
         rig.take(),
@@ -155,7 +155,7 @@ fn bob_refuses() {
     let mut rig = Rig::ready("alice");
     calling(&mut rig, &["bob"]);
     rig.take();
-    rig.event(left(session("", "alice"), "bob", Reason::Refuse));
+    rig.event(left("bob", Reason::Refuse));
     rig.event(ended(session("", "alice"), Reason::Refuse, None));
     assert_eq!(rig.heard(), ["CallMemberLeave bob refuse", "CallDisconnect refuse S(i: -; j: alice)"]);
 }
@@ -165,7 +165,7 @@ fn bob_is_in_a_call() {
     let mut rig = Rig::ready("alice");
     rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
     rig.started(session("bob", "alice"));
-    rig.event(left(session("", "alice"), "bob", Reason::Busy));
+    rig.event(left("bob", Reason::Busy));
     rig.event(ended(session("", "alice"), Reason::Busy, None));
     assert_eq!(
         rig.heard(),
@@ -186,7 +186,7 @@ fn nobody_answers() {
     rig.take();
     let detail = no_answer;
     rig.event(ServerEvent::Left {
-        session: session("", "alice"),
+        channel_id: ChannelId("c1".into()),
         user: user("bob"),
         reason: Reason::Cancel,
         detail,
@@ -227,7 +227,7 @@ fn alice_gives_up() {
 #[test]
 fn bobs_app_dies_in_the_call() {
     let mut rig = alice();
-    rig.event(left(session("", "alice"), "bob", Reason::NetworkError));
+    rig.event(left("bob", Reason::NetworkError));
     rig.event(ended(session("", "alice"), Reason::NetworkError, None));
     assert_eq!(
         rig.heard(),
@@ -268,7 +268,7 @@ fn a_group_for_its_inviter() {
     calling(&mut rig, &["bob", "carol"]);
     rig.media(MediaEvent::Connected);
     rig.take();
-    rig.event(joined(session("carol", "alice bob"), "bob"));
+    rig.event(joined("bob"));
     assert_eq!(
         rig.heard(),
         [
@@ -277,15 +277,11 @@ fn a_group_for_its_inviter() {
             "CallConnected S(i: carol; j: alice, bob)",
         ]
     );
-    rig.event(joined(session("", "alice bob carol"), "carol"));
+    rig.event(joined("carol"));
     assert_eq!(rig.heard(), ["CallMemberJoin carol"]);
-    rig.event(ServerEvent::OthersInvited {
-        session: session("dave", "alice bob carol"),
-        users: vec![user("dave")],
-        by: user("bob"),
-    });
+    rig.event(others_invited("dave", "bob"));
     assert_eq!(rig.heard(), ["CallOtherUserInvited dave by bob"]);
-    rig.event(left(session("", "alice bob carol"), "dave", Reason::Refuse));
+    rig.event(left("dave", Reason::Refuse));
     assert_eq!(rig.heard(), ["CallMemberLeave dave refuse"]);
 }
 
@@ -307,7 +303,7 @@ fn a_group_for_the_last_to_come() {
             "CallConnected S(i: -; j: alice, bob, carol)",
         ]
     );
-    rig.event(left(session("dave", "bob carol"), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     assert_eq!(rig.heard(), ["CallMemberLeave alice hangup"], "a group outlives its inviter");
 }
 
@@ -316,11 +312,8 @@ fn bob_invites_dave() {
     let mut rig = bob();
     rig.command("inviteUsers", json!({ "usernames": ["dave", "bob"] }));
     assert_eq!(rig.take(), ["> invite c1 dave"]);
-    rig.reply(Reply::Invite {
-        session: session("dave", "alice bob"),
-        invited: vec![name("dave")],
-        failed: vec![],
-    });
+    rig.reply(Reply::Invite { invited: vec![name("dave")], failed: vec![] });
+    rig.event(others_invited("dave", "bob"));
     assert_eq!(
         rig.heard(),
         [r#"inviteUsers -> {"invited":["dave"],"failed":[{"username":"bob","name":"INVALID_PARAMETER"}]}"#]
@@ -362,6 +355,6 @@ fn a_newcomer_to_the_largest_call_is_told_of_everybody() {
     let heard = rig.heard();
     let joined: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("CallMemberJoin ")).collect();
     assert_eq!(joined.join(" "), there);
-    rig.event(left(session("", &format!("{} bob", crowd.join(" "))), "alice", Reason::Hangup));
+    rig.event(left("alice", Reason::Hangup));
     assert_eq!(rig.heard(), ["CallMemberLeave alice hangup"]);
 }

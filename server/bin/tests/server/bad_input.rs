@@ -242,7 +242,8 @@ async fn too_many_names_are_refused_and_harm_no_call() {
         client.ping().await;
     }
     bob.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;
-    assert_eq!(alice.event("left").await["event"]["session"]["invitingMembers"], json!([]));
+    alice.event("left").await;
+    assert_eq!(alice.event("ended").await["event"]["session"]["invitingMembers"], json!([]));
     drop((alice, bob, eve));
     server.is_unharmed().await;
 }

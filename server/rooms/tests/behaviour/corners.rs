@@ -218,7 +218,7 @@ fn an_offline_invitee_is_pushed_and_rings_when_it_comes() {
     let mut w = World::new(&["alice"]);
     w.start("alice", &["bob"]);
     w.expect("alice", &["start S(i: bob; j: alice)"]);
-    assert_eq!(w.pushes, ["bob S(i: bob; j: alice)"]);
+    assert_eq!(w.pushes, ["bob by alice"]);
     w.wait(20_000);
     w.sign_in("bob");
     w.expect("bob", &["welcome", "Invited S(i: bob; j: alice) 40000"]);
@@ -252,7 +252,7 @@ fn an_invitation_that_was_missed_rings_for_what_is_left() {
     let mut w = World::new(&["alice", "bob"]);
     w.drop("bob");
     w.start("alice", &["bob"]);
-    assert_eq!(w.pushes, ["bob S(i: bob; j: alice)"]);
+    assert_eq!(w.pushes, ["bob by alice"]);
     w.wait(10_000);
     w.come_back("bob");
     w.expect("bob", &["welcome resumed", "Invited S(i: bob; j: alice) 50000"]);
@@ -274,12 +274,12 @@ fn whose_last_device_is_lost_while_it_rings_is_pushed() {
     assert!(w.pushes.is_empty(), "the phone rings on, and the blocked caller rings nobody: {:?}", w.pushes);
     w.wait(10_000);
     w.drop("bob");
-    assert_eq!(w.pushes, ["bob S(i: bob carol; j: alice)"]);
+    assert_eq!(w.pushes, ["bob by alice"]);
     w.forget();
     w.come_back("bob");
     w.expect("bob", &["welcome resumed"]);
     w.ask("bob", Request::Logout);
-    assert_eq!(w.pushes, ["bob S(i: bob carol; j: alice)"], "the tablet may come back");
+    assert_eq!(w.pushes, ["bob by alice"], "the tablet may come back");
     w.come_back("bob/tablet");
     w.accept("bob/tablet");
     w.drop("bob/tablet");
@@ -354,9 +354,9 @@ fn the_unknown_are_told_apart() {
     w.accept("bob");
     w.forget();
     w.invite("alice", &["bob", "carol", "nobody"]);
-    let invite = "invite carol S(i: carol; j: alice bob)+ !bob ALREADY_IN_CALL !nobody USER_UNAVAILABLE";
-    w.expect("alice", &[invite]);
-    assert_eq!(w.pushes, ["carol S(i: carol; j: alice bob)+"]);
+    let invite = "invite carol !bob ALREADY_IN_CALL !nobody USER_UNAVAILABLE";
+    w.expect("alice", &[invite, "OthersInvited carol by alice S(i: carol; j: alice bob)+"]);
+    assert_eq!(w.pushes, ["carol by alice"]);
 }
 
 #[test]
@@ -366,10 +366,8 @@ fn each_viewer_sees_its_own_relations() {
     w.start("alice", &["bob"]);
     w.accept("bob");
     let inviter = |w: &World, client: &str| {
-        let last = w.clients[client].messages.last().unwrap();
-        let value = serde_json::to_value(last).unwrap();
-        let session = value.pointer("/event/session").or(value.pointer("/reply/session")).unwrap();
-        (session["inviter"]["username"].clone(), session["inviter"]["noteName"].clone())
+        let inviter = w.clients[client].session.clone().unwrap().inviter;
+        (inviter.username.to_string(), inviter.relation.note_name)
     };
     assert_eq!(inviter(&w, "bob"), ("alice".into(), "Boss".into()));
     assert_eq!(inviter(&w, "alice"), ("alice".into(), "".into()));

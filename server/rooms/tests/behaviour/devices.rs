@@ -21,25 +21,21 @@ fn missed_events_follow_once_and_in_order() {
     w.expect(
         "alice",
         &[
-            &format!("welcome resumed {now}"),
+            "welcome resumed",
             "Joined bob S(i: carol; j: alice bob)+",
             "Joined carol S(i: -; j: alice bob carol)+",
             &format!("Left bob hangup {now}"),
         ],
     );
-    // Again, as if the last two had been lost on the way.
+    // Again, as if the last two had been lost on the way; here both are made already.
     w.come_back_from("alice", 1);
     w.expect(
         "alice",
-        &[
-            &format!("welcome resumed {now}"),
-            "Joined carol S(i: -; j: alice bob carol)+",
-            &format!("Left bob hangup {now}"),
-        ],
+        &["welcome resumed", &format!("Joined carol {now}"), &format!("Left bob hangup {now}")],
     );
     w.ping("alice");
     w.come_back("alice");
-    w.expect("alice", &["pong", &format!("welcome resumed {now}")]);
+    w.expect("alice", &["pong", "welcome resumed"]);
 }
 
 #[test]
@@ -194,7 +190,7 @@ fn the_same_device_replaces_itself() {
 fn a_connection_that_is_not_missed_yet_is_replaced_by_the_one_that_resumes() {
     let mut w = World::in_call("alice", "bob", &[]);
     w.come_back("alice");
-    w.expect("alice", &["welcome resumed S(i: -; j: alice bob)+"]);
+    w.expect("alice", &["welcome resumed"]);
     assert_eq!(
         w.rooms.counts(),
         Counts { sign_ins: 2, connected: 2, calls: 1, connected_calls: 1, links: 0 }
@@ -248,7 +244,7 @@ fn a_user_has_so_many_devices() {
     w.sign_in("alice/more");
     w.expect("alice/more", &["welcome"]);
     w.come_back("alice/5");
-    w.expect("alice/5", &["welcome resumed S(i: bob; j: alice)"]);
+    w.expect("alice/5", &["welcome resumed"]);
     w.come_back("alice/7");
     w.expect("alice/7", &["fault LIMIT_EXCEEDED", "closed"]);
     w.forget();

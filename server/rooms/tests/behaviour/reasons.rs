@@ -52,7 +52,11 @@ fn busy_with_a_group() {
     w.invite("carol", &["erin"]);
     w.expect(
         "carol",
-        &["invite erin S(i: erin; j: alice carol)+", "Left erin busy S(i: -; j: alice carol)+"],
+        &[
+            "invite erin",
+            "OthersInvited erin by carol S(i: erin; j: alice carol)+",
+            "Left erin busy S(i: -; j: alice carol)+",
+        ],
     );
     w.expect(
         "alice",

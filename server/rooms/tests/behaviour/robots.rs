@@ -51,7 +51,14 @@ fn the_robot_in_a_group() {
 fn the_robot_is_invited() {
     let mut w = World::in_call("alice", "bob", &[]);
     w.invite("bob", &["echo"]);
-    w.expect("bob", &["invite echo S(i: echo; j: alice bob)+", "Joined echo S(i: -; j: alice bob echo)+"]);
+    w.expect(
+        "bob",
+        &[
+            "invite echo",
+            "OthersInvited echo by bob S(i: echo; j: alice bob)+",
+            "Joined echo S(i: -; j: alice bob echo)+",
+        ],
+    );
     w.expect(
         "alice",
         &["OthersInvited echo by bob S(i: echo; j: alice bob)+", "Joined echo S(i: -; j: alice bob echo)+"],

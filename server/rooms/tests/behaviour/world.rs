@@ -2,8 +2,9 @@
 //! get is written down as one short line for each message:
 //!
 //! - `start S(i: bob; j: alice)`, `leave`, … the reply to a request, `! CALL_ENDED` its failure
-//! - `Left bob cancel/noAnswer S(i: -; j: alice)`, `Ended hangup S(…)`, … an event
-//! - `welcome`, `welcome resumed S(…)`, `pong`, `fault …`, `closing …`
+//! - `Left bob cancel/noAnswer S(i: -; j: alice)`, `Ended hangup S(…)`, … an event; where it tells only a change, with the
+//!   session that the client has then
+//! - `welcome`, `welcome resumed`, `welcome S(…)`, `pong`, `fault …`, `closing …`
 //!
 //! In a session `+` says that it has a start time, `by bob` who invited, `silent` what it says.
 
@@ -55,6 +56,8 @@ pub(crate) struct Client {
     asked: BTreeSet<u64>,
     answered: BTreeSet<u64>,
     view: View,
+    /// The session it got last, with all changes since.
+    pub(crate) session: Option<Session>,
     /// Calls that are over for this client, but of which it has not been told so.
     stale: BTreeSet<ChannelId>,
 }
@@ -65,8 +68,7 @@ pub(crate) enum View {
     #[default]
     Free,
     Rung(ChannelId),
-    /// With the members it was told last.
-    In(ChannelId, String),
+    In(ChannelId),
     /// It gets old messages again.
     Muddled,
 }
@@ -310,10 +312,11 @@ impl World {
 
     /// All connected devices in a call know the same members.
     fn members_agree(&self, said: &str) {
-        let mut told: BTreeMap<&ChannelId, &String> = BTreeMap::new();
+        let mut told: BTreeMap<&ChannelId, String> = BTreeMap::new();
         for (client, c) in self.clients.iter().filter(|(_, c)| c.conn.is_some()) {
-            if let View::In(channel, members) = &c.view {
-                let first = told.entry(channel).or_insert(members);
+            if let (View::In(channel), Some(session)) = (&c.view, &c.session) {
+                let members = show_members(session);
+                let first = told.entry(channel).or_insert_with(|| members.clone());
                 assert_eq!(*first, members, "{client} and another after {said}");
             }
         }
@@ -336,7 +339,9 @@ impl World {
                     client.got.push("closed".into());
                 }
             }
-            Output::Push { user, session } => self.pushes.push(format!("{user} {}", show_session(&session))),
+            Output::Push { user, by, silent, channel_id: _ } => {
+                self.pushes.push(format!("{user} by {by}{}", if silent { " silent" } else { "" }));
+            }
             Output::Record(record) => {
                 assert!(record.members.iter().all(|m| m.leave_time >= m.join_time && m.leave_time > 0));
                 self.records.push(record);
@@ -406,7 +411,10 @@ impl World {
 
     /// Nothing so far counts as unread.
     pub(crate) fn forget(&mut self) {
-        self.clients.values_mut().for_each(|c| c.got.clear());
+        for client in self.clients.values_mut() {
+            client.got.clear();
+            client.messages.clear();
+        }
         self.media.clear();
         self.pushes.clear();
         self.records.clear();
@@ -462,10 +470,7 @@ impl Client {
             ServerMessage::Reply { id, reply } => {
                 assert!(self.asked.remove(id), "an answer to nothing: {message:?}");
                 let first = self.answered.insert(*id);
-                if let Reply::Start { session, .. }
-                | Reply::Accept { session }
-                | Reply::Invite { session, .. }
-                | Reply::Mute { session } = reply
+                if let Reply::Start { session, .. } | Reply::Accept { session } = reply
                     && first
                 {
                     self.enter(session);
@@ -480,7 +485,7 @@ impl Client {
         }
         // What an old connection is told is not unread by the new one.
         if self.conn == Some(conn) {
-            self.got.push(show(&message));
+            self.got.push(show(&message, self.session.as_ref()));
             self.messages.push(message);
         }
     }
@@ -498,24 +503,18 @@ impl Client {
                     self.view = View::Rung(session.channel_id.clone());
                 }
             }
-            ServerEvent::Joined { session, user } => {
-                assert!(session.is_joined(&user.username) && !session.is_inviting(&user.username), "{wrong}");
-                self.stay(session, &wrong);
+            ServerEvent::Joined { channel_id, user, start_time } => {
+                self.start_time = *start_time;
+                self.stay(channel_id, &wrong, |session| session.join(user.clone(), *start_time));
             }
-            ServerEvent::Left { session, user, .. } => {
-                assert!(
-                    !session.is_joined(&user.username) && !session.is_inviting(&user.username),
-                    "{wrong}"
-                );
-                self.stay(session, &wrong);
+            ServerEvent::Left { channel_id, user, .. } => {
+                self.stay(channel_id, &wrong, |session| session.leave(&user.username));
             }
-            ServerEvent::Muted { session, user, muted } => {
-                assert_eq!(session.muted_members.contains(&user.username), *muted, "{wrong}");
-                self.stay(session, &wrong);
+            ServerEvent::Muted { channel_id, user, muted } => {
+                self.stay(channel_id, &wrong, |session| session.mute(&user.username, *muted));
             }
-            ServerEvent::OthersInvited { session, users, .. } => {
-                assert!(users.iter().all(|user| session.is_inviting(&user.username)), "{wrong}");
-                self.stay(session, &wrong);
+            ServerEvent::OthersInvited { channel_id, users, .. } => {
+                self.stay(channel_id, &wrong, |session| session.invite(users));
             }
             ServerEvent::Ended { session, .. } => {
                 let channel = &session.channel_id;
@@ -524,42 +523,39 @@ impl Client {
                 }
                 let believed = match &self.view {
                     View::Rung(rung) => rung == channel,
-                    View::In(call, _) => call == channel,
+                    View::In(call) => call == channel,
                     View::Free | View::Muddled => false,
                 };
                 assert!(believed, "{wrong}");
                 self.view = View::Free;
             }
             ServerEvent::Slots { channel_id, .. } => {
-                let here = matches!(&self.view, View::In(channel, _) if channel == channel_id);
+                let here = matches!(&self.view, View::In(channel) if channel == channel_id);
                 assert!(here || self.view == View::Muddled, "{wrong}");
             }
         }
     }
 
     fn enter(&mut self, session: &Session) {
+        self.session = Some(session.clone());
         if self.view == View::Muddled {
             return;
         }
-        let members = show_members(session);
-        match std::mem::replace(&mut self.view, View::In(session.channel_id.clone(), members)) {
-            View::Rung(old) | View::In(old, _) if old != session.channel_id => {
+        match std::mem::replace(&mut self.view, View::In(session.channel_id.clone())) {
+            View::Rung(old) | View::In(old) if old != session.channel_id => {
                 self.stale.insert(old);
             }
             View::Free | View::Rung(_) | View::In(..) | View::Muddled => {}
         }
     }
 
-    fn stay(&mut self, session: &Session, wrong: &str) {
-        if session.start_time != 0 {
-            self.start_time = session.start_time;
+    /// Each change is one: to whom it is told, it is news.
+    fn stay(&mut self, channel: &ChannelId, wrong: &str, change: impl FnOnce(&mut Session) -> bool) {
+        let session = self.session.as_mut().filter(|session| session.channel_id == *channel);
+        let news = session.map(change);
+        if self.view != View::Muddled {
+            assert_eq!((&self.view, news), (&View::In(channel.clone()), Some(true)), "{wrong}");
         }
-        if self.view == View::Muddled {
-            return;
-        }
-        let View::In(channel, members) = &mut self.view else { panic!("{wrong}") };
-        assert_eq!(*channel, session.channel_id, "{wrong}");
-        *members = show_members(session);
     }
 }
 
@@ -605,7 +601,9 @@ pub(crate) fn show_why(reason: Reason, detail: Option<Detail>) -> String {
     }
 }
 
-pub(crate) fn show(message: &ServerMessage) -> String {
+/// `session` is the receiver's, right after the message.
+fn show(message: &ServerMessage, session: Option<&Session>) -> String {
+    let now = || session.map(show_session).unwrap_or_default();
     match message {
         ServerMessage::Welcome(welcome) => {
             let resumed = if welcome.resumed { " resumed" } else { "" };
@@ -618,16 +616,16 @@ pub(crate) fn show(message: &ServerMessage) -> String {
                 format!("start {}{}", show_session(session), failed.concat())
             }
             Reply::Accept { session } => format!("accept {}", show_session(session)),
-            Reply::Invite { session, invited, failed } => {
+            Reply::Invite { invited, failed } => {
                 let failed: Vec<_> = failed.iter().map(|f| format!(" !{} {}", f.username, f.name)).collect();
-                format!("invite {} {}{}", names(invited), show_session(session), failed.concat())
+                format!("invite {}{}", names(invited), failed.concat())
             }
             Reply::Link { answer } => format!("link {answer}"),
             Reply::UpdateToken => "updateToken".into(),
             Reply::Logout => "logout".into(),
             Reply::Refuse => "refuse".into(),
             Reply::Leave => "leave".into(),
-            Reply::Mute { session } => format!("mute {}", show_session(session)),
+            Reply::Mute => "mute".into(),
             Reply::Users { .. }
             | Reply::UpdateProfile { .. }
             | Reply::UpdateRelation { .. }
@@ -639,19 +637,15 @@ pub(crate) fn show(message: &ServerMessage) -> String {
             ServerEvent::Invited { session, ring_ms } => {
                 format!("Invited {} {ring_ms}", show_session(session))
             }
-            ServerEvent::Joined { session, user } => {
-                format!("Joined {} {}", user.username, show_session(session))
+            ServerEvent::Joined { user, .. } => format!("Joined {} {}", user.username, now()),
+            ServerEvent::Left { user, reason, detail, .. } => {
+                format!("Left {} {} {}", user.username, show_why(*reason, *detail), now())
             }
-            ServerEvent::Left { session, user, reason, detail } => {
-                format!("Left {} {} {}", user.username, show_why(*reason, *detail), show_session(session))
-            }
-            ServerEvent::OthersInvited { session, users, by } => {
+            ServerEvent::OthersInvited { users, by, .. } => {
                 let users = names(users.iter().map(|u| &u.username));
-                format!("OthersInvited {users} by {} {}", by.username, show_session(session))
+                format!("OthersInvited {users} by {} {}", by.username, now())
             }
-            ServerEvent::Muted { session, user, muted } => {
-                format!("Muted {} {muted} {}", user.username, show_session(session))
-            }
+            ServerEvent::Muted { user, muted, .. } => format!("Muted {} {muted} {}", user.username, now()),
             ServerEvent::Ended { session, reason, detail } => {
                 format!("Ended {} {}", show_why(*reason, *detail), show_session(session))
             }

@@ -54,7 +54,9 @@ impl World {
         self.was_linked = self.devices[device].parts.link_up;
         self.at_once = matches!(input, Input::Command { .. });
         self.parts_told(device, &input);
+        let seen = self.devices[device].seen;
         let news = self.news(device, &input);
+        let change = self.changes(device, seen, &input);
         let outputs = self.devices[device].client.handle(Timestamp(self.now), input);
         let login = self.devices[device].client.state().login;
         news.check(&outputs, login).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
@@ -68,6 +70,9 @@ impl World {
             }
             self.trace(|w| format!("{} -> {}", w.devices[device].id, shorten(&output)));
             self.output(device, output).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
+        }
+        if let Some(channel) = change {
+            self.follows(device, &channel).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
         }
         self.look(device).map_err(|what| format!("{}: {what}", self.devices[device].id))
     }

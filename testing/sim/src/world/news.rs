@@ -101,7 +101,9 @@ impl World {
         let dev = &mut self.devices[device];
         let current =
             dev.conn.and_then(|id| self.conns.get(&id)).is_some_and(|c| c.generation == *generation);
-        let login = dev.client.state().login;
+        let state = dev.client.state();
+        let login = state.login;
+        let accepting = state.call == CallState::Connecting && !dev.ear.is_member();
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
@@ -123,6 +125,11 @@ impl World {
             ServerMessage::Event { seq, event } if *seq > dev.seen && login == LoginState::LoggedIn => {
                 dev.seen = *seq;
                 let news = dev.news(event);
+                dev.waits = dev
+                    .waits
+                    .take()
+                    .filter(|_| accepting)
+                    .or_else(|| (accepting && event.is_change()).then(|| event.channel().clone()));
                 if let ServerEvent::Invited { session, .. } = event {
                     dev.doubted = dev.doubted.take().filter(|channel| *channel != session.channel_id);
                 }
@@ -147,6 +154,28 @@ impl World {
             | ServerMessage::Closing { .. }
             | ServerMessage::Fault { .. }
             | ServerMessage::Pong => News::None,
+        }
+    }
+}
+
+impl World {
+    /// The call of which a device is told a change, one that it has not `seen` before.
+    pub(super) fn changes(&self, device: usize, seen: u64, input: &Input) -> Option<ChannelId> {
+        let Input::Socket { event: SocketEvent::Message { message }, .. } = input else { return None };
+        let ServerMessage::Event { event, .. } = message else { return None };
+        let news = self.devices[device].seen > seen;
+        (news && event.is_change()).then(|| event.channel().clone())
+    }
+
+    /// A member shows each change as it is told.
+    pub(super) fn follows(&self, device: usize, channel: &ChannelId) -> Result<(), String> {
+        let dev = &self.devices[device];
+        let Some(session) = dev.client.state().session.filter(|s| &s.channel_id == channel) else {
+            return Ok(());
+        };
+        match dev.conn.filter(|_| dev.ear.is_member()) {
+            Some(conn) => self.mirror.shows(conn, dev.seen, &session),
+            None => Ok(()),
         }
     }
 }
@@ -204,9 +233,9 @@ impl Device {
 
     fn news(&self, event: &ServerEvent) -> News {
         let state = self.client.state();
-        let in_it =
-            |session: &Session| self.ear.call.as_ref().is_some_and(|c| c.channel == session.channel_id);
-        let member = |session: &Session| in_it(session) && self.ear.is_member() && state.session.is_some();
+        let in_it = self.ear.call.as_ref().is_some_and(|c| c.channel == *event.channel());
+        let member = in_it && self.ear.is_member() && state.session.is_some();
+        let myself = |user: &User| user.username == self.user;
         match event {
             ServerEvent::Invited { ring_ms: 0, .. } => News::Silence,
             ServerEvent::Invited { session, .. }
@@ -225,18 +254,20 @@ impl Device {
                 let new = !self.ear.over.contains(&session.channel_id);
                 if free && new { News::event(Event::CallReceiveInvite(session.clone())) } else { News::None }
             }
-            ServerEvent::Left { session, user, reason, detail } if member(session) => {
+            ServerEvent::Left { user, reason, detail, .. } if member => {
                 let payload = LeavePayload { user: user.clone(), reason: *reason, detail: *detail };
                 News::event(Event::CallMemberLeave(payload))
             }
-            ServerEvent::OthersInvited { session, users, by } if member(session) => {
+            ServerEvent::OthersInvited { users, by, .. } if member && !myself(by) => {
                 let payload = OthersInvitedPayload { invited_users: users.clone(), from_user: by.clone() };
                 News::event(Event::CallOtherUserInvited(payload))
             }
-            ServerEvent::Muted { session, user, muted } if member(session) => {
+            ServerEvent::Muted { user, muted, .. } if member && !myself(user) => {
                 News::event(Event::CallMemberMuted(MutedPayload { user: user.clone(), muted: *muted }))
             }
-            ServerEvent::Ended { session, reason, detail } if in_it(session) => News::End(*reason, *detail),
+            // It was accepted, and the answer is still to come that tells so.
+            ServerEvent::Ended { .. } if self.waits.as_ref() == Some(event.channel()) => News::None,
+            ServerEvent::Ended { reason, detail, .. } if in_it => News::End(*reason, *detail),
             ServerEvent::Joined { .. }
             | ServerEvent::Left { .. }
             | ServerEvent::OthersInvited { .. }
