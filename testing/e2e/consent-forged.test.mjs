@@ -98,7 +98,7 @@ for (const kind of ['phone', 'page']) {
     // All that the server has for anybody, but what ends the ring or the connection, and answers by which Bob would be in a call.
     const messages = everyMessage(session)
     for (const { name, message } of messages) {
-      if (!/^server\.(closing|fault|event\.(ended|invited)|reply\.(accept|start))/.test(name)) forger.say(message)
+      if (!/^server\.(welcome\.call|closing|fault|event\.(ended|invited)|reply\.(accept|start))/.test(name)) forger.say(message)
     }
     await stillSilent(scene, 'messages in the wrong direction')
 

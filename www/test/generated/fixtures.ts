@@ -1287,7 +1287,7 @@ export const server_welcome_call = {
     "isFriend": false
   },
   "secret": "s3cr3t",
-  "resumed": true,
+  "resumed": false,
   "call": {
     "channelId": "5dK2w9Qx",
     "mediaType": "voice",
