@@ -23,7 +23,7 @@ test('Alice clicks Call, Bob accepts, they hear each other, Alice mutes, Bob han
   await Promise.all([meter(alice, 'level-out', true), meter(bob, 'level-out', true), meter(alice, 'level-in', true)])
   await hearEachOther(alice, bob, t)
   await alice.getByRole('button', { name: 'Mute' }).click()
-  assert.equal(await alice.getByRole('button', { name: 'Mute' }).getAttribute('aria-pressed'), 'true')
+  await alice.getByRole('button', { name: 'Mute', pressed: true }).waitFor()
   await meter(bob, 'level-out', false)
   await alice.getByRole('button', { name: 'Mute' }).click()
   await meter(bob, 'level-out', true)

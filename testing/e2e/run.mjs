@@ -13,7 +13,7 @@ const PHONES = ['phone-to-phone', 'group', 'wrtc', 'outages', 'mobility']
 const BROWSERS = ['package', 'demo-page', 'tcp', 'browser', 'instruments']
 
 /** Those that take longest: first, so that none of them is left alone at the end. */
-const LONG = ['scenarios-browser', 'quality', 'demo-page-use', 'demo-page-look', 'scenarios-phone']
+const LONG = ['scenarios-browser', 'quality', 'consent', 'demo-page-use', 'demo-page-look', 'scenarios-phone', 'bad-input']
 
 const folder = join(root, 'testing/e2e')
 const wanted = process.argv.slice(2)
