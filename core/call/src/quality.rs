@@ -9,12 +9,12 @@
 //! | `loss` | 4 | more than 5 % lost, up or down | 4 | less than 2 %, up and down |
 //! | `jitter` | 4 | more than 30 ms | 4 | less than 20 ms |
 //! | `rtt` | 4 | more than 400 ms | 4 | less than 300 ms |
-//! | `oneWayAudio` | 6 | nothing of ours that arrived; or nothing from members who are not muted, whose grace time is over | 2 | sound both ways |
+//! | `oneWayAudio` | 6 | nothing received from members who are not muted, or nothing of ours that arrived | 2 | sound both ways |
 //! | `silentMicrophone` | 15 | an open microphone at digital silence | 1 | any sound |
 //! | | 60 | the same of one that was heard before in this call | | |
 //!
-//! A member who is not heard may be on the way back: nobody is told of that, and it is no fault of a way that only leads
-//! one way. Noise gates give digital silence between words, and people listen; but a headset has a switch.
+//! A member whose network is gone is not heard either, and no event tells of that before the grace time is over: this warning does.
+//! Noise gates give digital silence between words, and people listen; but a headset has a switch.
 //!
 //! The samples must follow one another without one that says otherwise; between the two limits nothing moves.
 //! 30 ms of jitter and 400 ms of round trip are where the field's clients warn (ITU-T G.114: one way above
@@ -226,8 +226,6 @@ pub(crate) struct Expected {
     pub(crate) sending: bool,
     /// Somebody else is joined and not muted.
     pub(crate) hearing: bool,
-    /// Within so many seconds whoever is not heard has either come back or left.
-    pub(crate) absence: u16,
 }
 
 /// How the running call sounds.
@@ -238,8 +236,6 @@ pub(crate) struct Quality {
     score: u8,
     /// Samples in a row whose bars are others than `score`.
     moves: u8,
-    /// Samples in a row in which nobody was heard who should have been.
-    unheard: u16,
     /// The microphone has given something else than digital silence.
     hears: bool,
     gauges: [Gauge; WARNINGS.len()],
@@ -263,8 +259,6 @@ impl Quality {
     ) -> Option<CallQuality> {
         let average = self.average(sample);
         self.move_bars(bars(average.mos));
-        let deaf = expected.hearing && sample.received == 0;
-        self.unheard = if deaf { self.unheard.saturating_add(1) } else { 0 };
         self.hears |= sample.level_in < SILENCE;
         let verdicts = WARNINGS
             .map(|(warning, raise, _)| (self.judge(warning, sample, expected), self.raise(warning, raise)));
@@ -295,11 +289,11 @@ impl Quality {
             Warning::Jitter => JITTER_MS.above(f64::from(sample.jitter_ms)),
             Warning::Rtt => sample.rtt_ms.map_or(Verdict::Between, |rtt| RTT_MS.above(f64::from(rtt))),
             Warning::OneWayAudio => {
-                let deaf = self.unheard > expected.absence;
+                let deaf = expected.hearing && sample.received == 0;
                 // RTCP's loss is a byte's fraction and may stop short of the whole.
                 let lost = sample.loss_up_permille.is_none_or(|lost| lost >= 950);
                 let mute = expected.sending && sample.sent > 0 && lost;
-                Verdict::of(deaf || mute, self.unheard == 0)
+                Verdict::of(deaf || mute, true)
             }
             Warning::SilentMicrophone => Verdict::of(expected.sending && sample.level_in >= SILENCE, true),
         }
@@ -354,7 +348,7 @@ mod tests {
 
     use super::*;
 
-    const BOTH: Expected = Expected { sending: true, hearing: true, absence: 40 };
+    const BOTH: Expected = Expected { sending: true, hearing: true };
 
     fn good() -> LinkSample {
         LinkSample {
@@ -501,14 +495,12 @@ mod tests {
         let mut line = Line::new();
         line.feed(deaf, 60, Expected { hearing: false, ..BOTH });
         assert_eq!(line.warnings(), []);
-        line.feed(deaf, 45, BOTH);
-        assert_eq!(line.warnings(), [], "they may be on the way back");
+        line.feed(deaf, 5, BOTH);
+        assert_eq!(line.warnings(), []);
         line.feed(deaf, 1, BOTH);
         assert_eq!(line.warnings(), [Warning::OneWayAudio]);
         line.feed(good(), 2, BOTH);
         assert_eq!(line.warnings(), []);
-        line.feed(deaf, 45, BOTH);
-        assert_eq!(line.warnings(), [], "away once more");
     }
 
     #[test]
@@ -583,11 +575,7 @@ mod tests {
     }
 
     fn expected() -> impl Strategy<Value = Expected> {
-        (any::<bool>(), any::<bool>(), 0..5_u16).prop_map(|(sending, hearing, absence)| Expected {
-            sending,
-            hearing,
-            absence,
-        })
+        (any::<bool>(), any::<bool>()).prop_map(|(sending, hearing)| Expected { sending, hearing })
     }
 
     proptest! {

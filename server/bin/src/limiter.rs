@@ -16,11 +16,22 @@ pub(crate) enum Verdict {
 pub(crate) struct Limiter {
     messages: Bucket,
     refusals: Bucket,
+    changes: Bucket,
 }
 
 impl Limiter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { messages: Bucket::new(now, 50.0, 200.0), refusals: Bucket::new(now, 50.0, 2_000.0) }
+        Self {
+            messages: Bucket::new(now, 50.0, 200.0),
+            refusals: Bucket::new(now, 50.0, 2_000.0),
+            changes: Bucket::new(now, 2.0, 40.0),
+        }
+    }
+
+    /// Counts one more change of a profile or relation, and tells whether it may be made: while it is, nobody else's is, and no call
+    /// begins.
+    pub(crate) fn may_change(&mut self, now: Instant) -> bool {
+        self.changes.take(now)
     }
 
     /// Counts one more message.
@@ -77,6 +88,15 @@ mod tests {
         assert_eq!(admitted(start), 200);
         assert_eq!(admitted(start + Duration::from_secs(1)), 50);
         assert_eq!(admitted(start + Duration::from_secs(3600)), 200);
+    }
+
+    #[test]
+    fn changes_have_a_limit_of_their_own() {
+        let start = Instant::now();
+        let mut limiter = Limiter::new(start);
+        let mut made = |at| (0..100).filter(|_| limiter.may_change(at)).count();
+        assert_eq!(made(start), 40);
+        assert_eq!(made(start + Duration::from_secs(1)), 2);
     }
 
     #[test]

@@ -280,6 +280,10 @@ impl Connection {
                 self.answer(ServerMessage::Fault { error }).await
             }
             ClientMessage::Ping { ack } => self.app.hub.send(ToHub::Ping { conn, ack }).await.is_ok(),
+            ClientMessage::Request {
+                id,
+                request: Request::UpdateProfile { .. } | Request::UpdateRelation { .. },
+            } if !self.limiter.may_change(Instant::now()) => self.limited(Some(id)).await,
             ClientMessage::Request { id, request } => {
                 match Box::pin(ask(&self.app, conn, &self.user, id, request)).await {
                     Ok(None) => true,

@@ -19,6 +19,8 @@ const RELEASE: f32 = 0.04;
 const LOUDEST: i8 = -25;
 /// Speech has pauses, in which it is quieter by this (dB) than its smoothed level. Whoever pauses for less ...
 const PAUSE: f32 = 12.0;
+/// What is as quiet as this (dBov) is a pause whatever came before: somebody who listens in a quiet room.
+const QUIET: i8 = -60;
 /// ... than this share of the time is a fan, a tone or a lie, and counts for less by [`STEADY`] dB. Speech without a stop
 /// has 10 to 25 %, also in some noise. That there are none shows after 6 s, and one packet now and then is none.
 const PAUSES: f32 = 0.05;
@@ -45,7 +47,7 @@ impl Loudness {
         let believed = level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, LOUDEST);
         let loudness = 127.0 + f32::from(believed);
         let gap = self.heard.map_or(WINDOW, |heard| now.saturating_duration_since(heard));
-        let pause = gap >= SILENT_AFTER || loudness < self.smoothed - PAUSE;
+        let pause = gap >= SILENT_AFTER || loudness < self.smoothed - PAUSE || believed < QUIET;
         let weight = (gap.as_secs_f32() / WINDOW.as_secs_f32()).min(1.0);
         self.pauses += weight * (f32::from(u8::from(pause)) - self.pauses);
         let weight = if loudness > self.smoothed { ATTACK } else { RELEASE };
@@ -271,7 +273,8 @@ mod tests {
         assert_eq!(told(7, |_| 0), LOUDEST - STEADY);
         assert_eq!(told(1, |_| -60), -60);
         assert_eq!(told(1, |_| i8::MIN), -127);
-        assert_eq!(told(7, |_| -120), -127);
+        assert_eq!(told(7, |_| -120), -120, "whoever listens in a quiet room ...");
+        assert_eq!(told(60, |n| if n < 2_999 { -80 } else { -30 }), -30, "... is heard with the first word");
         assert_eq!(told(60, |n| if n % 100 < 80 { -40 } else { -65 }), -65);
         assert_eq!(Loudness::default().hear(Instant::now(), None), None, "what was not said is not made up");
     }

@@ -4,7 +4,7 @@ use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason};
 use serde_json::Value;
 
 use super::Client;
-use crate::call::Accept;
+use crate::call::{Accept, Call};
 use crate::engine::Engine;
 use crate::out::Out;
 use crate::{AudioAction, AudioEvent, CommandId, PlatformAction, PlatformEvent};
@@ -73,7 +73,10 @@ impl Client {
 
     /// It could not start: everybody who waited for it is told.
     pub(super) fn engine_failed(&mut self, code: ErrorCode, why: &str, out: &mut Out) {
+        let muted = self.muted;
         self.turn_engine_off(code, why, out);
+        // The call that waits for an engine is as muted as it was when the app ended.
+        self.muted = muted && self.call.as_ref().is_some_and(Call::is_member);
         if self.answered_early() {
             let session = self.call.as_ref().map(|c| c.session.clone());
             out.error(Failure::new(code, why), session);

@@ -71,14 +71,20 @@ impl Client {
     }
 
     /// Whether an event comes before the answer that says what it is about: to a start, the call itself; to an accept, the
-    /// session that is changed. What comes after one that waits for an accept waits, too.
+    /// session that is changed. What comes after one that waits for an accept waits, too. A start may be an accept of the
+    /// call that rings: only a member is told of changes.
     fn must_wait(&self, event: &ServerEvent) -> bool {
-        let accepting = self.call.as_ref().map(|c| &c.session.channel_id).filter(|c| self.is_accepting(c));
+        let starting = self.outbox.holds();
+        let accepting = self.call.as_ref().filter(|call| {
+            self.is_accepting(&call.session.channel_id)
+                || (starting && matches!(call.accept, Accept::Ringing(_)))
+        });
+        let accepting = accepting.map(|call| &call.session.channel_id);
         let waits = |channel| {
             (event.channel() == channel && event.is_change())
                 || self.held.iter().any(|held| held.event.channel() == channel)
         };
-        accepting.is_some_and(waits) || (!self.concerns_call(event) && self.outbox.holds())
+        accepting.is_some_and(waits) || (!self.concerns_call(event) && starting)
     }
 
     /// Keeps an event until the answer is there. An invitation that is over meanwhile was never there; its end is

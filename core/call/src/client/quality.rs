@@ -14,24 +14,15 @@ impl Client {
     pub(super) fn sampled(&mut self, sample: LinkSample, out: &mut Out) {
         let me = self.me().cloned();
         let (now, sending, line_up) = (self.now, self.posture.send, self.line_is_up());
-        let absence = self.longest_absence();
         let Some(call) = &mut self.call else { return };
         // While it is being repaired the app knows that it is bad, and the numbers say nothing.
         if !(call.connected && call.link.is_up() && line_up) {
             return;
         }
         let hearing = self.posture.play && me.is_some_and(|me| somebody_speaks(&call.session, &me));
-        let expected = Expected { sending, hearing, absence };
-        if let Some(quality) = call.quality.sample(now, &sample, expected) {
+        if let Some(quality) = call.quality.sample(now, &sample, Expected { sending, hearing }) {
             out.event(Event::CallQuality(quality));
         }
-    }
-
-    /// Seconds until a member whose connection is gone is told as left: after three pings that don't come the server lets go
-    /// of it, and then it waits.
-    fn longest_absence(&self) -> u16 {
-        let ms = self.settings.ping_ms.saturating_mul(3).saturating_add(self.settings.grace_ms);
-        u16::try_from(ms.div_ceil(1_000)).unwrap_or(u16::MAX)
     }
 
     /// Begins a preflight: the person has asked for it, so the microphone may open.

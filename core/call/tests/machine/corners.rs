@@ -91,6 +91,43 @@ fn glare_won_is_a_call_like_any() {
     );
 }
 
+/// Bob's call rings at Alice, who calls him: it is taken, and the answer is lost with the connection.
+fn glare_whose_answer_is_lost() -> Rig {
+    let mut rig = Rig::ready("alice");
+    rig.event(invited(theirs("alice", "bob")));
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig
+}
+
+#[test]
+fn changes_wait_for_the_answer_that_makes_us_a_member_by_glare() {
+    let mut rig = glare_whose_answer_is_lost();
+    rig.event(in_call("c2", muted("bob", true)));
+    rig.event(in_call("c2", others_invited("carol", "bob")));
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.started(theirs("", "bob alice"));
+    let heard = rig.heard();
+    assert!(heard.contains(&"CallMemberMuted bob true".to_owned()), "{heard:?}");
+    let session = rig.client.state().session.unwrap();
+    assert_eq!((session.inviting_members.len(), session.muted_members.len()), (1, 1));
+}
+
+#[test]
+fn a_call_by_glare_that_is_over_before_its_answer_comes_again_is_over() {
+    let mut rig = glare_whose_answer_is_lost();
+    rig.event(in_call("c2", left("bob", Reason::Hangup)));
+    rig.event(ended(theirs("", "alice"), Reason::Hangup, None));
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.started(theirs("", "bob alice"));
+    let heard = rig.heard();
+    assert_eq!(heard.last().unwrap(), "CallDisconnect hangup S(i: -; j: alice)", "{heard:?}");
+    assert!(rig.client.state().session.is_none());
+}
+
 #[test]
 fn glare_with_the_invitation_shown_already() {
     let mut rig = Rig::ready("alice");

@@ -1,6 +1,6 @@
 //! Who is muted and who speaks.
 
-use jmrtc_call::{Config, MediaEvent};
+use jmrtc_call::{AudioEvent, Config, Input, MediaEvent, PlatformEvent};
 use jmrtc_protocol::{ChannelId, ErrorCode, Reply, ServerEvent, Session, Username};
 use serde_json::json;
 
@@ -120,6 +120,22 @@ fn a_call_that_comes_back_muted() {
         assert!(!rig.take().iter().any(|l| l.starts_with("> mute")), "the server knows it");
         assert!(rig.client.state().muted);
     }
+}
+
+#[test]
+fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
+    let mut rig = Rig::with(Config { muted_in: Some(ChannelId("c1".into())), ..config() });
+    rig.me = "bob".to_owned();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.welcome(false, Some(with_muted(&["bob"], session("", "alice bob"))));
+    rig.command("initEngine", json!(null));
+    rig.input(Input::Platform(PlatformEvent::Microphone { granted: true }));
+    rig.input(Input::Audio(AudioEvent::Failed { why: "busy".into() }));
+    let told = rig.take();
+    assert!(told.contains(&"initEngine -> ENGINE_FAILED".to_owned()), "{told:?}");
+    assert!(!told.iter().any(|l| l.starts_with("> mute")), "{told:?}");
+    assert!(rig.client.state().muted && rig.client.muted_in().is_some());
 }
 
 #[test]
