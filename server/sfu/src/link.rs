@@ -16,7 +16,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rt
 use crate::offer::Lines;
 use crate::rewrite::Rewriter;
 use crate::talk::{Holder, Loudness};
-use crate::way::Way;
+use crate::way::{Sign, Way};
 use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConfig, Transport, red};
 
 /// How often a client is told what of its voice was lost.
@@ -166,7 +166,7 @@ impl Link {
         }
         self.drain(now, voices, outputs);
         if let Some(from) = from.filter(|_| voices.len() > heard) {
-            self.way.used(now, from);
+            self.way.used(now, from, Sign::Sound);
         }
     }
 

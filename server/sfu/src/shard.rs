@@ -11,6 +11,7 @@ use str0m::config::DtlsCert;
 use crate::demux::Demux;
 use crate::link::{Check, Link, Voice, is_stun, received};
 use crate::talk::{Holder, Listener, Ranking, assign};
+use crate::way::Sign;
 use crate::{CallKey, LinkId, LinkStats, OfferError, Output, ShardConfig, Transport};
 
 /// How often a call with more voices than slots looks who is the loudest.
@@ -156,7 +157,7 @@ impl Shard {
         if let Some(Some(check)) = check {
             self.demux.heard(now, id, transport, from);
             if check.nominates {
-                link.way.used(now, (transport, from));
+                link.way.used(now, (transport, from), Sign::Check);
             }
         }
         self.handle(now, id, input);

@@ -14,6 +14,18 @@ pub(crate) type Address = (Transport, SocketAddr);
 /// Who uses several pairs at once, as in the first moment of aggressive nomination (RFC 5245 section 8.1.1.2), leaves the choice
 /// to us.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// Checks come every 2 to 3 seconds, and unlike sound they can be copied and sent again by whoever sees them: they move the
+/// way only where the client has given up the other.
+const GIVEN_UP: Duration = Duration::from_secs(6);
+
+/// What shows that a pair is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// An authentic check with USE-CANDIDATE.
+    Check,
+    /// Authentic sound.
+    Sound,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Way {
@@ -24,13 +36,13 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// An authentic check with USE-CANDIDATE, or authentic sound, came from here.
-    pub(crate) fn used(&mut self, now: Instant, from: Address) {
+    /// The client uses this pair.
+    pub(crate) fn used(&mut self, now: Instant, from: Address, sign: Sign) {
         let Some((chosen, at)) = &mut self.chosen else { return };
         if *chosen == from {
             *at = now;
             self.detour = None;
-        } else if now.saturating_duration_since(*at) >= AT_ONCE {
+        } else if now.saturating_duration_since(*at) >= if sign == Sign::Sound { AT_ONCE } else { GIVEN_UP } {
             self.detour = Some(from);
         }
     }
@@ -53,39 +65,60 @@ mod tests {
         (transport, SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    /// What happens at which millisecond: `Used` or `Sent` with where str0m sends and where it goes.
+    /// What happens at which millisecond: `Checked`, `Heard`, or `Sent` with where str0m sends and where it goes.
     fn play(story: &[(u64, Step)]) {
         let begin = Instant::now();
         let mut way = Way::default();
         for (ms, step) in story {
             let now = begin + Duration::from_millis(*ms);
             match step {
-                Step::Used(from) => way.used(now, *from),
+                Step::Checked(from) => way.used(now, *from, Sign::Check),
+                Step::Heard(from) => way.used(now, *from, Sign::Sound),
                 Step::Sent(to, goes) => assert_eq!(way.of(now, *to), *goes, "at {ms} ms"),
             }
         }
     }
 
     enum Step {
-        Used(Address),
+        Checked(Address),
+        Heard(Address),
         Sent(Address, Address),
     }
 
-    use Step::{Sent, Used};
+    use Step::{Checked, Heard, Sent};
 
     #[test]
-    fn a_client_behind_a_nat_that_forgot_it_is_followed_with_its_first_check() {
+    fn a_client_behind_a_nat_that_forgot_it_is_followed_by_its_sound() {
         let (old, new) = (address(Transport::Udp, 1), address(Transport::Udp, 2));
         play(&[
-            (0, Used(old)),
+            (0, Heard(old)),
             (0, Sent(old, old)),
-            (2_500, Used(old)),
-            (4_000, Sent(old, old)),
-            (5_000, Used(new)),
-            (5_000, Sent(old, new)),
+            (2_500, Heard(old)),
+            (3_000, Heard(new)),
+            (3_000, Sent(old, old)),
+            (3_500, Heard(new)),
+            (3_500, Sent(old, new)),
             (9_000, Sent(old, new)),
             // str0m has seen it too.
             (20_000, Sent(new, new)),
+        ]);
+    }
+
+    #[test]
+    fn who_is_muted_is_followed_by_its_checks_when_the_others_have_stopped() {
+        let (old, new) = (address(Transport::Udp, 1), address(Transport::Udp, 2));
+        play(&[
+            (0, Sent(old, old)),
+            (2_500, Checked(old)),
+            // A copy, sent by somebody else.
+            (4_900, Checked(new)),
+            (4_900, Sent(old, old)),
+            (5_000, Checked(old)),
+            (7_500, Checked(new)),
+            (10_000, Checked(new)),
+            (10_000, Sent(old, old)),
+            (12_500, Checked(new)),
+            (12_500, Sent(old, new)),
         ]);
     }
 
@@ -94,9 +127,9 @@ mod tests {
         let (udp, tcp) = (address(Transport::Udp, 1), address(Transport::Tcp, 2));
         play(&[
             (0, Sent(udp, udp)),
-            (2_500, Used(tcp)),
+            (2_500, Heard(tcp)),
             (2_500, Sent(udp, tcp)),
-            (5_000, Used(udp)),
+            (5_000, Checked(udp)),
             (5_000, Sent(udp, udp)),
         ]);
     }
@@ -105,12 +138,12 @@ mod tests {
     fn who_uses_all_at_once_leaves_the_choice_to_us() {
         let (one, other) = (address(Transport::Udp, 1), address(Transport::Udp, 2));
         play(&[
-            (0, Used(one)),
-            (10, Used(other)),
+            (0, Checked(one)),
+            (10, Checked(other)),
             (20, Sent(one, one)),
-            (30, Used(other)),
-            (40, Used(one)),
-            (50, Used(other)),
+            (30, Heard(other)),
+            (40, Heard(one)),
+            (50, Heard(other)),
             (60, Sent(one, one)),
             // Another choice of str0m's is followed at once.
             (70, Sent(other, other)),
