@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { root } from './lib/paths.mjs'
 
 /**
- * How many files run at a time. Most wait for what others do: three at a time. Of those that judge sound in real time, phones need next
- * to nothing of the machine, two at a time; a browser needs much of it when it starts: one at a time.
+ * How many files run at a time. Most wait for what others do: four at a time. Of those that listen in real time some hear only whether
+ * somebody is there, two at a time; the others judge how good it is, or start browsers beside: one at a time.
  */
-const TOGETHER = { watch: 3, phones: 2, browsers: 1 }
-const PHONES = ['phone-to-phone', 'group', 'wrtc', 'outages', 'mobility']
-const BROWSERS = ['package', 'demo-page', 'tcp', 'browser', 'instruments']
+const TOGETHER = { watch: 4, hear: 2, judge: 1 }
+const HEAR = ['group', 'outages', 'mobility']
+const JUDGE = ['package', 'demo-page', 'phone-to-phone', 'wrtc', 'tcp', 'browser', 'instruments']
 
 /** Those that take longest: first, so that none of them is left alone at the end. */
 const LONG = ['scenarios-browser', 'quality', 'consent', 'demo-page-use', 'demo-page-look', 'scenarios-phone', 'bad-input']
@@ -50,7 +50,7 @@ function marked() {
 }
 
 const place = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
-const kind = (name) => (PHONES.includes(name) ? 'phones' : BROWSERS.includes(name) ? 'browsers' : 'watch')
+const kind = (name) => (HEAR.includes(name) ? 'hear' : JUDGE.includes(name) ? 'judge' : 'watch')
 const codes = []
 for (const [what, atOnce] of Object.entries(TOGETHER)) {
   codes.push(await run(names.filter((name) => kind(name) === what).toSorted((a, b) => place(a) - place(b)), atOnce))
