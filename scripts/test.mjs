@@ -36,8 +36,10 @@ const first = [
   ['binaries', 'server, phone and library', () => cargo('build', '--quiet', '--workspace')],
   ['codegen', 'generated files are current', () => cargo('xtask', 'codegen', '--check')],
 ]
-/** Calls in real time are mostly waiting: all else runs beside them and gives way. */
-const calls = [['e2e', 'calls between real parts', () => npm('test:e2e')]]
+/** Much of the machine goes into browsers here. */
+const calls = [['e2e', 'calls between real parts', () => [...npm('test:e2e'), '--', '--only=watch']]]
+/** Whoever listens in real time mostly waits: all else runs beside and gives way. */
+const sound = [['sound', 'calls that are listened to', () => [...npm('test:e2e'), '--', '--only=hear,judge']]]
 const beside = [
   ['kotlin', 'calls from the JVM', () => npm('test:kotlin')],
   ['android', 'the Android plugin under Robolectric', () => npm('test:android')],
@@ -45,7 +47,7 @@ const beside = [
   ['worlds', 'thousands of simulated worlds', () => rust('--test', 'random')],
   ['mobile', 'the native library for phones', () => npm('test:mobile')],
 ].map(([name, what, command]) => [name, what, () => ['nice', '-n', '10', ...command()]])
-const steps = [...first, ...calls, ...beside]
+const steps = [...first, ...calls, ...sound, ...beside]
 
 const args = process.argv.slice(2)
 if (args.includes('--list')) {
@@ -87,7 +89,7 @@ async function runAll(list, { later = false } = {}) {
 }
 
 await install('test')
-if (await runAll(first)) await Promise.all([runAll(calls), runAll(beside, { later: true })])
+if (await runAll([...first, ...calls])) await Promise.all([runAll(sound), runAll(beside, { later: true })])
 
 console.log('')
 for (const { name, code, seconds } of results) console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds} s`)

@@ -16,7 +16,9 @@ const JUDGE = ['package', 'demo-page', 'phone-to-phone', 'wrtc', 'tcp', 'browser
 const LONG = ['scenarios-browser', 'quality', 'consent', 'demo-page-use', 'demo-page-look', 'scenarios-phone', 'bad-input']
 
 const folder = join(root, 'testing/e2e')
-const wanted = process.argv.slice(2)
+const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('--only='))
+/** `--only=hear,judge`: files of these kinds. */
+const kinds = process.argv.find((arg) => arg.startsWith('--only='))?.slice(7).split(',') ?? Object.keys(TOGETHER)
 const names = readdirSync(folder).filter((file) => file.endsWith('.test.mjs')).map((file) => file.replace('.test.mjs', ''))
   .filter((name) => wanted.length === 0 || wanted.some((w) => name.startsWith(w)))
 if (names.length === 0) {
@@ -52,7 +54,7 @@ function marked() {
 const place = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
 const kind = (name) => (HEAR.includes(name) ? 'hear' : JUDGE.includes(name) ? 'judge' : 'watch')
 const codes = []
-for (const [what, atOnce] of Object.entries(TOGETHER)) {
+for (const [what, atOnce] of Object.entries(TOGETHER).filter(([what]) => kinds.includes(what))) {
   codes.push(await run(names.filter((name) => kind(name) === what).toSorted((a, b) => place(a) - place(b)), atOnce))
 }
 const left = marked()
