@@ -25,6 +25,11 @@ if (names.length === 0) {
   console.error(`no such test: ${wanted.join(' ')}`)
   process.exit(2)
 }
+const unknown = kinds.filter((kind) => !(kind in TOGETHER))
+if (unknown.length > 0) {
+  console.error(`no such kind: ${unknown.join(' ')} (there are ${Object.keys(TOGETHER).join(', ')})`)
+  process.exit(2)
+}
 
 // Whatever a test starts inherits this mark: nothing that bears it may be left at the end.
 const mark = ['JMRTC_E2E_RUN', `${process.pid}-${Date.now()}`]

@@ -307,7 +307,6 @@ impl Rooms {
         let Some(call) = self.calls.get_mut(&key) else {
             return fail(ErrorCode::ServerError, "the call is gone");
         };
-        let (channel_id, members) = (call.channel.clone(), call.audience());
         let own = call.joined.iter_mut().find(|m| m.user == asker.user && m.muted != muted);
         if let Some(own) = own {
             if !self.mutings.allows(self.now, &asker.user, 1) {
@@ -315,6 +314,7 @@ impl Rooms {
             }
             self.mutings.spend(self.now, &asker.user, 1);
             own.muted = muted;
+            let (channel_id, members) = (call.channel.clone(), call.audience());
             self.tell_each(members, |rooms, viewer| ServerEvent::Muted {
                 channel_id: channel_id.clone(),
                 user: rooms.directory.view(viewer, &asker.user),
