@@ -217,6 +217,15 @@ impl Outbox {
         self.entries.iter().any(Entry::is_mute)
     }
 
+    /// What waits to be told is told as it is then.
+    pub(crate) fn update_mute(&mut self, now: bool) {
+        for entry in self.entries.iter_mut().filter(|e| e.id.is_none()) {
+            if let Request::Mute { muted, .. } = &mut entry.request {
+                *muted = now;
+            }
+        }
+    }
+
     /// The `startCallUsers` under way.
     pub(crate) fn starting(&self) -> bool {
         self.entries.iter().any(|e| e.is_start() && e.owner != Owner::Nobody)

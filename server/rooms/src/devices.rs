@@ -185,6 +185,7 @@ impl Rooms {
     pub(crate) fn ping(&mut self, conn: ConnId, ack: u64) {
         if let Some(sign_in) = self.conns.get(&conn).and_then(|id| self.sign_ins.get_mut(id)) {
             sign_in.events.ack(ack);
+            sign_in.answers.seen(conn, ack);
             self.send(conn, ServerMessage::Pong);
         }
     }

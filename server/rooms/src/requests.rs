@@ -54,7 +54,7 @@ impl Rooms {
             return self.send(conn, ServerMessage::Failure { id, error });
         };
         let Some(asked) = self.sign_ins.get_mut(&sign_in) else { return };
-        match asked.answers.arrive(id, conn) {
+        match asked.answers.arrive(id, conn, asked.events.last()) {
             Arrival::Answered(message) => return self.send(conn, *message),
             Arrival::Pending => return,
             Arrival::Forgotten => {
@@ -74,7 +74,7 @@ impl Rooms {
             Err(error) => ServerMessage::Failure { id, error },
         };
         if let Some(asked) = self.sign_ins.get_mut(&sign_in) {
-            asked.answers.give(id, conn, message.clone());
+            asked.answers.give(id, conn, message.clone(), asked.events.last());
         }
         self.out.insert(first, Output::Send { conn, message });
     }

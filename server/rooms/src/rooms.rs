@@ -168,7 +168,8 @@ impl Rooms {
                 ServerMessage::Failure { id: asked.request, error }
             }
         };
-        if let Some(conn) = sign_in.answers.settle(asked.request, message.clone())
+        let last = sign_in.events.last();
+        if let Some(conn) = sign_in.answers.settle(asked.request, message.clone(), last)
             && sign_in.conn == Some(conn)
         {
             self.out.push(Output::Send { conn, message });

@@ -65,6 +65,11 @@ impl Events {
         ServerMessage::Event { seq: self.last, event }
     }
 
+    /// The number of the last.
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
     fn forget_first(&mut self) {
         if let Some((_, event)) = self.kept.pop_front() {
             self.users -= users_in_event(&event);
@@ -145,6 +150,8 @@ struct Answer {
     link: Option<LinkId>,
     /// None while the media relay is at work.
     message: Option<ServerMessage>,
+    /// The last event that went out before it.
+    after: u64,
 }
 
 /// How a request stands when it arrives.
@@ -160,10 +167,12 @@ pub(crate) enum Arrival {
 }
 
 impl Answers {
-    pub(crate) fn arrive(&mut self, id: RequestId, conn: ConnId) -> Arrival {
+    /// `last` is here and below the last event that went out.
+    pub(crate) fn arrive(&mut self, id: RequestId, conn: ConnId, last: u64) -> Arrival {
         match self.kept.get_mut(&id) {
             Some(answer) => {
                 answer.conn = conn;
+                answer.after = last;
                 answer
                     .message
                     .clone()
@@ -179,18 +188,30 @@ impl Answers {
     }
 
     pub(crate) fn wait(&mut self, id: RequestId, conn: ConnId, link: LinkId) {
-        self.keep(id, Answer { conn, link: Some(link), message: None });
+        self.keep(id, Answer { conn, link: Some(link), message: None, after: 0 });
     }
 
-    pub(crate) fn give(&mut self, id: RequestId, conn: ConnId, message: ServerMessage) {
-        self.keep(id, Answer { conn, link: None, message: Some(message) });
+    pub(crate) fn give(&mut self, id: RequestId, conn: ConnId, message: ServerMessage, last: u64) {
+        self.keep(id, Answer { conn, link: None, message: Some(message), after: last });
     }
 
     /// The media relay has answered; tells the connection that waits for it.
-    pub(crate) fn settle(&mut self, id: RequestId, message: ServerMessage) -> Option<ConnId> {
+    pub(crate) fn settle(&mut self, id: RequestId, message: ServerMessage, last: u64) -> Option<ConnId> {
         let answer = self.kept.get_mut(&id).filter(|answer| answer.message.is_none())?;
-        answer.message = Some(message);
+        (answer.message, answer.after) = (Some(message), last);
         Some(answer.conn)
+    }
+
+    /// `conn` has got event `seq`, and so every answer that went out there before it: those are not asked for again.
+    pub(crate) fn seen(&mut self, conn: ConnId, seq: u64) {
+        let forgotten = &mut self.forgotten;
+        self.kept.retain(|id, answer| {
+            let seen = answer.message.is_some() && answer.conn == conn && answer.after < seq;
+            if seen {
+                *forgotten = (*forgotten).max(*id);
+            }
+            !seen
+        });
     }
 
     /// A link is gone: whoever waits for it is told `why`, and so is whoever asks for its answer again. That
@@ -315,27 +336,28 @@ mod tests {
                 id,
                 ConnId(1),
                 ServerMessage::Reply { id, reply: Reply::Accept { session: session(200) } },
+                0,
             );
         }
         assert_eq!(answers.kept.len(), MAX_KEPT_USERS / 200);
-        assert_eq!(answers.arrive(10, ConnId(1)), Arrival::Forgotten);
-        assert!(matches!(answers.arrive(11, ConnId(1)), Arrival::Answered(_)));
+        assert_eq!(answers.arrive(10, ConnId(1), 0), Arrival::Forgotten);
+        assert!(matches!(answers.arrive(11, ConnId(1), 0), Arrival::Answered(_)));
     }
 
     #[test]
     fn an_answer_is_given_again_until_it_is_forgotten() {
         let (mut answers, conn) = (Answers::default(), ConnId(1));
         let reply = |id| ServerMessage::Reply { id, reply: Reply::Leave };
-        assert_eq!(answers.arrive(0, conn), Arrival::Forgotten, "ids count from 1");
+        assert_eq!(answers.arrive(0, conn, 0), Arrival::Forgotten, "ids count from 1");
         for id in 1..=MAX_ANSWERS as u64 {
-            assert_eq!(answers.arrive(id, conn), Arrival::New);
-            answers.give(id, conn, reply(id));
+            assert_eq!(answers.arrive(id, conn, 0), Arrival::New);
+            answers.give(id, conn, reply(id), 0);
         }
-        assert_eq!(answers.arrive(1, conn), Arrival::Answered(Box::new(reply(1))));
-        answers.give(100, conn, reply(100));
-        assert_eq!(answers.arrive(1, conn), Arrival::Forgotten);
-        assert_eq!(answers.arrive(2, conn), Arrival::Answered(Box::new(reply(2))));
-        assert_eq!(answers.arrive(99, conn), Arrival::New);
+        assert_eq!(answers.arrive(1, conn, 0), Arrival::Answered(Box::new(reply(1))));
+        answers.give(100, conn, reply(100), 0);
+        assert_eq!(answers.arrive(1, conn, 0), Arrival::Forgotten);
+        assert_eq!(answers.arrive(2, conn, 0), Arrival::Answered(Box::new(reply(2))));
+        assert_eq!(answers.arrive(99, conn, 0), Arrival::New);
     }
 
     #[test]
@@ -344,18 +366,41 @@ mod tests {
         let reply = ServerMessage::Reply { id: 1, reply: Reply::Link { answer: "sdp".into() } };
         answers.wait(1, ConnId(1), LinkId(9));
         assert_eq!(answers.pending(), 1);
-        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Pending);
-        assert_eq!(answers.settle(1, reply.clone()), Some(ConnId(2)));
-        assert_eq!(answers.settle(1, reply.clone()), None);
-        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Answered(Box::new(reply)));
+        assert_eq!(answers.arrive(1, ConnId(2), 0), Arrival::Pending);
+        assert_eq!(answers.settle(1, reply.clone(), 0), Some(ConnId(2)));
+        assert_eq!(answers.settle(1, reply.clone(), 0), None);
+        assert_eq!(answers.arrive(1, ConnId(2), 0), Arrival::Answered(Box::new(reply)));
 
         answers.wait(2, ConnId(2), LinkId(9));
         answers.wait(3, ConnId(2), LinkId(10));
         let why = Failure::new(ErrorCode::CallEnded, "over");
         let gone = |id| ServerMessage::Failure { id, error: why.clone() };
         assert_eq!(answers.close(LinkId(9), &why), [(ConnId(2), gone(2))]);
-        assert_eq!(answers.arrive(1, ConnId(2)), Arrival::Answered(Box::new(gone(1))));
-        assert_eq!(answers.arrive(2, ConnId(2)), Arrival::Answered(Box::new(gone(2))));
-        assert_eq!(answers.arrive(3, ConnId(2)), Arrival::Pending);
+        assert_eq!(answers.arrive(1, ConnId(2), 0), Arrival::Answered(Box::new(gone(1))));
+        assert_eq!(answers.arrive(2, ConnId(2), 0), Arrival::Answered(Box::new(gone(2))));
+        assert_eq!(answers.arrive(3, ConnId(2), 0), Arrival::Pending);
+    }
+
+    #[test]
+    fn an_answer_that_has_been_seen_is_not_kept() {
+        let mut answers = Answers::default();
+        let reply = |id| ServerMessage::Reply { id, reply: Reply::Leave };
+        let again = |answers: &mut Answers, id| matches!(answers.arrive(id, ConnId(1), 7), Arrival::Answered(_));
+        answers.give(1, ConnId(1), reply(1), 4);
+        answers.wait(2, ConnId(1), LinkId(9));
+        answers.seen(ConnId(1), 4);
+        answers.seen(ConnId(2), 5);
+        assert_eq!(answers.kept.len(), 2, "it came after that event, or on another connection");
+        answers.seen(ConnId(1), 5);
+        assert_eq!(answers.arrive(1, ConnId(1), 5), Arrival::Forgotten);
+        assert_eq!(answers.arrive(2, ConnId(1), 5), Arrival::Pending, "nobody has seen what is not there");
+        answers.settle(2, reply(2), 6);
+        answers.seen(ConnId(1), 6);
+        assert!(again(&mut answers, 2), "and once more, after the seventh");
+        answers.seen(ConnId(1), 7);
+        assert!(again(&mut answers, 2));
+        answers.seen(ConnId(1), 8);
+        assert!(!again(&mut answers, 2));
+        assert_eq!(answers.arrive(3, ConnId(1), 8), Arrival::New);
     }
 }

@@ -139,9 +139,14 @@ impl Client {
         let held = self.held_since_start(&channel);
         let Some(me) = self.me().cloned() else { return };
         let Owner::Naming { command, oneself } = owner else {
-            self.leave_unwanted(channel, LeaveReason::Hangup);
             self.held = held;
-            self.release_held(out);
+            if self.is_accepting(&channel) {
+                // It came of both calling each other, and the person has said yes to it since.
+                self.accepted(session, out);
+            } else {
+                self.leave_unwanted(channel, LeaveReason::Hangup);
+                self.release_held(out);
+            }
             return;
         };
         if oneself && !failed.iter().any(|f| f.username == me) {

@@ -15,6 +15,7 @@ impl Client {
     /// with the switch is asked for the outcome only.
     pub(super) fn settle_muted(&mut self) {
         let muted = self.muted;
+        self.outbox.update_mute(muted);
         let Some(call) = self.call.as_ref().filter(|c| c.is_member() && c.told_muted != muted) else {
             return;
         };

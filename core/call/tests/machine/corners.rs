@@ -128,6 +128,43 @@ fn a_call_by_glare_that_is_over_before_its_answer_comes_again_is_over() {
     assert!(rig.client.state().session.is_none());
 }
 
+/// Nobody waits for the start any more, and the person says yes by hand: what comes of the start is that yes.
+#[test]
+fn a_start_that_was_given_up_is_an_accept_where_the_person_has_accepted_since() {
+    let given_up = |give_up: fn(&mut Rig)| {
+        let mut rig = Rig::ready("alice");
+        rig.event(invited(theirs("alice", "bob")));
+        rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+        rig.closed();
+        give_up(&mut rig);
+        rig.take();
+        rig.command("accept", json!(null));
+        assert_eq!(rig.heard(), [""; 0]);
+        rig.reconnect();
+        rig.welcome(true, None);
+        rig.take();
+        rig.started(theirs("", "bob alice"));
+        assert_eq!(
+            rig.heard(),
+            ["accept -> {}", "CallConnecting S(i: -; j: bob, alice)", "CallMemberJoin bob"]
+        );
+        rig
+    };
+    for give_up in [
+        |rig: &mut Rig| rig.wait_in_silence(15_000),
+        |rig: &mut Rig| {
+            rig.audio_failed();
+            rig.engine();
+        },
+    ] {
+        let mut rig = given_up(give_up);
+        rig.event(in_call("c2", muted("bob", true)));
+        rig.failure(ErrorCode::InvalidState);
+        assert_eq!(rig.take(), ["CallMemberMuted bob true"], "the server has accepted already");
+        assert_eq!(rig.client.state().session.unwrap().joined_members.len(), 2);
+    }
+}
+
 #[test]
 fn glare_with_the_invitation_shown_already() {
     let mut rig = Rig::ready("alice");

@@ -239,6 +239,23 @@ fn mute_and_speaker() {
     assert_eq!(rig.take(), ["isSpeakerphoneEnabled -> true"]);
 }
 
+/// Who mutes and unmutes too often is told to the others a little later, and then as things are.
+#[test]
+fn a_mute_that_the_server_refuses_for_now_is_told_later_as_it_is_then() {
+    let mut rig = connected();
+    rig.command("setIsMuted", json!({ "muted": true }));
+    rig.failure(ErrorCode::LimitExceeded);
+    rig.command("setIsMuted", json!({ "muted": false }));
+    rig.take();
+    rig.wait(999);
+    assert_eq!(rig.take(), [""; 0], "in peace for a second");
+    rig.wait(1);
+    assert_eq!(rig.take(), ["> mute c1 false"]);
+    rig.command("setIsMuted", json!({ "muted": true }));
+    rig.reply(Reply::Mute);
+    assert_eq!(rig.take().last().unwrap(), "> mute c1 true", "what is on its way stays as it is");
+}
+
 #[test]
 fn bad_arguments_change_nothing() {
     for (state, mut rig) in states() {
