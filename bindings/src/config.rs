@@ -19,6 +19,10 @@ pub struct EngineConfig {
     /// Try UDP first for media. Without it TCP is used at once.
     #[uniffi(default = true)]
     pub udp: bool,
+    /// A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
+    /// person is muted, so that it comes back muted. Nothing is kept by default.
+    #[uniffi(default = None)]
+    pub folder: Option<String>,
     /// Where to write every step of the call machine as JSON lines, for a bug report; none by default.
     /// Names of users are in it, tokens are not.
     #[uniffi(default = None)]
@@ -80,6 +84,7 @@ impl EngineConfig {
             audio: AudioConfig { backend: self.audio.into_native(), slots: MAX_SLOTS },
             network: NetworkConfig { udp: self.udp, ..NetworkConfig::default() },
             platform: Platform::Bridged,
+            folder: self.folder.map(PathBuf::from),
             transcript: self.transcript_path.map(PathBuf::from),
         })
     }

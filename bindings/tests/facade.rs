@@ -13,6 +13,7 @@ fn config() -> EngineConfig {
         server_url: None,
         audio: AudioBackend::Silent,
         udp: true,
+        folder: None,
         transcript_path: None,
     }
 }

@@ -6,16 +6,19 @@ public final class CallSession: @unchecked Sendable {
     private let system: System
     private let audio: AudioBackend
     private let deviceId: String
+    private let folder: URL?
     private let router: AudioRouter
     private let lock = NSLock()
     private var page: Page?
     private var engine: Engine?
 
-    /// `audio`: tests put files in the place of microphone and loudspeaker.
-    public init(system: System, deviceId: String, audio: AudioBackend = .device) {
+    /// `folder`: where the engine keeps what must outlive the process. `audio`: tests put files in the place of microphone
+    /// and loudspeaker.
+    public init(system: System, deviceId: String, folder: URL? = nil, audio: AudioBackend = .device) {
         self.system = system
         self.audio = audio
         self.deviceId = deviceId
+        self.folder = folder
         router = AudioRouter(system: system.audio)
         system.audio.listener = router
         router.loudspeakerLeft = { [weak self] in self?.loudspeakerLeft() }
@@ -64,7 +67,8 @@ public final class CallSession: @unchecked Sendable {
             if let engine { return engine }
             let url = serverUrl?.trimmingCharacters(in: .whitespaces) ?? ""
             let made = try Engine.start(
-                config: EngineConfig(deviceId: deviceId, audio: audio, serverUrl: url.isEmpty ? nil : url))
+                config: EngineConfig(
+                    deviceId: deviceId, audio: audio, serverUrl: url.isEmpty ? nil : url, folder: folder?.path))
             engine = made
             start(made)
             return made

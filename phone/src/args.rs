@@ -49,6 +49,10 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) device_id: Option<String>,
 
+    /// Keeps there in which call one is muted, should this end in it: with the same --device-id it comes back muted.
+    #[arg(long, global = true, value_name = "DIR", requires = "device_id")]
+    pub(crate) folder: Option<PathBuf>,
+
     /// What the microphone hears: a WAV file.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) play: Option<PathBuf>,

@@ -62,6 +62,7 @@ fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Ru
         audio: AudioConfig { backend: backend(options, role)?, slots: limits::MAX_SLOTS },
         network: NetworkConfig { udp: !options.no_udp, ..NetworkConfig::default() },
         platform: Platform::Headless,
+        folder: options.folder.clone(),
         transcript: options.transcript.clone(),
     };
     let engine = Engine::start(config).map_err(|e| match &options.transcript {

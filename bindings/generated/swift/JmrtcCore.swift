@@ -911,6 +911,11 @@ public struct EngineConfig: Equatable, Hashable {
      */
     public let udp: Bool
     /**
+     * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
+     * person is muted, so that it comes back muted. Nothing is kept by default.
+     */
+    public let folder: String?
+    /**
      * Where to write every step of the call machine as JSON lines, for a bug report; none by default.
      * Names of users are in it, tokens are not.
      */
@@ -933,6 +938,10 @@ public struct EngineConfig: Equatable, Hashable {
          * Try UDP first for media. Without it TCP is used at once.
          */udp: Bool = true,
         /**
+         * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
+         * person is muted, so that it comes back muted. Nothing is kept by default.
+         */folder: String? = nil,
+        /**
          * Where to write every step of the call machine as JSON lines, for a bug report; none by default.
          * Names of users are in it, tokens are not.
          */transcriptPath: String? = nil) {
@@ -940,6 +949,7 @@ public struct EngineConfig: Equatable, Hashable {
         self.audio = audio
         self.serverUrl = serverUrl
         self.udp = udp
+        self.folder = folder
         self.transcriptPath = transcriptPath
     }
 
@@ -963,6 +973,7 @@ public struct FfiConverterTypeEngineConfig: FfiConverterRustBuffer {
                 audio: FfiConverterTypeAudioBackend.read(from: &buf),
                 serverUrl: FfiConverterOptionString.read(from: &buf),
                 udp: FfiConverterBool.read(from: &buf),
+                folder: FfiConverterOptionString.read(from: &buf),
                 transcriptPath: FfiConverterOptionString.read(from: &buf)
         )
     }
@@ -972,6 +983,7 @@ public struct FfiConverterTypeEngineConfig: FfiConverterRustBuffer {
         FfiConverterTypeAudioBackend.write(value.audio, into: &buf)
         FfiConverterOptionString.write(value.serverUrl, into: &buf)
         FfiConverterBool.write(value.udp, into: &buf)
+        FfiConverterOptionString.write(value.folder, into: &buf)
         FfiConverterOptionString.write(value.transcriptPath, into: &buf)
     }
 }

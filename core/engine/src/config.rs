@@ -19,6 +19,9 @@ pub struct EngineConfig {
     pub network: NetworkConfig,
     /// Who carries out what only an operating system's bridge can do.
     pub platform: Platform,
+    /// A folder of this installation, out of backups, for what must outlive the process: in which call the person is muted.
+    /// Without it a call that was muted comes back unmuted where the server had not heard of that.
+    pub folder: Option<PathBuf>,
     /// Every input and output of the machine is written here as JSON lines, to be replayed. It names
     /// people; secrets are left out.
     pub transcript: Option<PathBuf>,

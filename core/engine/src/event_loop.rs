@@ -20,6 +20,7 @@ use crate::config::{EngineConfig, NetworkConfig, Platform};
 use crate::engine::{Control, Outlets};
 use crate::events::Message;
 use crate::media::{Media, MediaOutput};
+use crate::memory::Memory;
 use crate::signalling::Signalling;
 use crate::stats::Stats;
 use crate::transcript::TranscriptFile;
@@ -43,6 +44,7 @@ const STOP_COMMAND: CommandId = 0;
 pub(crate) struct EventLoop {
     clock: Clock,
     client: Client,
+    memory: Memory,
     transcript: Option<TranscriptFile>,
     outlets: Outlets,
     control: mpsc::UnboundedReceiver<Control>,
@@ -96,12 +98,19 @@ impl EventLoop {
             Some(seed) => seed,
             None => getrandom::u64().map_err(io::Error::other)?,
         };
-        let machine = Config { seed, device: config.device, server_url: config.server_url, muted_in: None };
+        let memory = Memory::of(config.folder);
+        let machine = Config {
+            seed,
+            device: config.device,
+            server_url: config.server_url,
+            muted_in: memory.muted_in().cloned(),
+        };
         let transcript = config.transcript.map(|path| TranscriptFile::create(&path, &machine)).transpose()?;
         let (audio_sender, audio_events) = mpsc::channel(AUDIO_BACKLOG);
         Ok(Self {
             clock: Clock::start(),
             client: Client::new(machine),
+            memory,
             transcript,
             outlets,
             control,
@@ -267,6 +276,8 @@ impl EventLoop {
         while let Some(input) = inputs.pop_front() {
             let now = self.clock.now();
             let outputs = self.step(now, input);
+            // Before anybody is told.
+            self.memory.keep(self.client.muted_in());
             for output in outputs {
                 inputs.extend(self.execute(output));
             }

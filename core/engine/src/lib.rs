@@ -19,6 +19,7 @@ mod engine;
 mod event_loop;
 mod events;
 mod media;
+mod memory;
 mod signalling;
 mod stats;
 #[cfg(test)]

@@ -385,7 +385,8 @@ mod tests {
     fn an_answer_that_has_been_seen_is_not_kept() {
         let mut answers = Answers::default();
         let reply = |id| ServerMessage::Reply { id, reply: Reply::Leave };
-        let again = |answers: &mut Answers, id| matches!(answers.arrive(id, ConnId(1), 7), Arrival::Answered(_));
+        let again =
+            |answers: &mut Answers, id| matches!(answers.arrive(id, ConnId(1), 7), Arrival::Answered(_));
         answers.give(1, ConnId(1), reply(1), 4);
         answers.wait(2, ConnId(1), LinkId(9));
         answers.seen(ConnId(1), 4);

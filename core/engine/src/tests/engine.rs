@@ -26,6 +26,7 @@ fn config(server: &Server) -> EngineConfig {
         audio: AudioConfig { backend: Backend::Null, slots: 4 },
         network: NetworkConfig::default(),
         platform: Platform::Headless,
+        folder: None,
         transcript: None,
     }
 }
@@ -205,6 +206,47 @@ async fn stopping_does_not_wait_for_a_dead_server() {
     let Message::Reply { id, result } = message(&engine).await else { panic!("no answer") };
     assert_eq!((id.as_str(), result.unwrap_err().code), ("1", ErrorCode::NotLoggedIn));
     assert_eq!(engine.next_message().await, None);
+}
+
+/// Muted while the server could not be told, and the process is killed: in the next one's life the call comes back.
+#[tokio::test]
+async fn a_call_comes_back_muted_after_the_process_was_killed() {
+    let folder = std::env::temp_dir().join(format!("jmrtc-killed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = Server::start().await;
+    let call_there = || Some(session(&[], &["alice", "bob"]));
+    let start = async |call_before| {
+        let engine = Engine::start(EngineConfig { folder: Some(folder.clone()), ..config(&server) }).unwrap();
+        let (login, conversation) = tokio::join!(call(&engine, "login", json!({ "token": "t" })), async {
+            let mut conversation = server.accept().await;
+            conversation.welcome_back("bob", call_before).await;
+            conversation
+        });
+        login.unwrap();
+        call(&engine, "initEngine", Value::Null).await.unwrap();
+        (engine, conversation)
+    };
+    let (engine, conversation) = start(call_there()).await;
+    assert_eq!(call(&engine, "isMuted", Value::Null).await.unwrap(), json!(false));
+    drop(conversation);
+    while call(&engine, "getState", Value::Null).await.unwrap()["login"] != "reconnecting" {}
+    call(&engine, "setIsMuted", json!({ "muted": true })).await.unwrap();
+    drop(engine);
+
+    let (engine, mut conversation) = start(call_there()).await;
+    assert_eq!(call(&engine, "isMuted", Value::Null).await.unwrap(), json!(true));
+    let request = loop {
+        match conversation.request().await.1 {
+            Request::Link { .. } => {}
+            request => break request,
+        }
+    };
+    assert_eq!(request, Request::Mute { channel_id: channel(), muted: true }, "now the server is told");
+    call(&engine, "setIsMuted", json!({ "muted": false })).await.unwrap();
+    drop((engine, conversation));
+    let (engine, _conversation) = start(call_there()).await;
+    assert_eq!(call(&engine, "isMuted", Value::Null).await.unwrap(), json!(false));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ impl Conversation {
 
     /// Lets the client in as `name`.
     pub(super) async fn welcome(&mut self, name: &str) {
+        self.welcome_back(name, None).await;
+    }
+
+    /// Lets the client in as `name`, whose device is in a call.
+    pub(super) async fn welcome_back(&mut self, name: &str, call: Option<Session>) {
         let Some(ClientMessage::Hello(_)) = self.next().await else { panic!("no hello") };
         let settings = ClientSettings {
             ring_ms: 60_000,
@@ -93,7 +98,7 @@ impl Conversation {
             user: user(name),
             secret: "secret".to_owned(),
             resumed: false,
-            call: None,
+            call,
             settings,
         };
         self.send(ServerMessage::Welcome(Box::new(welcome))).await;

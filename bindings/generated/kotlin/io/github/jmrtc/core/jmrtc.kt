@@ -1670,6 +1670,12 @@ data class EngineConfig (
     val `udp`: kotlin.Boolean = true
     ,
     /**
+     * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
+     * person is muted, so that it comes back muted. Nothing is kept by default.
+     */
+    val `folder`: kotlin.String? = null
+    ,
+    /**
      * Where to write every step of the call machine as JSON lines, for a bug report; none by default.
      * Names of users are in it, tokens are not.
      */
@@ -1695,6 +1701,7 @@ public object FfiConverterTypeEngineConfig: FfiConverterRustBuffer<EngineConfig>
             FfiConverterOptionalString.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
         )
     }
 
@@ -1703,6 +1710,7 @@ public object FfiConverterTypeEngineConfig: FfiConverterRustBuffer<EngineConfig>
             FfiConverterTypeAudioBackend.allocationSize(value.`audio`) +
             FfiConverterOptionalString.allocationSize(value.`serverUrl`) +
             FfiConverterBoolean.allocationSize(value.`udp`) +
+            FfiConverterOptionalString.allocationSize(value.`folder`) +
             FfiConverterOptionalString.allocationSize(value.`transcriptPath`)
     )
 
@@ -1711,6 +1719,7 @@ public object FfiConverterTypeEngineConfig: FfiConverterRustBuffer<EngineConfig>
             FfiConverterTypeAudioBackend.write(value.`audio`, buf)
             FfiConverterOptionalString.write(value.`serverUrl`, buf)
             FfiConverterBoolean.write(value.`udp`, buf)
+            FfiConverterOptionalString.write(value.`folder`, buf)
             FfiConverterOptionalString.write(value.`transcriptPath`, buf)
     }
 }

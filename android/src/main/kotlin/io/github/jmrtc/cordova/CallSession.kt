@@ -22,7 +22,12 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
     }
 
     private val engine = Engine.start(
-        EngineConfig(deviceId = DeviceId.kept(context.noBackupFilesDir), audio = audio, serverUrl = serverUrl),
+        EngineConfig(
+            deviceId = DeviceId.kept(context.noBackupFilesDir),
+            audio = audio,
+            serverUrl = serverUrl,
+            folder = context.noBackupFilesDir.path,
+        ),
     )
     val microphone = MicrophonePermission(context, opened::get)
     private val router = AudioRouter(context)
