@@ -72,6 +72,7 @@ final class App: WebView, @unchecked Sendable {
     let microphone: FakeMicrophone
     let audio = FakeAudio()
     let network = FakeNetwork()
+    let folder: URL
     let events = Inbox<Event>()
 
     private let lock = NSLock()
@@ -84,7 +85,9 @@ final class App: WebView, @unchecked Sendable {
         self.user = user
         microphone = FakeMicrophone(granted: granted)
         let system = System(microphone: microphone, audio: audio, network: network)
-        session = CallSession(system: system, deviceId: deviceId ?? "swift-\(user)", audio: sound)
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try! FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        session = CallSession(system: system, deviceId: deviceId ?? "swift-\(user)", folder: folder, audio: sound)
         load()
     }
 

@@ -106,6 +106,9 @@ final class CallTests: XCTestCase {
         let muted = try await carol.call("isMuted")
         XCTAssertEqual(muted, "true")
         try await dave.expect("CallMemberMuted")
+        // Should the system kill the app now.
+        let remembered = carol.folder.appendingPathComponent("jmrtc-muted")
+        XCTAssertFalse(try String(contentsOf: remembered, encoding: .utf8).isEmpty)
 
         // A telephone call comes and goes: the call is still there after it, and has its sound.
         carol.audio.listener?.interrupted(began: true)
@@ -114,6 +117,7 @@ final class CallTests: XCTestCase {
         let state = object(try await carol.call("getState"))
         XCTAssertEqual(state["call"] as? String, "connected")
         try await hangUpBoth(carol, dave)
+        XCTAssertFalse(FileManager.default.fileExists(atPath: remembered.path))
         carol.stop()
         dave.stop()
     }

@@ -1,4 +1,5 @@
 import android.media.AudioManager
+import java.io.File
 import java.lang.ref.WeakReference
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -12,6 +13,7 @@ import org.robolectric.RuntimeEnvironment
 @RunWith(ParameterizedRobolectricTestRunner::class)
 class ReloadTest(private val framework: Framework) {
     private val audio = RuntimeEnvironment.getApplication().getSystemService(AudioManager::class.java)!!
+    private val remembered get() = File(app.context.noBackupFilesDir, "jmrtc-muted")
     private lateinit var app: App
     private lateinit var peer: Phone
 
@@ -38,9 +40,11 @@ class ReloadTest(private val framework: Framework) {
         assertEquals(channelId, app.callForObject("getState").getJSONObject("session").getString("channelId"))
         assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
         app.call("setIsMuted", """{"muted":true}""")
+        assertEquals(channelId, remembered.readText(), "should the system kill the app now")
         peer.call("hangup")
         assertEquals("hangup", app.expect("CallMemberLeave").getString("reason"))
         app.expect("CallDisconnect")
+        assertEquals(false, remembered.exists())
         assertEquals("getState setIsMuted CallMemberLeave CallDisconnect", app.diary.joinToString(" "))
     }
 
