@@ -23,7 +23,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Timestamp(millis(self.start.elapsed()))
     }
 
     /// When it will be `at`.
@@ -37,6 +37,10 @@ impl Clock {
         let unix_ms = i128::from(unix_s) * 1000;
         Timestamp(u64::try_from(unix_ms - i128::from(self.epoch_ms)).unwrap_or(0))
     }
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Unix seconds.

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::auth::Auth;
 use crate::cli::{IdentityArgs, ServerArgs};
+use crate::clock::millis;
 use crate::secret;
 
 const DEFAULT_UDP_PORT: u16 = 7882;
@@ -56,7 +57,6 @@ impl Config {
         let lock = lock(&identity.data)?;
         let secret = if server.dev { secret::of_dev(identity)? } else { secret::required(identity)? };
         let auth = Auth::new(&identity.app_key, &secret).map_err(anyhow::Error::msg)?;
-        let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
             auth,
             app_key: identity.app_key.clone(),
@@ -66,9 +66,9 @@ impl Config {
             listen: server.listen,
             media: MediaConfig::new(&server)?,
             origins: server.origins,
-            ring_ms: ms(server.ring_time),
-            grace_ms: ms(server.grace_time),
-            ping_ms: ms(server.ping_time),
+            ring_ms: millis(server.ring_time),
+            grace_ms: millis(server.grace_time),
+            ping_ms: millis(server.ping_time),
             max_members: server.max_members as usize,
             invitations_per_minute: server.invitations,
             slots: server.slots,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use jmrtc_protocol::limits::MAX_USER_BYTES;
@@ -14,7 +15,7 @@ use jmrtc_rooms::{
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::metrics::Metrics;
 
 /// Messages that may wait for one client; a resumed one gets up to 256 events and 64 answers at once.
@@ -50,6 +51,8 @@ pub(crate) enum ToHub {
     },
     Gone {
         conn: ConnId,
+        /// For how long nothing had been heard on it.
+        silent: Duration,
     },
     UserChanged(UserRecord),
     UserDeleted(Username),
@@ -214,9 +217,9 @@ impl Hub {
                 Ok(())
             }
             ToHub::Ping { conn, ack } => self.feed(Input::Ping { conn, ack }).await,
-            ToHub::Gone { conn } => {
+            ToHub::Gone { conn, silent } => {
                 self.forget(conn);
-                self.feed(Input::Disconnected { conn }).await
+                self.feed(Input::Disconnected { conn, silent_ms: millis(silent) }).await
             }
             ToHub::UserChanged(record) => self.feed(Input::UserChanged(record)).await,
             ToHub::UserDeleted(user) => self.feed(Input::UserDeleted(user)).await,
@@ -243,7 +246,7 @@ impl Hub {
             for output in outputs {
                 self.carry_out(output).await?;
             }
-            next = self.cut.pop().map(|conn| Input::Disconnected { conn });
+            next = self.cut.pop().map(|conn| Input::Disconnected { conn, silent_ms: 0 });
         }
         Ok(())
     }
@@ -307,7 +310,7 @@ impl Hub {
             self.overdue.remove(&conn);
             self.send(conn, &ServerMessage::Closing { reason: Closing::TokenExpired });
             self.forget(conn);
-            self.feed(Input::Disconnected { conn }).await?;
+            self.feed(Input::Disconnected { conn, silent_ms: 0 }).await?;
         }
         Ok(())
     }
@@ -322,8 +325,6 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jmrtc_protocol::Platform;
     use tokio::time::timeout;
 
@@ -399,6 +400,6 @@ mod tests {
         assert_eq!(waiting, OUTBOX_MESSAGES, "no more than that was ever kept, and the queue has an end");
         assert!(timeout(Duration::from_millis(1), other_cut.wait()).await.is_err());
         hub.take(ToHub::Ping { conn, ack: 0 }).await.unwrap();
-        hub.take(ToHub::Gone { conn }).await.unwrap();
+        hub.take(ToHub::Gone { conn, silent: Duration::ZERO }).await.unwrap();
     }
 }

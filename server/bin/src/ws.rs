@@ -101,12 +101,13 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
         }
     };
 
-    let present = Present { conn, hub: app.hub.clone() };
+    let mut present = Present { conn, silent: Duration::ZERO, hub: app.hub.clone() };
     let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
     let heard = tokio::time::Instant::now();
     let limiter = Limiter::new(Instant::now());
     let mut connection = Connection { socket, app, conn, user, limiter, cut, waiting, silence, heard };
     connection.run(outgoing).await;
+    present.silent = connection.heard.elapsed();
     drop(present);
     close(connection.socket).await;
 }
@@ -421,12 +422,13 @@ fn is_too_long(error: &axum::Error) -> bool {
 /// Tells the hub of the end of a connection, however it ends.
 struct Present {
     conn: ConnId,
+    silent: Duration,
     hub: mpsc::Sender<ToHub>,
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        let gone = ToHub::Gone { conn: self.conn };
+        let gone = ToHub::Gone { conn: self.conn, silent: self.silent };
         if let Err(mpsc::error::TrySendError::Full(gone)) = self.hub.try_send(gone) {
             let hub = self.hub.clone();
             tokio::spawn(async move { hub.send(gone).await });

@@ -128,6 +128,9 @@ pub enum Input {
     Disconnected {
         /// The connection.
         conn: ConnId,
+        /// For how many milliseconds nothing had been heard on it: of the grace time what is more than the time between two
+        /// pings is over already.
+        silent_ms: u64,
     },
     /// The store has a new version of a user, with all its relations. Users unknown to the rooms are ignored.
     UserChanged(UserRecord),

@@ -190,12 +190,14 @@ impl Rooms {
         }
     }
 
-    pub(crate) fn disconnected(&mut self, conn: ConnId) {
+    pub(crate) fn disconnected(&mut self, conn: ConnId, silent_ms: u64) {
         let Some(id) = self.conns.remove(&conn) else { return };
         let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
         sign_in.conn = None;
         let user = sign_in.user.clone();
-        let until = self.now.plus(self.config.grace_ms);
+        let missed = silent_ms.saturating_sub(self.config.ping_ms);
+        // At the earliest with the next deadline, as all that happens by itself.
+        let until = self.now.plus(self.config.grace_ms.saturating_sub(missed).max(1));
         self.timers.set(Due::SignIn(id), until);
         if let Some((call, user)) = self.seat_of(id) {
             self.timers.set_no_later(Due::Seat(call, user), until);

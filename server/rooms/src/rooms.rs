@@ -92,7 +92,7 @@ impl Rooms {
             }
             Input::Request { conn, id, request, known } => self.request(conn, id, request, known),
             Input::Ping { conn, ack } => self.ping(conn, ack),
-            Input::Disconnected { conn } => self.disconnected(conn),
+            Input::Disconnected { conn, silent_ms } => self.disconnected(conn, silent_ms),
             Input::UserChanged(record) => self.directory.changed(record),
             Input::UserDeleted(user) => self.deleted(&user),
             Input::LinkAnswer { ticket, result } => self.link_answer(ticket, result),

@@ -23,6 +23,7 @@ pub(crate) struct Mirror {
     pub(crate) model: Semantics,
     ring: u64,
     grace: u64,
+    ping: u64,
     due: BTreeMap<Due, u64>,
     sign_ins: BTreeMap<u64, SignIn>,
     lines: BTreeMap<ConnId, Line>,
@@ -76,11 +77,12 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 impl Mirror {
-    pub(crate) fn new(model: Semantics, ring: u64, grace: u64) -> Self {
+    pub(crate) fn new(model: Semantics, ring: u64, grace: u64, ping: u64) -> Self {
         Self {
             model,
             ring,
             grace,
+            ping,
             due: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -104,8 +106,8 @@ impl Mirror {
                 self.hello(now, *conn, device, resume, outputs)?;
                 None
             }
-            Input::Disconnected { conn } => {
-                self.disconnected(now, *conn);
+            Input::Disconnected { conn, silent_ms } => {
+                self.disconnected(now, *conn, *silent_ms);
                 None
             }
             Input::Shutdown => {
@@ -224,7 +226,7 @@ impl Mirror {
             }
             (None, before) => {
                 if let Some(before) = before {
-                    self.keep_seat(now, &device);
+                    self.keep_seat(now + self.grace, &device);
                     self.due.remove(&Due::SignIn(before));
                     self.sign_ins.remove(&before);
                 }
@@ -260,26 +262,27 @@ impl Mirror {
     }
 
     /// The place of a device that is lost is kept for a while, unless it is being lost already.
-    fn keep_seat(&mut self, now: u64, device: &Device) {
+    fn keep_seat(&mut self, until: u64, device: &Device) {
         let Some(user) = self.model.seat(device).filter(|m| !m.lapsed).map(|m| m.user.clone()) else {
             return;
         };
         if let Some(call) = self.model.place(&user) {
-            let until = now + self.grace;
             let at = self.due.entry(Due::Seat(call, user)).or_insert(until);
             *at = until.min(*at);
         }
     }
 
-    fn disconnected(&mut self, now: u64, conn: ConnId) {
+    fn disconnected(&mut self, now: u64, conn: ConnId, silent_ms: u64) {
         let Some((id, sign_in)) = self.sign_ins.iter_mut().find(|(_, s)| s.conn == Some(conn)) else {
             return;
         };
         sign_in.conn = None;
         let (id, device) = (*id, sign_in.device.clone());
         self.model.devices.insert(device.clone(), false);
-        self.due.insert(Due::SignIn(id), now + self.grace);
-        self.keep_seat(now, &device);
+        // Where it fell silent, the time is counted from the ping that did not come.
+        let until = (now + 1).max((now + self.grace).min(now - silent_ms + self.ping + self.grace));
+        self.due.insert(Due::SignIn(id), until);
+        self.keep_seat(until, &device);
         self.model.ring_out_of_reach(&device.0);
     }
 

@@ -448,7 +448,7 @@ impl World {
 
 fn mirror(times: Times, relations: &BTreeMap<(Username, Username), Relation>) -> Mirror {
     let model = Semantics::new(times.max_members, BTreeSet::from([echo()]), relations.clone());
-    Mirror::new(model, times.ring, times.grace)
+    Mirror::new(model, times.ring, times.grace, times.ping)
 }
 
 fn echo() -> Username {

@@ -139,6 +139,25 @@ fn a_killed_app_that_dies_again_has_no_more_time() {
     w.expect("bob", &["Left alice networkError S(i: -; j: bob)+", "Ended networkError S(i: -; j: bob)+"]);
 }
 
+/// A dead network breaks no connection: what is known of the time that it has been dead is not waited for again.
+#[test]
+fn who_has_been_silent_is_missed_since_the_ping_that_did_not_come() {
+    for (silent_ms, left_ms) in
+        [(10_000, GRACE_MS), (30_000, GRACE_MS - 20_000), (GRACE_MS + 10_000, 0), (u64::MAX, 0)]
+    {
+        let mut w = World::in_call("alice", "bob", &[]);
+        w.drop_after("alice", silent_ms);
+        if left_ms > 0 {
+            w.wait(left_ms - 1);
+            w.expect("bob", &[]);
+            assert_eq!(w.rooms.counts().sign_ins, 2);
+        }
+        w.wait(1);
+        w.expect("bob", &["Left alice networkError S(i: -; j: bob)+", "Ended networkError S(i: -; j: bob)+"]);
+        assert_eq!(w.rooms.counts().sign_ins, 1);
+    }
+}
+
 #[test]
 fn a_killed_app_hangs_up() {
     let mut w = World::in_call("alice", "bob", &[]);
@@ -178,7 +197,7 @@ fn the_same_device_replaces_itself() {
     assert!(at.is_sorted(), "{out}");
     assert_eq!(w.rooms.counts(), Counts { sign_ins: 1, connected: 1, ..Counts::default() });
     // The end of the old connection is old news.
-    assert_eq!(w.rooms.handle(Timestamp(0), Input::Disconnected { conn: ConnId(1) }), []);
+    assert_eq!(w.rooms.handle(Timestamp(0), Input::Disconnected { conn: ConnId(1), silent_ms: 0 }), []);
     assert_eq!(w.rooms.counts().connected, 1);
     // A second hello on a connection is not understood, and does no harm.
     let out = format!("{:?}", w.rooms.handle(Timestamp(0), hello(2)));

@@ -136,7 +136,7 @@ fn run(w: &mut World, asked: &mut Asked, step: &Step) {
         }
         Step::Nonsense(n) => {
             let conn = ConnId(1_000_000 + n % 1_000);
-            w.put(Input::Disconnected { conn });
+            w.put(Input::Disconnected { conn, silent_ms: 0 });
             w.put(Input::Ping { conn, ack: *n });
             w.put(Input::Deadline);
             w.relay_answers_nothing();

@@ -190,7 +190,7 @@ fn before_hello() {
     let out = w.rooms.handle(Timestamp(1), input);
     assert!(format!("{out:?}").contains("NOT_LOGGED_IN"), "{out:?}");
     assert_eq!(w.rooms.handle(Timestamp(1), Input::Ping { conn, ack: 0 }), []);
-    assert_eq!(w.rooms.handle(Timestamp(1), Input::Disconnected { conn }), []);
+    assert_eq!(w.rooms.handle(Timestamp(1), Input::Disconnected { conn, silent_ms: 0 }), []);
     assert!(w.rooms.is_idle());
 }
 

@@ -179,9 +179,14 @@ impl World {
     }
 
     pub(crate) fn drop(&mut self, client: &str) {
+        self.drop_after(client, 0);
+    }
+
+    /// The connection is given up after nothing was heard on it for so long.
+    pub(crate) fn drop_after(&mut self, client: &str, silent_ms: u64) {
         if let Some(conn) = self.clients.get_mut(client).unwrap().conn.take() {
             self.owners.remove(&conn);
-            self.put(Input::Disconnected { conn });
+            self.put(Input::Disconnected { conn, silent_ms });
         }
     }
 

@@ -64,7 +64,7 @@ impl World {
         self.send(id, ServerMessage::Closing { reason: Closing::TokenExpired })?;
         self.close(id);
         // And so on with the next.
-        self.server(jmrtc_rooms::Input::Disconnected { conn: id })
+        self.server(jmrtc_rooms::Input::Disconnected { conn: id, silent_ms: 0 })
     }
 
     /// Closes a connection once everything sent before has gone out.

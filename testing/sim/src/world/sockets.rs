@@ -199,7 +199,8 @@ impl World {
         let Some(conn) = self.conns.get_mut(&id).filter(|c| c.at_server) else { return Ok(()) };
         conn.at_server = false;
         if conn.greeted && conn.server == server {
-            self.server(jmrtc_rooms::Input::Disconnected { conn: id })
+            let silent_ms = self.now - conn.heard;
+            self.server(jmrtc_rooms::Input::Disconnected { conn: id, silent_ms })
         } else {
             Ok(())
         }
