@@ -7,14 +7,6 @@ use serde_json::json;
 
 use crate::rig::*;
 
-fn ringing() -> Rig {
-    let mut rig = Rig::ready("bob");
-    rig.event(invited(session("bob", "alice")));
-    rig.link();
-    rig.take();
-    rig
-}
-
 fn silent(rig: &mut Rig, what: &str) {
     let lines = rig.take();
     let sound =
@@ -66,7 +58,7 @@ fn answers() -> Vec<ServerMessage> {
 #[test]
 fn membership_changes_do_not_answer() {
     for first in events() {
-        let mut rig = ringing();
+        let mut rig = Rig::ringing();
         rig.event(first.clone());
         for second in events() {
             rig.event(second);
@@ -80,14 +72,14 @@ fn membership_changes_do_not_answer() {
 #[test]
 fn answers_to_what_was_not_asked_do_not_answer_the_call() {
     for (id, answer) in answers().into_iter().enumerate() {
-        let mut rig = ringing();
+        let mut rig = Rig::ringing();
         rig.message(answer);
         silent(&mut rig, &format!("answer {id}"));
     }
     // Also in the place of what was asked: the reply to our refusal is no accept.
     for reply in answers() {
         let ServerMessage::Reply { reply, .. } = reply else { unreachable!() };
-        let mut rig = ringing();
+        let mut rig = Rig::ringing();
         rig.command("refuse", json!(null));
         rig.reply(reply.clone());
         rig.event(joined("bob"));
@@ -96,7 +88,7 @@ fn answers_to_what_was_not_asked_do_not_answer_the_call() {
     // A token renewed is no call, whatever the reply says.
     for reply in answers() {
         let ServerMessage::Reply { reply, .. } = reply else { unreachable!() };
-        let mut rig = ringing();
+        let mut rig = Rig::ringing();
         rig.command("updateToken", json!({ "token": token("bob") }));
         rig.reply(reply.clone());
         silent(&mut rig, &format!("{reply:?}"));
@@ -107,7 +99,7 @@ fn answers_to_what_was_not_asked_do_not_answer_the_call() {
 /// the transport: with the link up in every way there is, all is silent.
 #[test]
 fn a_link_that_is_up_is_no_consent() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     for _ in 0..3 {
         rig.media(MediaEvent::Disconnected);
         rig.offer();
@@ -126,7 +118,7 @@ fn a_link_that_is_up_is_no_consent() {
 /// the person's yes, and off comes in the very step of the person's no, before any word to the server.
 #[test]
 fn sound_goes_on_with_yes_and_off_with_no() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     assert_eq!(
         rig.take().last().unwrap(),
@@ -143,7 +135,7 @@ fn sound_goes_on_with_yes_and_off_with_no() {
         rig.media(MediaEvent::Connected);
         silent(&mut rig, method);
     }
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.failure(ErrorCode::ServerError);
     assert_eq!(rig.take().last().unwrap(), "audio off", "no member, no microphone");
@@ -177,7 +169,7 @@ fn a_welcome_is_no_consent() {
     rig.take();
     rig.welcome(false, Some(session("", "alice bob")));
     silent(&mut rig, "welcome, no call");
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.closed();
     rig.reconnect();
     rig.take();
@@ -215,7 +207,7 @@ fn muted_means_that_nothing_is_sent() {
 /// The person answers on the system's call screen, also before the app has made an engine.
 #[test]
 fn answered_on_the_systems_screen() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.platform(PlatformEvent::Answered);
     assert_eq!(
         rig.take(),
@@ -253,7 +245,7 @@ fn answered_on_the_systems_screen() {
 
 #[test]
 fn declined_on_the_systems_screen() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.platform(PlatformEvent::Declined);
     assert_eq!(rig.take(), ["platform dismiss", "> refuse c1", "media close"]);
     rig.reply(Reply::Refuse);

@@ -6,22 +6,6 @@ use serde_json::json;
 
 use crate::rig::*;
 
-fn ringing() -> Rig {
-    let mut rig = Rig::ready("bob");
-    rig.event(invited(session("bob", "alice")));
-    rig.link();
-    rig.take();
-    rig
-}
-
-fn connected() -> Rig {
-    let mut rig = ringing();
-    rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
-    rig.take();
-    rig
-}
-
 fn dialling() -> Rig {
     let mut rig = Rig::ready("alice");
     rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
@@ -236,7 +220,7 @@ fn an_invitation_during_a_start_waits_for_its_end() {
 fn two_devices_accept_at_once() {
     // The word of the other device's accept comes first, or the failure of ours.
     let elsewhere = Some(Detail::AnsweredElsewhere);
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.take();
     rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
@@ -253,13 +237,13 @@ fn two_devices_accept_at_once() {
     rig.command("accept", json!(null));
     assert_eq!(rig.take(), ["accept -> INVALID_STATE"]);
 
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.failure(ErrorCode::CallEnded);
     rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
     assert_eq!(rig.heard(), ["accept -> CALL_ENDED", "CallDisconnect cancel S(i: -; j: alice)"], "once");
 
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.event(ended(session("", "alice bob"), Reason::Cancel, elsewhere));
     rig.take();
     for method in ["accept", "refuse"] {
@@ -272,7 +256,7 @@ fn two_devices_accept_at_once() {
 /// accept that is sent again answers the second invitation at the server, which the person has not even seen.
 #[test]
 fn an_accept_is_not_for_the_next_invitation() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -315,7 +299,7 @@ fn a_refusal_does_not_come_after_the_call_that_followed_it() {
 
 #[test]
 fn an_accept_that_fails_for_now_rings_on() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.command("accept", json!(null));
     rig.take();
@@ -338,12 +322,12 @@ fn an_accept_that_fails_for_now_rings_on() {
 #[test]
 fn refuse_meets_no_answer() {
     let no_answer = Some(Detail::NoAnswer);
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("refuse", json!(null));
     rig.event(ended(session("", "alice"), Reason::Cancel, no_answer));
     rig.failure(ErrorCode::CallEnded);
     assert_eq!(rig.heard(), ["refuse -> CALL_ENDED", "CallDisconnect cancel/noAnswer S(i: -; j: alice)"]);
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("refuse", json!(null));
     rig.failure(ErrorCode::CallEnded);
     assert_eq!(rig.heard(), ["refuse -> CALL_ENDED", "CallDisconnect refuse S(i: -; j: alice)"]);
@@ -351,7 +335,7 @@ fn refuse_meets_no_answer() {
 
 #[test]
 fn hangup_meets_the_other_sides_hangup() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.command("hangup", json!(null));
     rig.event(left("alice", Reason::Hangup));
@@ -378,7 +362,7 @@ fn hangup_meets_accept() {
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     assert_eq!(rig.take(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: bob)", "platform ended"]);
 
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.command("hangup", json!(null));
     assert_eq!(
@@ -403,7 +387,7 @@ fn hangup_meets_accept() {
 
 #[test]
 fn hangup_meets_an_accept_that_came_too_late() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.command("hangup", json!(null));
     rig.failure(ErrorCode::CallEnded);
@@ -445,7 +429,7 @@ fn hangup_before_the_call_is_there_leaves_no_ghost() {
 
 #[test]
 fn hangup_without_a_connection_ends_it_here_and_tells_later() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closed();
     rig.take();
     rig.command("hangup", json!(null));
@@ -466,7 +450,7 @@ fn hangup_without_a_connection_ends_it_here_and_tells_later() {
     rig.reply(Reply::Leave);
     assert_eq!(rig.take(), [""; 0]);
     // The connection goes while the goodbye is under way; the new sign-in knows the call: it is left, once.
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.closed();
     assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
@@ -477,11 +461,11 @@ fn hangup_without_a_connection_ends_it_here_and_tells_later() {
 
 #[test]
 fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.wait_in_silence(3_000);
     assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.take();
     rig.failure(ErrorCode::LimitExceeded);
@@ -517,7 +501,7 @@ fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
 /// The accept is lost with the connection and sent again; meanwhile it has stopped ringing, and begun once more.
 #[test]
 fn an_accept_is_answered_when_the_same_call_rings_again() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -557,7 +541,7 @@ fn an_invitation_that_was_held_back_rings_for_what_is_left_of_its_time() {
 /// Bob calls the one who calls him and gives it up; before the server says that this was an answer, he calls Carol.
 #[test]
 fn what_came_of_a_start_that_was_given_up_is_left_before_the_next() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
     rig.command("hangup", json!(null));
     rig.wait_in_silence(3_000);
@@ -603,7 +587,7 @@ fn asked_for_again(pong: bool) {
 
 #[test]
 fn another_call_rings_where_it_is_in_doubt_whether_the_first_still_does() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.closed();
     rig.wait(3_000);
     rig.opened();
@@ -619,7 +603,7 @@ fn another_call_rings_where_it_is_in_doubt_whether_the_first_still_does() {
 #[test]
 fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
     let carols = of("c3", inviter("carol", session("bob", "carol")));
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -637,7 +621,7 @@ fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
     rig.failure(ErrorCode::CallEnded);
     assert_eq!(rig.heard(), [""; 0]);
     // Where the server has the first call, it tells so before anything else.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -649,7 +633,7 @@ fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
     rig.reply(Reply::Accept { session: session("", "alice bob") });
     assert!(rig.heard().contains(&"accept -> {}".to_owned()));
     // A refusal.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.closed();
     rig.reconnect();
     rig.welcome(false, None);
@@ -668,7 +652,7 @@ fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
 
 #[test]
 fn ringing_ends_without_the_server() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.wait(64_999);
     assert_eq!(rig.heard(), [""; 0]);
     rig.wait(1);
@@ -683,11 +667,11 @@ fn ringing_ends_without_the_server() {
 #[test]
 fn a_second_invitation_is_never_shown_and_breaks_nothing() {
     let carols = of("c3", inviter("carol", session("bob", "carol")));
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.event(invited(carols.clone()));
     rig.event(ended(carols.clone(), Reason::Cancel, None));
     assert_eq!(rig.take(), [""; 0]);
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.event(invited(carols));
     assert_eq!(rig.take(), [""; 0]);
     rig.event(invited(session("bob", "alice")));
@@ -701,7 +685,7 @@ fn a_second_invitation_is_never_shown_and_breaks_nothing() {
 #[test]
 fn re_call() {
     // Alice's app was killed and calls again: the old call ends, the new one rings.
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.event(left("alice", Reason::NetworkError));
     rig.event(ended(session("", "bob"), Reason::NetworkError, None));
     rig.event(invited(of("c2", session("bob", "alice"))));
@@ -789,7 +773,7 @@ fn a_killed_app_comes_back_into_its_call() {
 
 #[test]
 fn the_server_stops() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.event(ended(session("", "alice bob"), Reason::NetworkError, Some(Detail::ServerShutdown)));
     rig.closing(Closing::ServerShutdown);
     assert_eq!(rig.heard(), ["CallDisconnect networkError/serverShutdown S(i: -; j: alice, bob)"]);
@@ -803,10 +787,10 @@ fn the_server_was_killed() {
     for (what, mut rig, heard) in [
         (
             "in a call",
-            connected(),
+            Rig::connected(),
             vec!["CallReconnecting", "CallDisconnect networkError/callLost S(i: -; j: alice)"],
         ),
-        ("ringing", ringing(), vec!["CallDisconnect networkError/callLost S(i: -; j: alice)"]),
+        ("ringing", Rig::ringing(), vec!["CallDisconnect networkError/callLost S(i: -; j: alice)"]),
     ] {
         rig.closed();
         rig.reconnect();
@@ -819,7 +803,7 @@ fn the_server_was_killed() {
 #[test]
 fn signed_in_anew_while_ringing() {
     // The server has not forgotten the call and invites once more: nothing happens, it rings on.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.closed();
     rig.reconnect();
     rig.welcome(false, None);
@@ -834,7 +818,7 @@ fn signed_in_anew_while_ringing() {
 
 #[test]
 fn signed_in_anew_in_the_call() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closed();
     rig.reconnect();
     rig.take();
@@ -850,7 +834,7 @@ fn signed_in_anew_in_the_call() {
 
 #[test]
 fn replaced_by_the_same_device_elsewhere() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("inviteUsers", json!({ "usernames": ["carol"] }));
     rig.take();
     rig.closing(Closing::Replaced);
@@ -869,7 +853,7 @@ fn replaced_by_the_same_device_elsewhere() {
 /// The answer to the accept was lost with the connection, and meanwhile all others have left but one who is rung.
 #[test]
 fn accepted_into_a_call_where_nobody_is_left() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -886,7 +870,7 @@ fn accepted_into_a_call_where_nobody_is_left() {
 /// is no other app: the call goes on.
 #[test]
 fn replaced_by_ones_own_stray_hello() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closed();
     rig.reconnect();
     rig.platform(PlatformEvent::NetworkChanged);
@@ -918,7 +902,7 @@ fn replaced_by_ones_own_stray_hello() {
 /// The network changes several times in a row, and every hello comes to the server in the end.
 #[test]
 fn replaced_by_several_hellos_of_ones_own() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     for _ in 0..3 {
         rig.platform(PlatformEvent::NetworkChanged);
         rig.opened();
@@ -938,7 +922,7 @@ fn replaced_by_several_hellos_of_ones_own() {
 #[test]
 fn answers_lost_with_the_connection() {
     // The accept went through, its answer was lost; an event comes before the answer comes again.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -961,7 +945,7 @@ fn answers_lost_with_the_connection() {
     assert_eq!(rig.client.state().session, Some(session("", "alice bob carol")));
 
     // It may even be over by then.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -1013,7 +997,7 @@ fn answers_lost_with_the_connection() {
     rig.welcome(false, Some(session("bob", "alice")));
     assert_eq!(rig.take(), ["> start bob"]);
     // Accepted, and signed in anew.
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.closed();
     rig.reconnect();
@@ -1030,12 +1014,12 @@ fn requests_that_nobody_answers() {
     rig.started(session("bob", "alice"));
     assert_eq!(rig.take(), ["> leave c1"], "and when it comes after all, it is left");
 
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("accept", json!(null));
     rig.wait(15_000);
     assert_eq!(rig.heard(), ["accept -> NETWORK", "CallDisconnect networkError S(i: -; j: alice)"]);
 
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("inviteUsers", json!({ "usernames": ["carol"] }));
     rig.wait(15_000);
     assert_eq!(rig.heard(), ["inviteUsers -> NETWORK"]);
@@ -1057,7 +1041,7 @@ fn a_call_that_only_the_server_believes_in_is_left() {
 
 #[test]
 fn who_has_hung_up_may_call_at_once() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.reply(Reply::Leave);
     rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
@@ -1072,7 +1056,7 @@ fn who_has_hung_up_may_call_at_once() {
             "CallOutgoing S(i: carol; j: bob)",
         ]
     );
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("hangup", json!(null));
     rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
     let lines = rig.take();
@@ -1083,13 +1067,13 @@ fn who_has_hung_up_may_call_at_once() {
 
 #[test]
 fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("releaseEngine", json!(null));
     assert!(rig.take().contains(&"> refuse c1".to_owned()));
     rig.reply(Reply::Refuse);
     rig.event(ended(session("", "alice"), Reason::Refuse, None));
     assert_eq!(rig.heard(), ["releaseEngine -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("logout", json!(null));
     rig.reply(Reply::Logout);
     assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
@@ -1116,7 +1100,7 @@ fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
 #[test]
 fn what_is_remembered_of_being_muted_is_of_the_call() {
     let c1 = ChannelId("c1".into());
-    let mut rig = ringing();
+    let mut rig = Rig::ringing();
     rig.command("setIsMuted", json!({ "muted": true }));
     assert_eq!(rig.client.muted_in(), None, "rung and not in it");
     rig.command("accept", json!(null));
@@ -1132,7 +1116,7 @@ fn what_is_remembered_of_being_muted_is_of_the_call() {
 
 #[test]
 fn a_token_that_is_no_longer_good_is_told_apart_from_a_lost_network() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closing(Closing::TokenExpired);
     assert_eq!(rig.client.state().login, jmrtc_call::LoginState::TokenRejected);
     rig.command("updateToken", json!({ "token": token("bob") }));

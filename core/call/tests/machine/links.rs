@@ -6,19 +6,9 @@ use serde_json::json;
 
 use crate::rig::*;
 
-fn connected() -> Rig {
-    let mut rig = Rig::ready("bob");
-    rig.event(invited(session("bob", "alice")));
-    rig.link();
-    rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
-    rig.take();
-    rig
-}
-
 #[test]
 fn in_a_lively_call_the_server_learns_soon_what_was_seen() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     let seq = rig.seq;
     for n in 0..130 {
         rig.event(muted("alice", n % 2 == 0));
@@ -30,7 +20,7 @@ fn in_a_lively_call_the_server_learns_soon_what_was_seen() {
 
 #[test]
 fn a_broken_link_is_restarted_then_replaced() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.media(MediaEvent::Disconnected);
     assert_eq!(rig.take(), ["media restart", "CallReconnecting"]);
     rig.offer();
@@ -51,7 +41,7 @@ fn a_broken_link_is_restarted_then_replaced() {
 
 #[test]
 fn a_link_that_comes_back_by_itself() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.media(MediaEvent::Disconnected);
     rig.media(MediaEvent::Connected);
     assert_eq!(rig.take(), ["media restart", "CallReconnecting", "CallReconnected"]);
@@ -74,7 +64,7 @@ fn a_link_that_comes_up_while_the_line_is_down() {
 
 #[test]
 fn a_link_that_stays_away_ends_the_call() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.media(MediaEvent::Failed { why: "ice".into() });
     rig.wait(29_999);
     let before = rig.take();
@@ -105,7 +95,7 @@ fn links_that_fail_are_made_again_ever_more_slowly() {
 
 #[test]
 fn events_of_old_links_and_sockets_are_dropped_and_counted() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     for event in [
         MediaEvent::Offer { sdp: "old".into() },
         MediaEvent::Connected,
@@ -128,7 +118,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
 
 #[test]
 fn a_network_change_renews_both_at_once() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.platform(PlatformEvent::NetworkChanged);
     assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "media restart", "CallReconnecting"]);
     rig.offer();
@@ -143,7 +133,7 @@ fn a_network_change_renews_both_at_once() {
 
 #[test]
 fn a_silent_server_gets_a_new_connection() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.wait(60_000);
     assert_eq!(rig.take(), [""; 0], "answered pings keep it");
     while rig.take().is_empty() {
@@ -188,7 +178,7 @@ fn reconnects_for_ever_with_backoff() {
 
 #[test]
 fn a_token_that_is_refused_on_the_way_back() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closed();
     rig.reconnect();
     rig.take();
@@ -209,7 +199,7 @@ fn a_token_that_is_refused_on_the_way_back() {
 /// As the server counts it.
 #[test]
 fn signalling_that_falls_silent_has_been_away_since_the_ping_that_came_to_nothing() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.wait_in_silence(20_000);
     assert!(rig.take().contains(&"CallReconnecting".to_owned()));
     rig.wait_in_silence(19_999);
@@ -222,7 +212,7 @@ fn signalling_that_falls_silent_has_been_away_since_the_ping_that_came_to_nothin
 
 #[test]
 fn signalling_away_for_longer_than_the_grace_time_ends_the_call() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.closed();
     rig.take();
     let start = rig.now;
@@ -243,7 +233,7 @@ fn signalling_away_for_longer_than_the_grace_time_ends_the_call() {
 
 #[test]
 fn requests_go_out_again_after_a_reconnect() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("inviteUsers", json!({ "usernames": ["carol"] }));
     rig.command("updateToken", json!({ "token": token("bob") }));
     rig.closed();
@@ -259,7 +249,7 @@ fn requests_go_out_again_after_a_reconnect() {
 
 #[test]
 fn events_come_once() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     let event = joined("carol");
     let message = ServerMessage::Event { seq: rig.seq + 1, event };
     rig.message(message.clone());

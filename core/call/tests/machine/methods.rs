@@ -77,21 +77,10 @@ fn states() -> Vec<(&'static str, Rig)> {
         ("incoming", incoming),
         ("accepting", accepting),
         ("connecting", connecting),
-        ("connected", connected()),
+        ("connected", Rig::connected()),
     ];
     states.iter_mut().for_each(|(_, rig)| drop(rig.take()));
     states
-}
-
-/// Bob in a call of Alice's.
-fn connected() -> Rig {
-    let mut rig = Rig::ready("bob");
-    rig.event(invited(session("bob", "alice")));
-    rig.link();
-    rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
-    rig.take();
-    rig
 }
 
 /// What is answered at once; `…` for nothing yet.
@@ -221,7 +210,7 @@ fn the_state_redraws_a_reloaded_page() {
 
 #[test]
 fn mute_and_speaker() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("setIsMuted", json!({ "muted": true }));
     assert_eq!(rig.take(), ["setIsMuted -> {}", "> mute c1 true", "audio capture+play"]);
     rig.command("isMuted", json!(null));
@@ -242,7 +231,7 @@ fn mute_and_speaker() {
 /// Who mutes and unmutes too often is told to the others a little later, and then as things are.
 #[test]
 fn a_mute_that_the_server_refuses_for_now_is_told_later_as_it_is_then() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("setIsMuted", json!({ "muted": true }));
     rig.failure(ErrorCode::LimitExceeded);
     rig.command("setIsMuted", json!({ "muted": false }));
@@ -297,7 +286,7 @@ fn bad_arguments_change_nothing() {
     );
     rig.command("startCallUsers", json!({ "usernames": many[1..] }));
     assert_eq!(rig.take().len(), 1);
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("inviteUsers", json!({ "usernames": ["bob"] }));
     assert_eq!(rig.take(), ["inviteUsers -> INVALID_PARAMETER"]);
 }
@@ -355,7 +344,7 @@ fn the_engine() {
 
 #[test]
 fn release_engine_hangs_up() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("releaseEngine", json!(null));
     assert_eq!(rig.take(), ["audio off", "audio release", "> leave c1", "media close"]);
     rig.reply(Reply::Leave);
@@ -368,7 +357,7 @@ fn release_engine_hangs_up() {
 
 #[test]
 fn an_audio_device_that_breaks_ends_the_call() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.audio_failed();
     assert_eq!(
         rig.take(),
@@ -436,7 +425,7 @@ fn logging_in_once_more() {
     rig.welcome(false, None);
     assert_eq!(rig.take(), ["> hello", r#"login -> {"username":"eve","appKey":"app"}"#]);
     // In a call, as somebody else: that call ends first.
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("login", json!({ "token": token("eve") }));
     rig.reply(Reply::Logout);
     assert_eq!(
@@ -475,7 +464,7 @@ fn logging_out_while_a_refusal_is_under_way_is_still_a_refusal() {
 
 #[test]
 fn logging_out() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("logout", json!(null));
     assert_eq!(rig.take(), ["audio off", "> logout", "media close"]);
     rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
@@ -510,7 +499,7 @@ fn logging_out_while_it_rings() {
 
 #[test]
 fn a_new_token() {
-    let mut rig = connected();
+    let mut rig = Rig::connected();
     rig.command("updateToken", json!({ "token": token("bob") }));
     assert_eq!(rig.take(), ["> updateToken"]);
     rig.reply(Reply::UpdateToken);

@@ -167,6 +167,24 @@ impl Rig {
         rig
     }
 
+    /// Bob's, whom Alice rings; the link is up.
+    pub(crate) fn ringing() -> Self {
+        let mut rig = Self::ready("bob");
+        rig.event(invited(session("bob", "alice")));
+        rig.link();
+        rig.take();
+        rig
+    }
+
+    /// Bob's, who has accepted.
+    pub(crate) fn connected() -> Self {
+        let mut rig = Self::ringing();
+        rig.command("accept", json!(null));
+        rig.reply(Reply::Accept { session: session("", "alice bob") });
+        rig.take();
+        rig
+    }
+
     pub(crate) fn login(&mut self, who: &str) {
         self.me = who.to_owned();
         self.command("login", json!({ "token": token(who) }));

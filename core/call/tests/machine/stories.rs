@@ -23,17 +23,6 @@ fn alice() -> Rig {
     rig
 }
 
-/// Bob in a call of Alice's.
-fn bob() -> Rig {
-    let mut rig = Rig::ready("bob");
-    rig.event(invited(session("bob", "alice")));
-    rig.link();
-    rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
-    rig.take();
-    rig
-}
-
 #[test]
 fn alice_calls_bob_who_accepts() {
     let mut rig = Rig::ready("alice");
@@ -125,7 +114,7 @@ fn alice_hangs_up() {
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     assert_eq!(rig.take(), ["CallDisconnect hangup S(i: -; j: bob)", "platform ended"]);
 
-    let mut rig = bob();
+    let mut rig = Rig::connected();
     rig.event(left("alice", Reason::Hangup));
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     assert_eq!(
@@ -235,7 +224,7 @@ fn bobs_app_dies_in_the_call() {
     );
 
     // Bob sleeps for longer than the grace time and comes back to a server that has given him up.
-    let mut rig = bob();
+    let mut rig = Rig::connected();
     rig.closed();
     assert_eq!(rig.heard(), ["CallReconnecting"]);
     rig.now = rig.now.plus(20_000);
@@ -247,7 +236,7 @@ fn bobs_app_dies_in_the_call() {
 
 #[test]
 fn bobs_network_is_gone_for_a_while() {
-    let mut rig = bob();
+    let mut rig = Rig::connected();
     rig.closed();
     assert_eq!(rig.take(), ["CallReconnecting"]);
     rig.media(MediaEvent::Disconnected);
@@ -309,7 +298,7 @@ fn a_group_for_the_last_to_come() {
 
 #[test]
 fn bob_invites_dave() {
-    let mut rig = bob();
+    let mut rig = Rig::connected();
     rig.command("inviteUsers", json!({ "usernames": ["dave", "bob"] }));
     assert_eq!(rig.take(), ["> invite c1 dave"]);
     rig.reply(Reply::Invite { invited: vec![name("dave")], failed: vec![] });
