@@ -62,6 +62,7 @@ public final class JmrtcPlugin: CDVPlugin, WebView {
     @objc public func getUserInfo(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func updateMyInfo(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func updateRelation(_ command: CDVInvokedUrlCommand) { forward(command) }
+    @objc public func getRelations(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getCallHistory(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func getStats(_ command: CDVInvokedUrlCommand) { forward(command) }
     @objc public func preflight(_ command: CDVInvokedUrlCommand) { forward(command) }

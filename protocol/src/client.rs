@@ -156,6 +156,15 @@ pub enum Request {
         /// What to change.
         relation: RelationChange,
     },
+    /// The users about whom the asker keeps something, by name.
+    Relations {
+        /// Only those whose name comes after this one, which need be nobody's.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        after: Option<Username>,
+        /// How many at most: 1 to [`crate::limits::MAX_USERS_ASKED`].
+        limit: u32,
+    },
     /// The calls of the asker that are over, newest first.
     History {
         /// Only calls older than this one, which is one of them.

@@ -183,6 +183,13 @@ pub enum Reply {
         /// The other user, as the asker sees it now.
         user: User,
     },
+    /// These are the users.
+    Relations {
+        /// By name, in the order of Unicode scalar values.
+        users: Vec<User>,
+        /// There are others after them.
+        more: bool,
+    },
     /// These were the calls.
     History {
         /// Newest first; fewer than asked for also where a message is full.

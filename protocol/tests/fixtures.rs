@@ -37,6 +37,7 @@ names!(request_name, REQUESTS, Request {
     Users => "users",
     UpdateProfile => "updateProfile",
     UpdateRelation => "updateRelation",
+    Relations => "relations",
     History => "history",
     Preflight => "preflight",
     EndPreflight => "endPreflight",
@@ -65,6 +66,7 @@ names!(reply_name, REPLIES, Reply {
     Users => "users",
     UpdateProfile => "updateProfile",
     UpdateRelation => "updateRelation",
+    Relations => "relations",
     History => "history",
     EndPreflight => "endPreflight",
 });

@@ -40,6 +40,23 @@ test('a profile is changed in part and seen by others', async () => {
   assert.deepEqual(failed, [{ username: 'nobody', name: 'USER_UNAVAILABLE' }])
 })
 
+test('one sees about whom one keeps something, page by page, and nobody else does', async () => {
+  const about = ['a1', 'a2', 'a3']
+  for (const username of about) await backend('PUT', `/v1/users/${username}`, {})
+  for (const username of about) await alice.call('updateRelation', { username, isInBlackList: username === 'a2' })
+  assert.deepEqual(await alice.call('getRelations'), { users: (await alice.call('getUserInfo', { usernames: ['a2'] })).users, more: false }, 'nothing is kept where nothing is said')
+  for (const username of about) await alice.call('updateRelation', { username, noteText: `of ${username}` })
+  const first = await alice.call('getRelations', { limit: 2 })
+  const second = await alice.call('getRelations', { after: 'a2', limit: 2 })
+  assert.deepEqual([first, second].map(({ users, more }) => [users.map(({ username, noteText, isInBlackList }) => `${username} ${noteText} ${isInBlackList}`), more]), [
+    [['a1 of a1 false', 'a2 of a2 true'], true],
+    [['a3 of a3 false'], false],
+  ])
+  assert.deepEqual(await bob.call('getRelations'), { users: [], more: false })
+  await assert.rejects(alice.call('getRelations', { limit: 41 }), { code: 871003 })
+  for (const username of about) await alice.call('updateRelation', { username, noteText: '', isInBlackList: false })
+})
+
 test('a note is in the sessions of the one who made it only; no-disturb makes a call silent', async () => {
   await bob.call('updateRelation', { username: 'alice', noteName: 'Sis' })
   const loud = await refusedCall(alice, bob)

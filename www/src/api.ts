@@ -15,7 +15,7 @@ const PLAIN = [
 /** Methods with parameters: `method(params, success, failure)`. */
 const WITH_PARAMS = [
   'login', 'updateToken', 'startCallUsers', 'inviteUsers', 'setIsMuted', 'setIsSpeakerphoneEnabled',
-  'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory', 'preflight',
+  'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory', 'preflight',
 ] as const
 
 const EVENTS: Record<EventName, true> = {

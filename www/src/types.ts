@@ -78,6 +78,22 @@ export interface RelationParams extends RelationChange {
   username: string
 }
 
+/** Which of them. */
+export interface RelationsParams {
+  /** Only those whose name comes after this one: the `username` of the last one seen. */
+  after?: string
+  /** How many at most, 1 to 40. Default: 40. */
+  limit?: number
+}
+
+/** About whom the signed-in user keeps something. */
+export interface RelationsResult {
+  /** By username, each with what is kept. */
+  users: User[]
+  /** There are others after them. */
+  more: boolean
+}
+
 /** Which calls. */
 export interface HistoryParams {
   /** Only calls older than this one: the `channelId` of the last one seen. */
@@ -204,6 +220,11 @@ export interface JmrtcApi {
    * (they don't ring). What is left out stays as it is. Succeeds with the other user as we see it now. *Ours.*
    */
   updateRelation(params: RelationParams, success?: OnSuccess<User>, failure?: OnFailure): Promise<User>
+
+  /** About whom the signed-in user keeps something, by username: the blacklist, for one, is those with `isInBlackList`. *Ours.* */
+  getRelations(
+    params?: RelationsParams, success?: OnSuccess<RelationsResult>, failure?: OnFailure,
+  ): Promise<RelationsResult>
 
   /** The signed-in user's calls that are over, newest first, as it saw them. *Ours.* */
   getCallHistory(

@@ -31,12 +31,13 @@ pub(crate) enum Command {
     GetUserInfo { usernames: Vec<Username> },
     UpdateMyInfo { profile: ProfileChange },
     UpdateRelation { username: Username, relation: RelationChange },
+    GetRelations { after: Option<Username>, limit: u32 },
     GetCallHistory { before: Option<ChannelId>, limit: u32 },
     Preflight { seconds: u32 },
 }
 
 /// The methods of `window.JMRTC` that the machine answers.
-pub const METHODS: [&str; 21] = [
+pub const METHODS: [&str; 22] = [
     "init",
     "login",
     "logout",
@@ -56,6 +57,7 @@ pub const METHODS: [&str; 21] = [
     "getUserInfo",
     "updateMyInfo",
     "updateRelation",
+    "getRelations",
     "getCallHistory",
     "preflight",
 ];
@@ -97,6 +99,7 @@ pub(crate) fn parse(method: &str, args: &Value) -> Result<Command, Failure> {
             relation.clone().apply(Relation::default()).check().map_err(invalid)?;
             Command::UpdateRelation { username, relation }
         }
+        "getRelations" => relations(args)?,
         "getCallHistory" => history(args)?,
         "preflight" => Command::Preflight { seconds: seconds(args)? },
         _ => return Err(invalid(format!("there is no method `{}`", shortened(method)))),
@@ -192,10 +195,26 @@ fn fields<T: DeserializeOwned>(args: &Value) -> Result<T, Failure> {
     serde_json::from_value(args.clone()).map_err(|e| invalid(e.to_string()))
 }
 
-/// Both may be left out, and so may the argument.
+/// All that is asked for may be left out, and so may the argument.
+fn optional(args: &Value) -> Result<Map<String, Value>, Failure> {
+    if args.is_null() { Ok(Map::new()) } else { object(args).cloned() }
+}
+
+fn relations(args: &Value) -> Result<Command, Failure> {
+    let args = &optional(args)?;
+    let after = match args.get("after") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(Username::new(name).map_err(|e| invalid(e.to_string()))?),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(invalid("`after` must be a username"));
+        }
+    };
+    let most = MAX_USERS_ASKED as u32;
+    Ok(Command::GetRelations { after, limit: limit(args, most, most)? })
+}
+
 fn history(args: &Value) -> Result<Command, Failure> {
-    let none = Map::new();
-    let args = if args.is_null() { &none } else { object(args)? };
+    let args = &optional(args)?;
     let before = match args.get("before") {
         None | Some(Value::Null) => None,
         Some(Value::String(channel)) => Some(ChannelId(channel.clone())),
@@ -203,15 +222,18 @@ fn history(args: &Value) -> Result<Command, Failure> {
             return Err(invalid("`before` must be the `channelId` of a call"));
         }
     };
-    let limit = match args.get("limit") {
-        None | Some(Value::Null) => DEFAULT_HISTORY,
+    Ok(Command::GetCallHistory { before, limit: limit(args, DEFAULT_HISTORY, MAX_HISTORY)? })
+}
+
+fn limit(args: &Map<String, Value>, default: u32, most: u32) -> Result<u32, Failure> {
+    match args.get("limit") {
+        None | Some(Value::Null) => Ok(default),
         Some(limit) => {
             let limit = limit.as_u64().and_then(|limit| u32::try_from(limit).ok());
-            let limit = limit.filter(|limit| (1..=MAX_HISTORY).contains(limit));
-            limit.ok_or_else(|| invalid(format!("`limit` must be a number from 1 to {MAX_HISTORY}")))?
+            let limit = limit.filter(|limit| (1..=most).contains(limit));
+            limit.ok_or_else(|| invalid(format!("`limit` must be a number from 1 to {most}")))
         }
-    };
-    Ok(Command::GetCallHistory { before, limit })
+    }
 }
 
 fn shortened(method: &str) -> String {
@@ -273,6 +295,12 @@ mod tests {
                     username: Username::new("bob").unwrap(),
                     relation: RelationChange { is_in_black_list: Some(true), ..RelationChange::default() },
                 },
+            ),
+            ("getRelations", json!(null), Command::GetRelations { after: None, limit: 40 }),
+            (
+                "getRelations",
+                json!({"after": "bob", "limit": 5}),
+                Command::GetRelations { after: Some(Username::new("bob").unwrap()), limit: 5 },
             ),
             ("getCallHistory", json!(null), Command::GetCallHistory { before: None, limit: DEFAULT_HISTORY }),
             (
@@ -344,6 +372,11 @@ mod tests {
             ("updateRelation", json!({"username": " bob"})),
             ("updateRelation", json!({"username": "bob", "isFriend": 1})),
             ("updateRelation", json!({"username": "bob", "noteText": "x".repeat(1025)})),
+            ("getRelations", json!("bob")),
+            ("getRelations", json!({"after": ""})),
+            ("getRelations", json!({"after": ["bob"]})),
+            ("getRelations", json!({"limit": 0})),
+            ("getRelations", json!({"limit": 41})),
             ("getCallHistory", json!(7)),
             ("getCallHistory", json!({"before": 7})),
             ("getCallHistory", json!({"limit": 0})),

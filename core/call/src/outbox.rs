@@ -70,6 +70,7 @@ impl Entry {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. }
             | Request::Preflight { .. }
             | Request::EndPreflight => None,
@@ -90,6 +91,7 @@ impl Entry {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. }
             | Request::EndPreflight => Kind::Other,
         }

@@ -54,6 +54,21 @@ pub(crate) async fn users(app: &App, viewer: &Username, names: Vec<Username>) ->
     Ok(Reply::Users { users, failed })
 }
 
+/// The first users of those whose names come after `after` and about whom `viewer` keeps something, and whether there are more.
+pub(crate) async fn relations(
+    app: &App,
+    viewer: &Username,
+    after: Option<&Username>,
+    limit: usize,
+) -> Answer<(Vec<User>, bool)> {
+    let viewer = user(app, viewer).await?;
+    let mut names = viewer.relations.keys().filter(|name| after.is_none_or(|after| *name > after));
+    let page: BTreeSet<_> = names.by_ref().take(limit).collect();
+    let profiles = app.store.profiles(&page).await.map_err(|e| store_failed(&e))?;
+    let users = profiles.into_iter().map(|(name, profile)| seen_by(app, &viewer, &name, profile)).collect();
+    Ok((users, names.next().is_some()))
+}
+
 /// A user's own profile becomes what `change` makes of it.
 pub(crate) async fn change_profile(
     app: &App,

@@ -198,12 +198,8 @@ async fn relations(
     Asked(page): Asked<After>,
 ) -> Answer<Json<Vec<User>>> {
     caller.may_see(&name)?;
-    let viewer = directory::user(&app, &name).await?;
-    let after = |other: &&Username| page.after.as_ref().is_none_or(|after| *other > after);
-    let names = viewer.relations.keys().filter(after).take(MAX_LISTED).collect();
-    let profiles = app.store.profiles(&names).await?;
-    let seen = profiles.into_iter().map(|(name, profile)| directory::seen_by(&app, &viewer, &name, profile));
-    Ok(Json(seen.collect()))
+    let (users, _) = directory::relations(&app, &name, page.after.as_ref(), MAX_LISTED).await?;
+    Ok(Json(users))
 }
 
 /// `GET /v1/users/{name}/relations/{other}`: another user as this one sees it.

@@ -9,7 +9,9 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES};
+use jmrtc_protocol::limits::{
+    MAX_DEVICE_ID_BYTES, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MAX_USERS_ASKED,
+};
 use jmrtc_protocol::{
     ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL_VERSION, Reply, Request, RequestId,
     ServerMessage, Username, decode_client, encode,
@@ -369,6 +371,15 @@ async fn ask(
             let change = |before| relation.clone().apply(before);
             let user = directory::change_relation(app, user, username, change).await?;
             return Ok(Some(Reply::UpdateRelation { user }));
+        }
+        Request::Relations { after, limit } => {
+            let limit = *limit as usize;
+            if !(1..=MAX_USERS_ASKED).contains(&limit) {
+                let why = format!("`limit` is from 1 to {MAX_USERS_ASKED}");
+                return Err(Failure::new(ErrorCode::InvalidParameter, why));
+            }
+            let (users, more) = directory::relations(app, user, after.as_ref(), limit).await?;
+            return Ok(Some(Reply::Relations { users, more }));
         }
         Request::History { before, limit } => {
             let (calls, more) = directory::history(app, user, before.as_ref(), *limit).await?;

@@ -102,6 +102,7 @@ impl Rooms {
             Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. } => {
                 return fail(ErrorCode::ServerError, "the store answers that, not the rooms");
             }

@@ -181,7 +181,7 @@ export class Page extends Diary {
   async call(method, args) {
     const answer = await within(this.tab.evaluate(([method, args]) => new Promise((resolve) => {
       const done = (answer) => {
-        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory'].includes(method)) window.__answer(method, answer)
+        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory'].includes(method)) window.__answer(method, answer)
         resolve(answer)
       }
       const callbacks = [(result) => done({ result: result ?? null }), (error) => done({ error: { ...error, code: error.code, name: error.name, description: error.description } })]

@@ -108,4 +108,4 @@ export class Phone extends Diary {
 }
 
 /** Methods that only look, and the set-up, are no part of a story. */
-const QUIET = new Set(['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getCallHistory'])
+const QUIET = new Set(['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory'])

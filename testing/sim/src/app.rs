@@ -67,6 +67,7 @@ pub(crate) fn whim(
             let kept = if choices.roll(2) == 0 { "isInBlackList" } else { "isNoDisturb" };
             json!({ "username": name(users, choices), kept: choices.roll(4) == 0 })
         }
+        "getRelations" => json!({ "after": name(users, choices), "limit": 1 + choices.roll(3) }),
         "getCallHistory" => json!({ "limit": 1 + choices.roll(3) }),
         "preflight" => json!({ "seconds": 1 + choices.roll(5) }),
         _ => Value::Null,

@@ -358,6 +358,7 @@ impl Mirror {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. } => Ok(Answer::Anything),
             Request::Link { channel_id, .. } => {
                 let call = number_of(channel_id);

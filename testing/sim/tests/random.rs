@@ -100,6 +100,6 @@ fn a_plan_is_made_short() {
     let short: Plan = shrink_where(&long.plan, connects);
     assert!(connects(&play_plan(&short).result));
     assert_eq!(short.weather, Weather::Still);
-    // Two sign in, make their engines ready, one calls and one answers; or one calls the robot.
-    assert!((3..=6).contains(&short.steps.len()), "{} steps: {short}", short.steps.len());
+    // Two sign in, make their engines ready, one calls and one answers; or one calls the robot. A token may not last so long.
+    assert!((3..=8).contains(&short.steps.len()), "{} steps: {short}", short.steps.len());
 }

@@ -238,6 +238,13 @@ export type Reply =
       user: User
     }
   | {
+      method: 'relations'
+      /** By name, in the order of Unicode scalar values. */
+      users: Array<User>
+      /** There are others after them. */
+      more: boolean
+    }
+  | {
       method: 'history'
       /** Newest first; fewer than asked for also where a message is full. */
       calls: Array<PastCall>
@@ -318,6 +325,13 @@ export type Request =
       username: Username
       /** What to change. */
       relation: RelationChange
+    }
+  | {
+      method: 'relations'
+      /** Only those whose name comes after this one, which need be nobody's. */
+      after?: Username
+      /** How many at most: 1 to `MAX_USERS_ASKED`. */
+      limit: number
     }
   | {
       method: 'history'

@@ -148,6 +148,25 @@ export const client_request_refuse = {
   }
 } satisfies ClientMessage
 
+export const client_request_relations = {
+  "type": "request",
+  "id": 14,
+  "request": {
+    "method": "relations",
+    "limit": 40
+  }
+} satisfies ClientMessage
+
+export const client_request_relations_after = {
+  "type": "request",
+  "id": 15,
+  "request": {
+    "method": "relations",
+    "after": "bob",
+    "limit": 40
+  }
+} satisfies ClientMessage
+
 export const client_request_start = {
   "type": "request",
   "id": 3,
@@ -1049,6 +1068,35 @@ export const server_reply_refuse = {
   "id": 5,
   "reply": {
     "method": "refuse"
+  }
+} satisfies ServerMessage
+
+export const server_reply_relations = {
+  "type": "reply",
+  "id": 14,
+  "reply": {
+    "method": "relations",
+    "users": [
+      {
+        "type": "user",
+        "username": "bob",
+        "appKey": "demo",
+        "nickname": "Bob",
+        "gender": "male",
+        "avatarThumbPath": "",
+        "birthday": 0,
+        "region": "",
+        "signature": "",
+        "address": "",
+        "extras": {},
+        "noteName": "Bobby",
+        "noteText": "from school",
+        "isNoDisturb": false,
+        "isInBlackList": false,
+        "isFriend": true
+      }
+    ],
+    "more": false
   }
 } satisfies ServerMessage
 

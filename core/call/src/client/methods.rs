@@ -66,6 +66,7 @@ impl Client {
             Command::UpdateRelation { username, relation } => {
                 self.ask(id, Request::UpdateRelation { username, relation }, out);
             }
+            Command::GetRelations { after, limit } => self.ask(id, Request::Relations { after, limit }, out),
             Command::GetCallHistory { before, limit } => {
                 self.ask(id, Request::History { before, limit }, out);
             }

@@ -52,6 +52,9 @@ impl Client {
             | (Request::UpdateRelation { .. }, Reply::UpdateRelation { user }) => {
                 tell(owner, json!(user), out);
             }
+            (Request::Relations { .. }, Reply::Relations { users, more }) => {
+                tell(owner, json!({ "users": users, "more": more }), out);
+            }
             (Request::History { .. }, Reply::History { calls, more }) => {
                 tell(owner, json!({ "calls": calls, "more": more }), out);
             }
@@ -90,6 +93,7 @@ impl Client {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. } => {
                 command.into_iter().for_each(|id| out.failure(id, error.clone()));
             }
@@ -203,6 +207,7 @@ impl Client {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. }
             | Request::Preflight { .. }
             | Request::EndPreflight => false,
@@ -288,6 +293,7 @@ impl Client {
                 | Request::Users { .. }
                 | Request::UpdateProfile { .. }
                 | Request::UpdateRelation { .. }
+                | Request::Relations { .. }
                 | Request::History { .. }
                 | Request::Preflight { .. }
                 | Request::EndPreflight => out.fail_all(command, ErrorCode::Network, WHY),

@@ -525,7 +525,7 @@ fn a_new_token() {
 fn the_directory_answers_what_the_server_says() {
     for (state, rig) in states() {
         let signed_in = !["new", "logging in"].contains(&state);
-        for method in ["getUserInfo", "updateMyInfo", "updateRelation", "getCallHistory"] {
+        for method in ["getUserInfo", "updateMyInfo", "updateRelation", "getRelations", "getCallHistory"] {
             let expected = if signed_in { "…" } else { "NOT_LOGGED_IN" };
             assert_eq!(at_once(&mut rig.clone(), method), expected, "{method}, {state}");
         }
@@ -564,6 +564,13 @@ fn the_directory_answers_what_the_server_says() {
             r#"> updateRelation carol {"isInBlackList":true}"#,
             Reply::UpdateRelation { user: carol.clone() },
             json!(carol),
+        ),
+        (
+            "getRelations",
+            json!({ "after": "bob", "limit": 5 }),
+            "> relations bob 5",
+            Reply::Relations { users: vec![carol.clone()], more: false },
+            json!({ "users": [carol], "more": false }),
         ),
         (
             "getCallHistory",

@@ -551,6 +551,10 @@ fn show_sent(message: &ClientMessage) -> String {
             Request::UpdateRelation { username, relation } => {
                 format!("> updateRelation {username} {}", serde_json::to_string(relation).unwrap())
             }
+            Request::Relations { after, limit } => {
+                let after = after.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+                format!("> relations {after}{limit}")
+            }
             Request::History { before, limit } => {
                 let before = before.as_ref().map(|channel| format!("{channel} ")).unwrap_or_default();
                 format!("> history {before}{limit}")

@@ -213,6 +213,7 @@ impl World {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. }
             | Request::Preflight { .. }
             | Request::EndPreflight => &[],
@@ -634,6 +635,7 @@ fn show(message: &ServerMessage, session: Option<&Session>) -> String {
             Reply::Users { .. }
             | Reply::UpdateProfile { .. }
             | Reply::UpdateRelation { .. }
+            | Reply::Relations { .. }
             | Reply::History { .. } => panic!("the rooms have no store: {reply:?}"),
             Reply::EndPreflight => "endPreflight".into(),
         },

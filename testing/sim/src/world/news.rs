@@ -200,6 +200,7 @@ impl Device {
             | Request::Users { .. }
             | Request::UpdateProfile { .. }
             | Request::UpdateRelation { .. }
+            | Request::Relations { .. }
             | Request::History { .. }
             | Request::Preflight { .. }
             | Request::EndPreflight => {}

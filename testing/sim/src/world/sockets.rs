@@ -163,6 +163,7 @@ impl World {
                     request @ (Request::Users { .. }
                     | Request::UpdateProfile { .. }
                     | Request::UpdateRelation { .. }
+                    | Request::Relations { .. }
                     | Request::History { .. }),
             } => return self.ask_store(id, &user, request_id, request),
             ClientMessage::Request { id: request_id, request } => {
@@ -182,6 +183,7 @@ impl World {
                     | Request::Users { .. }
                     | Request::UpdateProfile { .. }
                     | Request::UpdateRelation { .. }
+                    | Request::Relations { .. }
                     | Request::History { .. }
                     | Request::Preflight { .. }
                     | Request::EndPreflight => &[],

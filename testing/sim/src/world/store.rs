@@ -34,6 +34,17 @@ impl World {
                 self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))?;
                 Ok(Reply::UpdateRelation { user: self.seen_by(user, &username) })
             }
+            Request::Relations { after, limit } => {
+                let kept = self
+                    .relations
+                    .iter()
+                    .filter(|((of, _), kept)| of == user && **kept != Relation::default());
+                let names = kept.map(|((_, about), _)| about);
+                let mut names = names.filter(|name| after.as_ref().is_none_or(|after| *name > after));
+                let users =
+                    names.by_ref().take(limit as usize).map(|name| self.seen_by(user, name)).collect();
+                Ok(Reply::Relations { users, more: names.next().is_some() })
+            }
             Request::History { before, limit } => {
                 let see = |name: &Username| self.seen_by(user, name);
                 let mut calls = self.records.iter().rev().filter_map(|record| record.seen_by(user, see));
