@@ -23,6 +23,7 @@ use crate::hub::{Hub, ToHub, ToWriter};
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::webhook::{Endpoint, Webhook};
 use crate::{FAILED, REFUSED, http, listen};
 
 /// The --dev user that answers every call and sends back what it hears.
@@ -103,6 +104,12 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         seed,
     );
 
+    let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
+        let nonce = getrandom::u64().context("the operating system has no randomness")?;
+        Ok(Webhook::new(endpoint, nonce, clock, metrics.clone()))
+    });
+    let webhook = webhook.transpose()?;
+
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
@@ -111,8 +118,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let at = listener.local_addr()?;
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
+    let warn_plain = config.webhook.as_ref().is_some_and(Endpoint::can_be_read);
     let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
-    let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer);
+    let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer, webhook);
     let server = Server {
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),
         media: tokio::spawn(media.run(media_inbox, media_to_hub)),
@@ -124,6 +132,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     announce(at, udp, tcp);
     if warn_public {
         tracing::warn!("--dev-public: anybody who can reach this server can sign in as anybody");
+    }
+    if warn_plain {
+        tracing::warn!("--webhook without https: who calls whom can be read on the way");
     }
     Ok(server)
 }
