@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use jmrtc_protocol::{Profile, Username};
 use jmrtc_rooms::{CallRecord, Rooms};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep};
@@ -63,6 +63,8 @@ struct Server {
     media: JoinHandle<anyhow::Result<()>>,
     writer: JoinHandle<()>,
     http: JoinHandle<Infallible>,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Server> {
@@ -128,6 +130,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         http: tokio::spawn(listen::serve(listener, http::router(app.clone()))),
         app,
         store,
+        // Before anybody is told that the server is ready, who may stop it at once.
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
     };
     announce(at, udp, tcp);
     if warn_public {
@@ -142,10 +147,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
 impl Server {
     /// Runs until a signal, or until something ends that must not.
     async fn run(mut self) -> anyhow::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
         let ended = tokio::select! {
-            _ = tokio::signal::ctrl_c() => None,
-            _ = terminate.recv() => None,
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
             end = &mut self.hub => Some(failure("the hub", end.map(|result| result.map_err(|e| format!("{e:#}"))))),
             end = &mut self.media => Some(failure("the media task", end.map(|r| r.map_err(|e| format!("{e:#}"))))),
             end = &mut self.writer => Some(failure("the store's writer", end.map(Ok::<(), String>))),
