@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::Uri;
 use clap::{Args, Parser, Subcommand};
 use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_APP_KEY_BYTES, MAX_MEMBERS, MAX_SLOTS};
 use jmrtc_protocol::{Username, encode};
@@ -126,6 +127,9 @@ pub(crate) struct ServerArgs {
     #[arg(long = "origin", env = "JMRTC_ORIGINS", value_delimiter = ',', value_parser = origin, value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+
     /// How long an invitation rings.
     #[arg(long, env = "JMRTC_RING_TIME", default_value = "60s", value_parser = duration, value_name = "TIME")]
     pub(crate) ring_time: Duration,
@@ -160,6 +164,35 @@ pub(crate) struct ServerArgs {
     pub(crate) drop_udp: bool,
 }
 
+/// How the company's own backend is told.
+#[derive(Debug, Args)]
+pub(crate) struct WebhookArgs {
+    /// Where your own backend is told whose devices to wake, when a user is called who has none connected: a signed
+    /// POST, see docs/server.md. https://, or http:// within a network that you trust.
+    #[arg(long, env = "JMRTC_WEBHOOK", hide_env_values = true, value_parser = webhook, value_name = "URL")]
+    pub(crate) webhook: Option<Uri>,
+
+    /// What signs the webhooks: whsec_ and 24 to 64 bytes in base64. Better in the environment than on a command line.
+    #[arg(
+        long,
+        env = "JMRTC_WEBHOOK_SECRET",
+        hide_env_values = true,
+        requires = "webhook",
+        value_name = "TEXT"
+    )]
+    pub(crate) webhook_secret: Option<String>,
+
+    /// A file that holds the webhook secret; white space at its end doesn't count.
+    #[arg(
+        long,
+        env = "JMRTC_WEBHOOK_SECRET_FILE",
+        requires = "webhook",
+        conflicts_with = "webhook_secret",
+        value_name = "FILE"
+    )]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+}
+
 fn username(text: &str) -> Result<Username, String> {
     Username::new(text).map_err(|e| e.to_string())
 }
@@ -172,6 +205,20 @@ fn origin(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("an origin is scheme://host or scheme://host:port, without a path; * is any".to_owned())
+    }
+}
+
+/// Its own signature says whose a webhook is; what else may be secret stays in the path or query.
+fn webhook(text: &str) -> Result<Uri, String> {
+    let other = || "a webhook is https://host/path or http://host/path, without #".to_owned();
+    let url: Uri = text.parse().map_err(|_| other())?;
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    match url.scheme_str() {
+        Some("https" | "http") if authority.contains('@') => {
+            Err("no name or password stands in it".to_owned())
+        }
+        Some("https" | "http") if !text.contains('#') => Ok(url),
+        Some(_) | None => Err(other()),
     }
 }
 
@@ -223,6 +270,41 @@ mod tests {
             ["", "app.example", "not an origin", "https://", "://a", "https://a.example/path", "https://u@a"]
         {
             assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn webhooks() {
+        for good in [
+            "https://a.example",
+            "https://a.example:8443/push?key=1",
+            "http://[::1]:80/push",
+            "HTTP://localhost/",
+        ] {
+            assert!(webhook(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a.example",
+            "/push",
+            "ftp://a.example/",
+            "https://",
+            "https:///push",
+            "https://u:p@a.example/",
+            "http://a b/",
+            "https://a.example/#push",
+        ] {
+            assert!(webhook(bad).is_err(), "{bad}");
+        }
+        for (line, good) in [
+            ("--webhook https://a.example --webhook-secret S", true),
+            ("--webhook https://a.example --webhook-secret-file F", true),
+            ("--webhook https://a.example --webhook-secret S --webhook-secret-file F", false),
+            ("--webhook-secret S", false),
+            ("--webhook-secret-file F", false),
+        ] {
+            let parsed = Cli::try_parse_from(format!("jmrtc-server {line}").split(' '));
+            assert_eq!(parsed.is_ok(), good, "{line}");
         }
     }
 

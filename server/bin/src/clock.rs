@@ -26,6 +26,11 @@ impl Clock {
         Timestamp(millis(self.start.elapsed()))
     }
 
+    /// Unix milliseconds at `at`.
+    pub(crate) fn unix_ms(&self, at: Timestamp) -> i64 {
+        self.epoch_ms.saturating_add_unsigned(at.0)
+    }
+
     /// When it will be `at`.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         let far = Duration::from_secs(365 * 86_400);

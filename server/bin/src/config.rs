@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::auth::Auth;
-use crate::cli::{IdentityArgs, ServerArgs};
+use crate::cli::{IdentityArgs, ServerArgs, WebhookArgs};
 use crate::clock::millis;
 use crate::secret;
+use crate::webhook::Endpoint;
 
 const DEFAULT_UDP_PORT: u16 = 7882;
 const DEFAULT_TCP_PORT: u16 = 7881;
@@ -22,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) media: MediaConfig,
     pub(crate) origins: Vec<String>,
+    pub(crate) webhook: Option<Endpoint>,
     /// Of the data folder; no other server may use it.
     _lock: std::fs::File,
     pub(crate) ring_ms: u64,
@@ -65,6 +67,7 @@ impl Config {
             dev: server.dev,
             listen: server.listen,
             media: MediaConfig::new(&server)?,
+            webhook: endpoint(server.webhook)?,
             origins: server.origins,
             ring_ms: millis(server.ring_time),
             grace_ms: millis(server.grace_time),
@@ -74,6 +77,11 @@ impl Config {
             slots: server.slots,
         })
     }
+}
+
+fn endpoint(args: WebhookArgs) -> anyhow::Result<Option<Endpoint>> {
+    let key = args.webhook.is_some().then(|| secret::of_webhook(&args)).transpose()?;
+    Ok(args.webhook.zip(key).map(|(url, key)| Endpoint { url, key }))
 }
 
 /// Two servers on one folder would not know of each other's calls.

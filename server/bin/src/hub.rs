@@ -17,6 +17,7 @@ use tokio::time::sleep_until;
 
 use crate::clock::{Clock, millis};
 use crate::metrics::Metrics;
+use crate::webhook::Webhook;
 
 /// Messages that may wait for one client; a resumed one gets up to 256 events and 64 answers at once.
 pub(crate) const OUTBOX_MESSAGES: usize = 512;
@@ -133,6 +134,7 @@ pub(crate) struct Hub {
     metrics: Arc<Metrics>,
     media: mpsc::Sender<MediaCommand>,
     records: mpsc::Sender<ToWriter>,
+    webhook: Option<Arc<Webhook>>,
     conns: BTreeMap<ConnId, Conn>,
     /// When the token of each connection expires.
     expiries: BTreeSet<(Timestamp, ConnId)>,
@@ -149,6 +151,7 @@ impl Hub {
         metrics: Arc<Metrics>,
         media: mpsc::Sender<MediaCommand>,
         records: mpsc::Sender<ToWriter>,
+        webhook: Option<Arc<Webhook>>,
     ) -> Self {
         Self {
             rooms,
@@ -156,6 +159,7 @@ impl Hub {
             metrics,
             media,
             records,
+            webhook,
             conns: BTreeMap::new(),
             expiries: BTreeSet::new(),
             overdue: BTreeSet::new(),
@@ -255,7 +259,12 @@ impl Hub {
         match output {
             Output::Send { conn, message } => self.send(conn, &message),
             Output::Close { conn } => self.forget(conn),
-            Output::Push { .. } => self.metrics.pushes.add(1),
+            Output::Push(push) => {
+                self.metrics.pushes.add(1);
+                if let Some(webhook) = &self.webhook {
+                    webhook.send(&push);
+                }
+            }
             Output::Record(record) => {
                 self.metrics.calls_total.add(1);
                 // Calls must not wait for the disk.
@@ -347,7 +356,11 @@ mod tests {
         };
         let (to_media, media) = mpsc::channel(100);
         let (to_writer, records) = mpsc::channel(100);
-        (Hub::new(Rooms::new(config, [1; 32]), clock, Arc::default(), to_media, to_writer), media, records)
+        (
+            Hub::new(Rooms::new(config, [1; 32]), clock, Arc::default(), to_media, to_writer, None),
+            media,
+            records,
+        )
     }
 
     async fn sign_in(hub: &mut Hub, conn: ConnId, name: &str) -> (mpsc::Receiver<Utf8Bytes>, Arc<Cut>) {

@@ -22,6 +22,7 @@ mod secret;
 mod serve;
 mod store;
 mod streams;
+mod webhook;
 mod ws;
 
 use std::process::ExitCode;

@@ -47,6 +47,9 @@ metrics! {
     logins_refused: counter "jmrtc_logins_refused_total" "Sign-ins refused.",
     overloads: counter "jmrtc_overloads_total" "Connections cut because the client read too slowly or sent too much.",
     pushes: counter "jmrtc_pushes_wanted_total" "Invitations to users without a connected device.",
+    pushes_delivered: counter "jmrtc_pushes_delivered_total" "Webhooks for such invitations that were taken.",
+    pushes_failed: counter "jmrtc_pushes_failed_total" "Webhooks that were refused, or not taken while it rang.",
+    pushes_dropped: counter "jmrtc_pushes_dropped_total" "Webhooks that were never sent, as too many were waiting.",
 }
 
 fn render(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {

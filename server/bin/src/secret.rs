@@ -1,27 +1,45 @@
-//! Where the app secret comes from.
+//! Where secrets come from.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::auth::MIN_SECRET_BYTES;
-use crate::cli::IdentityArgs;
+use crate::cli::{IdentityArgs, WebhookArgs};
+use crate::webhook::SigningKey;
 
 const DEV_SECRET_FILE: &str = "dev-secret";
 
-/// The secret that was given; `None` if none was.
-pub(crate) fn given(args: &IdentityArgs) -> anyhow::Result<Option<Vec<u8>>> {
-    if let Some(secret) = &args.secret {
+/// A secret in a text or in a file; `None` if none was given.
+fn written(text: Option<&String>, file: Option<&PathBuf>) -> anyhow::Result<Option<Vec<u8>>> {
+    if let Some(secret) = text {
         return Ok(Some(secret.clone().into_bytes()));
     }
-    let Some(file) = &args.secret_file else { return Ok(None) };
+    let Some(file) = file else { return Ok(None) };
     let text =
         std::fs::read(file).with_context(|| format!("can't read the secret file {}", file.display()))?;
     Ok(Some(text.trim_ascii_end().to_vec()))
 }
 
-/// The secret of a server without --dev.
+/// The app secret that was given; `None` if none was.
+fn given(args: &IdentityArgs) -> anyhow::Result<Option<Vec<u8>>> {
+    written(args.secret.as_ref(), args.secret_file.as_ref())
+}
+
+/// What webhooks are signed with.
+pub(crate) fn of_webhook(args: &WebhookArgs) -> anyhow::Result<SigningKey> {
+    const HINT: &str = "(try: echo whsec_$(openssl rand -base64 32))";
+    match written(args.webhook_secret.as_ref(), args.webhook_secret_file.as_ref())? {
+        Some(secret) => SigningKey::new(&secret).map_err(|why| anyhow!("{why} {HINT}")),
+        None => bail!(
+            "a webhook needs a secret that signs it: give one with JMRTC_WEBHOOK_SECRET, --webhook-secret-file or \
+             --webhook-secret {HINT}"
+        ),
+    }
+}
+
+/// The app secret of a server without --dev.
 pub(crate) fn required(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     match given(args)? {
         Some(secret) => Ok(secret),
@@ -32,7 +50,7 @@ pub(crate) fn required(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// The secret of a --dev server: the one given, else one of its own, made on first use.
+/// The app secret of a --dev server: the one given, else one of its own, made on first use.
 pub(crate) fn of_dev(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     if let Some(secret) = given(args)? {
         return Ok(secret);
@@ -57,7 +75,7 @@ pub(crate) fn of_dev(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// The secret for `token`: the one given, else a --dev server's in the data folder.
+/// The app secret for `token`: the one given, else a --dev server's in the data folder.
 pub(crate) fn for_token(args: &IdentityArgs) -> anyhow::Result<Vec<u8>> {
     match given(args)? {
         Some(secret) => Ok(secret),

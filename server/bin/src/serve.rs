@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use jmrtc_protocol::{Profile, Username};
 use jmrtc_rooms::{CallRecord, Rooms};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep};
@@ -23,6 +23,7 @@ use crate::hub::{Hub, ToHub, ToWriter};
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::webhook::{Endpoint, Webhook};
 use crate::{FAILED, REFUSED, http, listen};
 
 /// The --dev user that answers every call and sends back what it hears.
@@ -62,6 +63,8 @@ struct Server {
     media: JoinHandle<anyhow::Result<()>>,
     writer: JoinHandle<()>,
     http: JoinHandle<Infallible>,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Server> {
@@ -103,6 +106,12 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         seed,
     );
 
+    let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
+        let nonce = getrandom::u64().context("the operating system has no randomness")?;
+        Ok(Webhook::new(endpoint, nonce, clock, metrics.clone()))
+    });
+    let webhook = webhook.transpose()?;
+
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
@@ -111,8 +120,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let at = listener.local_addr()?;
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
+    let warn_plain = config.webhook.as_ref().is_some_and(Endpoint::can_be_read);
     let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
-    let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer);
+    let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer, webhook);
     let server = Server {
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),
         media: tokio::spawn(media.run(media_inbox, media_to_hub)),
@@ -120,10 +130,16 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         http: tokio::spawn(listen::serve(listener, http::router(app.clone()))),
         app,
         store,
+        // Before anybody is told that the server is ready, who may stop it at once.
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
     };
     announce(at, udp, tcp);
     if warn_public {
         tracing::warn!("--dev-public: anybody who can reach this server can sign in as anybody");
+    }
+    if warn_plain {
+        tracing::warn!("--webhook without https: who calls whom can be read on the way");
     }
     Ok(server)
 }
@@ -131,10 +147,9 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
 impl Server {
     /// Runs until a signal, or until something ends that must not.
     async fn run(mut self) -> anyhow::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
         let ended = tokio::select! {
-            _ = tokio::signal::ctrl_c() => None,
-            _ = terminate.recv() => None,
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
             end = &mut self.hub => Some(failure("the hub", end.map(|result| result.map_err(|e| format!("{e:#}"))))),
             end = &mut self.media => Some(failure("the media task", end.map(|r| r.map_err(|e| format!("{e:#}"))))),
             end = &mut self.writer => Some(failure("the store's writer", end.map(Ok::<(), String>))),

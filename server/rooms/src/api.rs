@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
     ChannelId, Detail, Device, IceServer, Profile, Reason, Relation, Request, RequestId, Resume,
-    ServerMessage, Username,
+    ServerMessage, User, Username,
 };
 
 /// Milliseconds on a clock of the driver's that never goes back. The zero is the driver's.
@@ -174,20 +174,28 @@ pub enum Output {
         conn: ConnId,
     },
     /// Wake the devices of an invited user none of whose devices is connected, or is any more while it rings.
-    Push {
-        /// Whom.
-        user: Username,
-        /// The call.
-        channel_id: ChannelId,
-        /// Who invited.
-        by: Username,
-        /// The user does not want to be disturbed by the one who invited.
-        silent: bool,
-    },
+    Push(Push),
     /// A call ended; for the store.
     Record(CallRecord),
     /// To the media relay.
     Media(MediaCommand),
+}
+
+/// What the devices of an invited user are woken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Whose devices.
+    pub user: Username,
+    /// The call.
+    pub channel_id: ChannelId,
+    /// Who started the call, as the user sees it.
+    pub inviter: User,
+    /// Who asked the user in, as the user sees it.
+    pub invited_by: User,
+    /// The user does not want to be disturbed by the one who asked it in.
+    pub silent: bool,
+    /// When it stops ringing.
+    pub until: Timestamp,
 }
 
 /// What the media relay must do.

@@ -22,7 +22,7 @@ mod signin;
 mod timers;
 
 pub use api::{
-    CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Ticket,
+    CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Push, Ticket,
     Timestamp, UserRecord,
 };
 pub use rooms::{Counts, Rooms};

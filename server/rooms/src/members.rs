@@ -8,7 +8,7 @@ use crate::link::Closed;
 use crate::rooms::Rooms;
 use crate::signin::SignInId;
 use crate::timers::Due;
-use crate::{CallKey, CallRecord, MediaCommand, MemberRecord, Output, UserRecord};
+use crate::{CallKey, CallRecord, MediaCommand, MemberRecord, Output, Push, UserRecord};
 
 /// A member on the way out.
 struct Leaver {
@@ -132,8 +132,11 @@ impl Rooms {
         }
         let Some(call) = self.calls.get(&key) else { return };
         let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
-        let (channel_id, Viewer { user, invited_by: by, silent }) = (call.channel.clone(), member.viewer());
-        self.out.push(Output::Push { user, channel_id, by, silent });
+        let (channel_id, until) = (call.channel.clone(), member.until);
+        let Viewer { user, invited_by, silent } = member.viewer();
+        let [inviter, invited_by] =
+            [&call.inviter, &invited_by].map(|other| self.directory.view(&user, other));
+        self.out.push(Output::Push(Push { user, channel_id, inviter, invited_by, silent, until }));
     }
 
     /// A rung member joins.

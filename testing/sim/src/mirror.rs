@@ -390,8 +390,8 @@ impl Mirror {
             rung.iter().map(|(_, user)| user).filter(|u| !self.model.is_reachable(u)).collect();
         let mut woken = Vec::new();
         for output in outputs {
-            if let Output::Push { user, .. } = output {
-                woken.push(user);
+            if let Output::Push(push) = output {
+                woken.push(&push.user);
             }
         }
         check(woken == expected, || format!("woken {woken:?}, not {expected:?}"))
@@ -565,7 +565,7 @@ fn messages(outputs: &[Output], conn: ConnId) -> impl Iterator<Item = &ServerMes
         Output::Send { conn: to, message } if *to == conn => Some(message),
         Output::Send { .. }
         | Output::Close { .. }
-        | Output::Push { .. }
+        | Output::Push(_)
         | Output::Record(_)
         | Output::Media(_) => None,
     })

@@ -1,6 +1,7 @@
 //! The corners of `docs/call-semantics.md` section 3.
 
 use jmrtc_protocol::{Relation, Request};
+use jmrtc_rooms::Timestamp;
 
 use crate::world::{GRACE_MS, RING_MS, World, name};
 
@@ -218,7 +219,7 @@ fn an_offline_invitee_is_pushed_and_rings_when_it_comes() {
     let mut w = World::new(&["alice"]);
     w.start("alice", &["bob"]);
     w.expect("alice", &["start S(i: bob; j: alice)"]);
-    assert_eq!(w.pushes, ["bob by alice"]);
+    assert_eq!(w.woken(), ["bob by alice"]);
     w.wait(20_000);
     w.sign_in("bob");
     w.expect("bob", &["welcome", "Invited S(i: bob; j: alice) 40000"]);
@@ -252,7 +253,7 @@ fn an_invitation_that_was_missed_rings_for_what_is_left() {
     let mut w = World::new(&["alice", "bob"]);
     w.drop("bob");
     w.start("alice", &["bob"]);
-    assert_eq!(w.pushes, ["bob by alice"]);
+    assert_eq!(w.woken(), ["bob by alice"]);
     w.wait(10_000);
     w.come_back("bob");
     w.expect("bob", &["welcome resumed", "Invited S(i: bob; j: alice) 50000"]);
@@ -274,16 +275,42 @@ fn whose_last_device_is_lost_while_it_rings_is_pushed() {
     assert!(w.pushes.is_empty(), "the phone rings on, and the blocked caller rings nobody: {:?}", w.pushes);
     w.wait(10_000);
     w.drop("bob");
-    assert_eq!(w.pushes, ["bob by alice"]);
+    assert_eq!(w.woken(), ["bob by alice"]);
     w.forget();
     w.come_back("bob");
     w.expect("bob", &["welcome resumed"]);
     w.ask("bob", Request::Logout);
-    assert_eq!(w.pushes, ["bob by alice"], "the tablet may come back");
+    assert_eq!(w.woken(), ["bob by alice"], "the tablet may come back");
     w.come_back("bob/tablet");
     w.accept("bob/tablet");
     w.drop("bob/tablet");
     assert_eq!(w.pushes.len(), 1, "who has accepted rings no more");
+}
+
+#[test]
+fn a_push_says_who_calls_as_the_invitee_sees_it_and_for_how_long() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.store.get_mut(&name("bob")).unwrap().profile.nickname = "Bobby".into();
+    let carol = Relation { note_name: "Bro".into(), is_no_disturb: true, ..Relation::default() };
+    w.relate("carol", "bob", carol.clone());
+    w.relate("bob", "carol", Relation { note_name: "Sis".into(), ..Relation::default() });
+    w.start("alice", &["bob", "dave"]);
+    let push = w.pushes.remove(0);
+    assert_eq!((push.user, push.inviter.username), (name("dave"), name("alice")));
+    assert_eq!((push.invited_by.username, push.silent), (name("alice"), false));
+    w.accept("bob");
+    w.wait(10_000);
+    let rings_until = Timestamp(w.now + RING_MS);
+    w.invite("bob", &["carol"]);
+    w.wait(10_000);
+    w.sign_in("carol");
+    w.drop("carol");
+    assert_eq!(w.woken(), ["carol by bob", "carol by bob"]);
+    for push in &w.pushes {
+        assert_eq!((&push.channel_id, push.until, push.silent), (&w.channel("alice"), rings_until, true));
+        assert_eq!(push.inviter.username, name("alice"));
+        assert_eq!((push.invited_by.profile.nickname.as_str(), &push.invited_by.relation), ("Bobby", &carol));
+    }
 }
 
 #[test]
@@ -356,7 +383,7 @@ fn the_unknown_are_told_apart() {
     w.invite("alice", &["bob", "carol", "nobody"]);
     let invite = "invite carol !bob ALREADY_IN_CALL !nobody USER_UNAVAILABLE";
     w.expect("alice", &[invite, "OthersInvited carol by alice S(i: carol; j: alice bob)+"]);
-    assert_eq!(w.pushes, ["carol by alice"]);
+    assert_eq!(w.woken(), ["carol by alice"]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn told(outputs: &[Output]) -> (usize, usize) {
         }
         Output::Send { .. }
         | Output::Close { .. }
-        | Output::Push { .. }
+        | Output::Push(_)
         | Output::Record(_)
         | Output::Media(_) => None,
     });

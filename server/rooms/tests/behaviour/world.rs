@@ -15,7 +15,8 @@ use jmrtc_protocol::{
     Resume, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{
-    CallRecord, Config, ConnId, Input, LinkId, MediaCommand, Output, Rooms, Ticket, Timestamp, UserRecord,
+    CallRecord, Config, ConnId, Input, LinkId, MediaCommand, Output, Push, Rooms, Ticket, Timestamp,
+    UserRecord,
 };
 
 pub(crate) const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -82,7 +83,7 @@ pub(crate) struct World {
     /// Questions to the media relay, and the link that comes of it.
     pub(crate) tickets: Vec<(Ticket, Option<LinkId>)>,
     pub(crate) open_links: BTreeSet<LinkId>,
-    pub(crate) pushes: Vec<String>,
+    pub(crate) pushes: Vec<Push>,
     pub(crate) records: Vec<CallRecord>,
     owners: BTreeMap<ConnId, String>,
     last_conn: u64,
@@ -345,9 +346,7 @@ impl World {
                     client.got.push("closed".into());
                 }
             }
-            Output::Push { user, by, silent, channel_id: _ } => {
-                self.pushes.push(format!("{user} by {by}{}", if silent { " silent" } else { "" }));
-            }
+            Output::Push(push) => self.pushes.push(push),
             Output::Record(record) => {
                 assert!(record.members.iter().all(|m| m.leave_time >= m.join_time && m.leave_time > 0));
                 self.records.push(record);
@@ -397,6 +396,11 @@ impl World {
     #[track_caller]
     pub(crate) fn expect_media(&mut self, lines: &[&str]) {
         assert_eq!(std::mem::take(&mut self.media), lines);
+    }
+
+    /// Who was to be woken since the last [`Self::forget`], and by whom.
+    pub(crate) fn woken(&self) -> Vec<String> {
+        self.pushes.iter().map(|push| format!("{} by {}", push.user, push.invited_by.username)).collect()
     }
 
     /// All that the server remembers, but for the answers that it keeps.

@@ -29,7 +29,7 @@ impl World {
                 jmrtc_rooms::Output::Close { conn } => self.close(conn),
                 jmrtc_rooms::Output::Media(command) => self.relay(command)?,
                 jmrtc_rooms::Output::Record(record) => self.records.push(record),
-                jmrtc_rooms::Output::Push { .. } => {}
+                jmrtc_rooms::Output::Push(_) => {}
             }
         }
         self.only_members_are_heard()?;
