@@ -147,6 +147,11 @@ impl Player<'_> {
                 self.stage.carry_out(&Order::System { device: device.clone(), event: event.clone() })
             }
             Action::Server { state } => self.stage.carry_out(&Order::Server { state: *state }),
+            Action::Make { user, profile } => {
+                self.stage.carry_out(&Order::Make { user: user.clone(), profile: profile.clone() })
+            }
+            Action::Delete { user } => self.stage.carry_out(&Order::Delete { user: user.clone() }),
+            Action::Relate(related) => self.stage.carry_out(&Order::Relate(related.clone())),
             Action::Wait { ms } => self.stage.pass(Duration::from_millis(*ms)),
         }
     }

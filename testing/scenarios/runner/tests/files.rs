@@ -42,6 +42,9 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("{bob network: cut, when: now}", "a.yaml:7: step 3: `when` means nothing beside `bob network`"),
         ("wait: a while", "a.yaml:7: step 3: `a while` is no time; write 3s or 500ms"),
         ("bob calls login: {token: $ticket}", "a.yaml:7: step 3: `$ticket` is no token"),
+        ("backend deletes eve", "a.yaml:7: step 3: `eve` is no user of this scenario"),
+        ("backend makes bob: {nick: Bobby}", "a.yaml:7: step 3: a profile has no `nick`"),
+        ("backend fires bob", "a.yaml:7: step 3: `backend fires bob` is not understood"),
     ] {
         assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
     }
