@@ -6,6 +6,7 @@ export class Proxy {
   #sockets = new Set()
   #cut = false
   #held = false
+  #lag = 0
 
   /** `to`: port of the server at `host`. */
   static async start(to, host = '127.0.0.1') {
@@ -27,30 +28,40 @@ export class Proxy {
     for (const [from, into] of [[client, server], [server, client]]) {
       from.setNoDelay(true)
       this.#sockets.add(from)
+      const waiting = []
+      const pass = (what) => {
+        if (this.#lag === 0 && waiting.length === 0) return what()
+        waiting.push(what)
+        // As many timers as things that wait: whichever fires lets the first one go.
+        setTimeout(() => waiting.shift()(), this.#lag)
+      }
       from.on('error', () => into.destroy())
+      from.on('data', (data) => pass(() => into.write(data)))
+      from.on('end', () => pass(() => into.end()))
       from.on('close', () => {
         this.#sockets.delete(from)
-        into.destroy()
+        pass(() => into.destroy())
       })
       if (this.#held && from === client) from.pause()
-      else from.pipe(into)
-      from.into = into
     }
+  }
+
+  /** Whatever comes in goes out so many milliseconds later, either way. */
+  slow(ms) {
+    this.#lag = ms
   }
 
   /** What the endpoint sends waits here until `release`; what the server sends still comes through. */
   hold() {
     this.#held = true
     for (const socket of this.#sockets) {
-      if (!socket.towardsServer) continue
-      socket.unpipe()
-      socket.pause()
+      if (socket.towardsServer) socket.pause()
     }
   }
 
   release() {
     this.#held = false
-    for (const socket of this.#sockets) if (socket.towardsServer) socket.pipe(socket.into)
+    for (const socket of this.#sockets) if (socket.towardsServer && !socket.frozen) socket.resume()
   }
 
   /** All connections break and new ones are refused. */
@@ -62,7 +73,7 @@ export class Proxy {
   /** Connections stay open but nothing comes through any more, as when a phone leaves the Wi-Fi. */
   freeze() {
     for (const socket of this.#sockets) {
-      socket.unpipe()
+      socket.frozen = true
       socket.pause()
     }
   }

@@ -1,6 +1,7 @@
 // A real jmrtc-server on free ports.
 import { createHmac } from 'node:crypto'
-import { program, temporary } from './paths.mjs'
+import { join } from 'node:path'
+import { program, python, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
 import { until, within } from './wait.mjs'
 
@@ -90,6 +91,19 @@ export class Server {
     const response = await within(fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) }), `${method} ${path}`)
     const text = await response.text()
     return { status: response.status, body: text && JSON.parse(text) }
+  }
+
+  /** From now on the store takes no changes: another program holds its database, as one does that copies it. Until `free`. */
+  async lockStore() {
+    const hold = 'import sqlite3, sys\nstore = sqlite3.connect(sys.argv[1], isolation_level=None)\nstore.execute("BEGIN IMMEDIATE")\nprint("held", flush=True)\nsys.stdin.read()'
+    this.lock = new Child('store lock', python(), ['-c', hold, join(this.options.data, 'jmrtc.sqlite')])
+    await this.lock.out.find((line) => line === 'held', 'the lock of the store')
+  }
+
+  async freeStore() {
+    this.lock.process.stdin.end()
+    await this.lock.ended
+    this.lock = undefined
   }
 
   /** The metrics as `{name or name{labels}: number}`. */

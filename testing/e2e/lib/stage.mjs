@@ -7,7 +7,7 @@ import { Page, startContexts } from './browser.mjs'
 import { program, root } from './paths.mjs'
 import { Child } from './process.mjs'
 import { Proxy } from './proxy.mjs'
-import { Server, token } from './server.mjs'
+import { Server, backendToken, token } from './server.mjs'
 import { until } from './wait.mjs'
 
 /** A jmrtc-phone under control. */
@@ -131,6 +131,9 @@ class PageDevice {
   }
 }
 
+/** How much longer a message takes on a slow network. */
+const SLOW_MS = 300
+
 const DEVICES = { phone: PhoneDevice, browser: PageDevice }
 
 /** Plays one scenario file; `kinds` is a kind for all devices or `{user: kind}`. Resolves with the runner's `{verdict, why}`. */
@@ -169,18 +172,28 @@ class Stage {
 
   async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, relations } }) {
     this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers] })
-    // Whoever has shown a token once is a user.
-    for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.#rest(user, 'GET', `/v1/users/${user}`)
-    for (const { of, to, relation } of relations) await this.#rest(of, 'PUT', `/v1/users/${of}/relations/${to}`, relation)
+    for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.make({ user, profile: {} })
+    for (const related of relations) await this.relate(related)
     for (const device of devices) {
       this.#devices.set(device, { app: new DEVICES[this.kindOf(device)](), network: await Proxy.start(this.#server.port), runs: false })
     }
   }
 
-  async #rest(user, method, path, body) {
-    const headers = { authorization: `Bearer ${token(user)}`, ...(body ? { 'content-type': 'application/json' } : {}) }
-    const response = await fetch(this.#server.url + path, { method, headers, body: body && JSON.stringify(body) })
-    assert.equal(response.status, 200, `${method} ${path}: ${await response.text()}`)
+  async #backend(method, path, body) {
+    const { status, body: answer } = await this.#server.rest(method, path, backendToken(), body)
+    assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(answer)}`)
+  }
+
+  make({ user, profile }) {
+    return this.#backend('PUT', `/v1/users/${user}`, profile)
+  }
+
+  delete({ user }) {
+    return this.#backend('DELETE', `/v1/users/${user}`)
+  }
+
+  relate({ of, to, relation }) {
+    return this.#backend('PUT', `/v1/users/${of}/relations/${to}`, relation)
   }
 
   async start({ device, id }) {
@@ -206,7 +219,9 @@ class Stage {
     if (state === 'cut') network.cut()
     else if (state === 'silent') network.freeze()
     else if (state === 'held') network.hold()
+    else if (state === 'slow') network.slow(SLOW_MS)
     else {
+      network.slow(0)
       network.restore()
       network.release()
     }
@@ -227,6 +242,8 @@ class Stage {
   async server({ state }) {
     if (state === 'stopped') await this.#server.stop()
     else if (state === 'killed') await this.#server.kill()
+    else if (state === 'readOnly') await this.#server.lockStore()
+    else if (this.#server.lock) await this.#server.freeStore()
     else this.#server = await this.#server.again()
   }
 

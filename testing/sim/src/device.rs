@@ -58,6 +58,8 @@ pub(crate) struct Device {
     /// Until when no socket can be opened.
     pub(crate) offline_until: u64,
     pub(crate) asleep_until: u64,
+    /// So much longer takes each message, either way.
+    pub(crate) lag: u64,
     /// What it says to the server waits here.
     pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
     /// The token used last, in any life.
@@ -121,6 +123,7 @@ impl Device {
             reconnecting: None,
             offline_until: 0,
             asleep_until: 0,
+            lag: 0,
             held: None,
             token: String::new(),
             rejected: BTreeSet::new(),

@@ -124,8 +124,11 @@ impl Mirror {
                 self.model.keeps(&record.username, &record.relations);
                 None
             }
-            // Nobody is deleted here: that is the store's and a test of the rooms.
-            Input::UserDeleted(_) | Input::LinkAnswer { .. } | Input::Slots { .. } | Input::Deadline => None,
+            Input::UserDeleted(user) => {
+                self.model.deleted(user);
+                None
+            }
+            Input::LinkAnswer { .. } | Input::Slots { .. } | Input::Deadline => None,
         };
         self.deliver();
         self.woken(outputs)?;
@@ -142,6 +145,9 @@ impl Mirror {
         if let Input::Request { request: Request::Logout, conn, .. } = input {
             let line = self.lines.get(conn).map(|line| line.sign_in);
             line.and_then(|sign_in| self.sign_ins.remove(&sign_in));
+        }
+        if let Input::UserDeleted(user) = input {
+            self.sign_ins.retain(|_, sign_in| &sign_in.device.0 != user);
         }
         if let Input::Shutdown = input {
             self.sign_ins.clear();

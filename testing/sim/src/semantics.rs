@@ -275,6 +275,16 @@ impl Semantics {
         Ok((call, known, failed))
     }
 
+    /// A user is no more, and nobody keeps anything about it.
+    pub(crate) fn deleted(&mut self, user: &Username) {
+        if let Some(call) = self.place(user) {
+            let joined = self.calls[&call].joined.iter().any(|m| &m.user == user);
+            self.leave(call, user, if joined { Exit::HangsUp } else { Exit::DoesNotAnswer });
+        }
+        self.devices.retain(|(of, _), _| of != user);
+        self.relations.retain(|(of, to), _| of != user && to != user);
+    }
+
     /// What a user keeps about others has changed.
     pub(crate) fn keeps(&mut self, user: &Username, relations: &BTreeMap<Username, Relation>) {
         self.relations.retain(|(of, _), _| of != user);

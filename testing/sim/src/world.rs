@@ -119,6 +119,8 @@ pub struct World {
     relations: BTreeMap<(Username, Username), Relation>,
     /// Calls that are over, newest last.
     records: Vec<CallRecord>,
+    /// How many of them were another's of the same name, who was deleted.
+    namesakes: BTreeMap<Username, usize>,
     devices: Vec<Device>,
     rooms: Rooms,
     mirror: Mirror,
@@ -131,6 +133,8 @@ pub struct World {
     server: u32,
     /// There is none at the moment.
     down: bool,
+    /// Its store takes no changes.
+    read_only: bool,
     conns: BTreeMap<ConnId, Conn>,
     agenda: Agenda,
     /// That the media relay has.
@@ -260,9 +264,11 @@ impl World {
             profiles: BTreeMap::new(),
             relations,
             records: Vec::new(),
+            namesakes: BTreeMap::new(),
             devices,
             server: 1,
             down: false,
+            read_only: false,
             conns: BTreeMap::new(),
             agenda: Agenda::default(),
             links: BTreeMap::new(),
@@ -426,11 +432,12 @@ impl World {
 
     fn latency(&self, way: Roll, device: usize) -> u64 {
         let roll = |below| self.luck.roll(way, self.now, device as u64, below);
-        match roll(10) {
+        let fair = match roll(10) {
             0 => roll(900),
             1..=4 => 1,
             _ => 1 + roll(80),
-        }
+        };
+        fair + self.devices[device].lag
     }
 
     fn number(&mut self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jmrtc_protocol::{Device, Platform, Request};
+use jmrtc_protocol::{Device, Platform, Relation, Request};
 use jmrtc_rooms::{ConnId, Counts, Input, Timestamp};
 
 use crate::world::{GRACE_MS, RING_MS, World, name};
@@ -316,4 +316,16 @@ fn a_deleted_user_leaves_its_call_and_is_signed_out() {
     );
     w.put(Input::UserDeleted(name("nobody")));
     w.expect_quiet();
+}
+
+#[test]
+fn who_gets_the_name_of_a_deleted_user_is_another() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.relate("alice", "bob", Relation { is_in_black_list: true, ..Relation::default() });
+    w.relations_end("bob");
+    w.put(Input::UserDeleted(name("bob")));
+    w.sign_in("bob");
+    w.forget();
+    w.start("bob", &["alice"]);
+    w.expect("alice", &["Invited S(i: alice; j: bob) 60000"]);
 }

@@ -146,6 +146,11 @@ impl World {
         self.put(Input::UserChanged(record));
     }
 
+    /// The store forgets what others keep about `user`, and tells nobody.
+    pub(crate) fn relations_end(&mut self, user: &str) {
+        self.store.values_mut().for_each(|record| drop(record.relations.remove(&name(user))));
+    }
+
     // Clients act.
 
     fn connect(&mut self, client: &str, resume: Option<Resume>) {

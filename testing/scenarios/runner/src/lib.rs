@@ -2,6 +2,7 @@
 //! real server. `docs/scenarios.md` shows how to write one.
 #![forbid(unsafe_code)]
 
+mod ear;
 mod fit;
 mod pipe;
 mod play;

@@ -8,13 +8,11 @@ use jmrtc_call::Event;
 use jmrtc_protocol::Session;
 use serde_json::{Value, json};
 
+use crate::ear::{Ear, is_scripted};
 use crate::fit::{Names, fit};
 use crate::scenario::{Action, Expect, Scenario, What, own_token};
 use crate::stage::{Answer, AppState, Order, Report, Stage};
 use crate::words::short;
-
-/// They depend on what is heard and on the machine that plays, not on what is done.
-const UNSCRIPTED: [&str; 2] = ["CallActiveSpeakers", "CallQuality"];
 
 /// How it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +70,7 @@ struct Device {
     open: BTreeMap<u64, Open>,
     /// Answers to the runner's own calls.
     own: BTreeMap<u64, Answer>,
+    ear: Ear,
 }
 
 struct Open {
@@ -131,6 +130,7 @@ impl Player<'_> {
             Action::App { device, state: AppState::Closed } => {
                 self.device(device)?.runs = false;
                 self.device(device)?.open.clear();
+                self.device(device)?.ear = Ear::default();
                 self.stage.carry_out(&Order::Kill { device: device.clone() })
             }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
@@ -147,6 +147,11 @@ impl Player<'_> {
                 self.stage.carry_out(&Order::System { device: device.clone(), event: event.clone() })
             }
             Action::Server { state } => self.stage.carry_out(&Order::Server { state: *state }),
+            Action::Make { user, profile } => {
+                self.stage.carry_out(&Order::Make { user: user.clone(), profile: profile.clone() })
+            }
+            Action::Delete { user } => self.stage.carry_out(&Order::Delete { user: user.clone() }),
+            Action::Relate(related) => self.stage.carry_out(&Order::Relate(related.clone())),
             Action::Wait { ms } => self.stage.pass(Duration::from_millis(*ms)),
         }
     }
@@ -219,8 +224,8 @@ impl Player<'_> {
     fn hear(&mut self, report: Report) -> Result<(), String> {
         match report {
             Report::Event { device, event: name, payload } => {
-                let problem = self.check_event(&name, &payload);
-                if !UNSCRIPTED.contains(&name.as_str()) {
+                let problem = self.check_event(&device, &name, &payload);
+                if is_scripted(&name) {
                     self.device(&device)?.told.push(Told::Event { name: name.clone(), payload });
                 }
                 problem.map_err(|e| format!("{device} hears {name}: {e}"))
@@ -248,7 +253,7 @@ impl Player<'_> {
     }
 
     /// The payload is what the model says, with nothing missing and nothing more.
-    fn check_event(&mut self, name: &str, payload: &Value) -> Result<(), String> {
+    fn check_event(&mut self, device: &str, name: &str, payload: &Value) -> Result<(), String> {
         let whole = json!({ "name": name, "payload": payload });
         let event: Event =
             serde_json::from_value(whole.clone()).map_err(|e| format!("not as the model says: {e}"))?;
@@ -256,6 +261,7 @@ impl Player<'_> {
         if !same(&again, &whole) {
             return Err(format!("the model makes of it {}", short(&again["payload"])));
         }
+        self.device(device)?.ear.hear(&event)?;
         match &event {
             Event::CallOutgoing(session)
             | Event::CallReceiveInvite(session)

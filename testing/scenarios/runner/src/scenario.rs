@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use jmrtc_call::METHODS;
-use jmrtc_protocol::{ErrorCode, Relation, Username};
+use jmrtc_protocol::{ErrorCode, Profile, Username};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -97,6 +98,14 @@ pub(crate) enum Action {
     Server {
         state: ServerState,
     },
+    Make {
+        user: String,
+        profile: Profile,
+    },
+    Delete {
+        user: String,
+    },
+    Relate(Related),
     Wait {
         ms: u64,
     },
@@ -280,12 +289,17 @@ fn settings(raw: &RawServer) -> Result<Settings, String> {
 /// `dave to alice: {isInBlackList: true}`.
 fn related(pair: &str, fields: &Value) -> Result<Related, String> {
     let (of, to) = pair.split_once(" to ").ok_or("a relation is `dave to alice: {…}`")?;
-    let mut relation = serde_json::to_value(Relation::default()).map_err(|e| e.to_string())?;
-    for (name, value) in fields.as_object().ok_or("a relation has fields")? {
-        let known = relation.get_mut(name).ok_or_else(|| format!("a relation has no `{name}`"))?;
+    Ok(Related { of: of.to_owned(), to: to.to_owned(), relation: filled("relation", fields)? })
+}
+
+/// A model of which only some fields are named.
+fn filled<T: Default + Serialize + DeserializeOwned>(what: &str, fields: &Value) -> Result<T, String> {
+    let mut whole = serde_json::to_value(T::default()).map_err(|e| e.to_string())?;
+    for (name, value) in fields.as_object().ok_or_else(|| format!("a {what} has fields"))? {
+        let known = whole.get_mut(name).ok_or_else(|| format!("a {what} has no `{name}`"))?;
         *known = value.clone();
     }
-    Ok(Related { of: of.to_owned(), to: to.to_owned(), relation: word(&relation)? })
+    word(&whole)
 }
 
 struct Reader<'a> {
@@ -341,6 +355,10 @@ impl Reader<'_> {
                 phrase.alone()?;
                 let text = phrase.some()?.as_str().ok_or("`wait` needs a time")?;
                 return Ok(vec![Action::Wait { ms: time(text)? }]);
+            }
+            ["backend", ref rest @ ..] => {
+                phrase.alone()?;
+                return Ok(vec![self.backend(rest, &phrase)?]);
             }
             ["one", "of"] => {
                 phrase.alone()?;
@@ -417,6 +435,30 @@ impl Reader<'_> {
             }
             _ => return Err(format!("`{}` is not understood", phrase.words.join(" "))),
         })
+    }
+
+    /// What the company's backend does, which knows users and no devices.
+    fn backend(&self, words: &[&str], phrase: &Phrase<'_>) -> Result<Action, String> {
+        let user = |name: &str| {
+            let known = self.devices.iter().any(|device| user_of(device) == name);
+            if known { Ok(name.to_owned()) } else { Err(format!("`{name}` is no user of this scenario")) }
+        };
+        match *words {
+            ["makes", name] => {
+                let profile =
+                    phrase.value.map_or_else(|| Ok(Profile::default()), |v| filled("profile", v))?;
+                Ok(Action::Make { user: user(name)?, profile })
+            }
+            ["deletes", name] => {
+                phrase.none()?;
+                Ok(Action::Delete { user: user(name)? })
+            }
+            ["relates", of, "to", to] => {
+                let relation = filled("relation", phrase.some()?)?;
+                Ok(Action::Relate(Related { of: user(of)?, to: user(to)?, relation }))
+            }
+            _ => Err(format!("`{}` is not understood", phrase.words.join(" "))),
+        }
     }
 
     /// One way of several: only what is heard.

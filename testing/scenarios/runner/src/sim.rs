@@ -8,7 +8,7 @@ use jmrtc_protocol::Username;
 use jmrtc_sim::{Told, World};
 use serde_json::{Value, json};
 
-use crate::stage::{Answer, Kind, Microphone, Network, Order, Report, ServerState, Settings, Stage};
+use crate::stage::{Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage};
 
 /// Longer than anything that a machine or the rooms do by themselves. It costs nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -50,7 +50,6 @@ impl Sim {
     }
 
     fn open(&mut self, devices: &[String], settings: &Settings) -> Result<(), String> {
-        let name = |n: &str| Username::new(n).map_err(|e| e.to_string());
         let mut relations = std::collections::BTreeMap::new();
         for related in &settings.relations {
             relations.insert((name(&related.of)?, name(&related.to)?), related.relation.clone());
@@ -72,8 +71,7 @@ impl Sim {
         let mut args = args.cloned().unwrap_or_default();
         let world = self.world()?;
         if let Some(token) = args.get("token").and_then(|token| token.get("$token")) {
-            let user = token["user"].as_str().unwrap_or_default();
-            let user = Username::new(user).map_err(|e| e.to_string())?;
+            let user = name(token["user"].as_str().unwrap_or_default())?;
             let ms = token["ms"].as_i64().unwrap_or_default();
             let token = u64::try_from(ms).map_or_else(|_| "expired".to_owned(), |ms| world.token(&user, ms));
             args["token"] = json!(token);
@@ -108,6 +106,10 @@ impl Sim {
         }
         Ok(())
     }
+}
+
+fn name(text: &str) -> Result<Username, String> {
+    Username::new(text).map_err(|e| e.to_string())
 }
 
 impl Stage for Sim {
@@ -146,6 +148,7 @@ impl Stage for Sim {
                     Network::Cut => jmrtc_sim::Network::Cut,
                     Network::Silent => jmrtc_sim::Network::Silent,
                     Network::Held => jmrtc_sim::Network::Held,
+                    Network::Slow => jmrtc_sim::Network::Slow,
                 },
             ),
             Order::System { device, event } => {
@@ -156,11 +159,20 @@ impl Stage for Sim {
             Order::Server { state } => match state {
                 ServerState::Stopped => self.world()?.stop_server(true),
                 ServerState::Killed => self.world()?.stop_server(false),
+                ServerState::ReadOnly => {
+                    self.world()?.hinder_server();
+                    Ok(())
+                }
                 ServerState::Running => {
                     self.world()?.start_server();
                     Ok(())
                 }
             },
+            Order::Make { user, profile } => self.world()?.make_user(&name(user)?, profile.clone()),
+            Order::Delete { user } => self.world()?.delete_user(&name(user)?),
+            Order::Relate(Related { of, to, relation }) => {
+                self.world()?.relate(&name(of)?, &name(to)?, relation.clone())
+            }
             Order::Close => self.world()?.at_rest(),
         }?;
         self.collect()

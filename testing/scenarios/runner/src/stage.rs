@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jmrtc_protocol::{Failure, Relation};
+use jmrtc_protocol::{Failure, Profile, Relation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -86,11 +86,25 @@ pub enum Order {
         /// `answered`, `declined`, `networkChanged`.
         event: String,
     },
-    /// Stop, kill or start the server.
+    /// Stop, kill, hinder or start the server.
     Server {
         /// To what.
         state: ServerState,
     },
+    /// The company's backend makes a user, or gives one that is there another profile.
+    Make {
+        /// Whom.
+        user: String,
+        /// The whole of it.
+        profile: Profile,
+    },
+    /// The company's backend deletes a user.
+    Delete {
+        /// Whom.
+        user: String,
+    },
+    /// The company's backend changes what a user keeps about another.
+    Relate(Related),
     /// End everything. Fails if the server still holds a call or a link.
     Close,
 }
@@ -134,6 +148,8 @@ pub enum Network {
     Silent,
     /// What the device says waits until it is `up` again; what it is told comes through.
     Held,
+    /// Each message takes some hundred milliseconds longer, either way.
+    Slow,
 }
 
 /// What comes of the wish for a microphone.
@@ -156,6 +172,8 @@ pub enum ServerState {
     Stopped,
     /// It did not.
     Killed,
+    /// It runs, and can keep nothing: its store takes no changes.
+    ReadOnly,
     /// One is there, at the same address and with the same data.
     Running,
 }

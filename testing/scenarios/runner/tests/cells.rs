@@ -1,7 +1,7 @@
 //! Every method is called at every moment of an app's life in some scenario.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,24 +9,31 @@ use jmrtc_call::{CallState, EngineState, LoginState, METHODS, State};
 use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, files, play};
 
 /// Between what an app can tell apart.
-const MOMENTS: [&str; 11] = [
+const MOMENTS: [&str; 14] = [
     "before login",
+    "logging in",
     "with a rejected token",
     "signed in",
     "rung without an engine",
     "ready",
+    "preflight running",
     "starting",
     "outgoing",
     "incoming",
     "connecting",
     "connected",
     "reconnecting",
+    "leaving",
 ];
 
-fn moment(state: &State) -> &'static str {
+/// `waits`: whether a method is not answered yet.
+fn moment(state: &State, waits: impl Fn(&str) -> bool) -> &'static str {
     match (state.login, state.call, state.engine) {
-        (LoginState::LoggedOut | LoginState::LoggingIn, ..) => "before login",
+        (LoginState::LoggedOut, ..) => "before login",
+        (LoginState::LoggingIn, ..) => "logging in",
         (LoginState::TokenRejected, CallState::Idle, _) => "with a rejected token",
+        (_, CallState::Idle, _) if waits("hangup") || waits("refuse") => "leaving",
+        (_, CallState::Idle, _) if waits("preflight") => "preflight running",
         (_, CallState::Idle, EngineState::Ready) => "ready",
         (_, CallState::Idle, _) => "signed in",
         (_, CallState::Incoming, EngineState::Ready) => "incoming",
@@ -43,6 +50,8 @@ fn moment(state: &State) -> &'static str {
 struct Watched {
     sim: Sim,
     cells: BTreeSet<(&'static str, String)>,
+    /// Methods that are not answered yet, with their device and number.
+    open: BTreeMap<(String, u64), String>,
 }
 
 impl Stage for Watched {
@@ -55,16 +64,25 @@ impl Stage for Watched {
     }
 
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
-        if let Order::Call { device, method, .. } = order
+        if let Order::Kill { device } = order {
+            self.open.retain(|(of, _), _| of != device);
+        }
+        if let Order::Call { device, call, method, .. } = order
             && let Some(state) = self.sim.state(device)
         {
-            self.cells.insert((moment(&state), method.clone()));
+            let waits = |name: &str| self.open.iter().any(|((of, _), open)| of == device && open == name);
+            self.cells.insert((moment(&state, waits), method.clone()));
+            self.open.insert((device.clone(), *call), method.clone());
         }
         self.sim.carry_out(order)
     }
 
     fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
-        self.sim.next(patience)
+        let report = self.sim.next(patience)?;
+        if let Some(Report::Answer { device, call, .. }) = &report {
+            self.open.remove(&(device.clone(), *call));
+        }
+        Ok(report)
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), String> {
@@ -76,7 +94,7 @@ impl Stage for Watched {
 fn every_method_is_called_at_every_moment() {
     let mut cells = BTreeSet::new();
     for file in files(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap() {
-        let mut stage = Watched { sim: Sim::new(1, false), cells: BTreeSet::new() };
+        let mut stage = Watched { sim: Sim::new(1, false), cells: BTreeSet::new(), open: BTreeMap::new() };
         let _ = play(&Scenario::read(&file).unwrap(), &mut stage);
         cells.extend(stage.cells);
     }

@@ -3,7 +3,11 @@
 
 use std::path::Path;
 
-use jmrtc_scenarios::{Scenario, Sim, Verdict, play};
+use std::time::Duration;
+
+use jmrtc_protocol::{Profile, Relation, User, Username};
+use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, Verdict, play};
+use serde_json::{Value, json};
 
 const RINGS: &str = "title: Bob is called
 devices: [alice, bob]
@@ -42,6 +46,9 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("{bob network: cut, when: now}", "a.yaml:7: step 3: `when` means nothing beside `bob network`"),
         ("wait: a while", "a.yaml:7: step 3: `a while` is no time; write 3s or 500ms"),
         ("bob calls login: {token: $ticket}", "a.yaml:7: step 3: `$ticket` is no token"),
+        ("backend deletes eve", "a.yaml:7: step 3: `eve` is no user of this scenario"),
+        ("backend makes bob: {nick: Bobby}", "a.yaml:7: step 3: a profile has no `nick`"),
+        ("backend fires bob", "a.yaml:7: step 3: `backend fires bob` is not understood"),
     ] {
         assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
     }
@@ -94,6 +101,88 @@ fn what_happened_otherwise_is_shown_beside_what_was_expected() {
     ] {
         let told = played(&steps);
         assert!(told.contains(expected) && told.contains(seen), "{steps}: {told}");
+    }
+}
+
+/// A simulated world in which Bob is told one thing more, right after another.
+struct Whispers {
+    sim: Sim,
+    after: &'static str,
+    more: Option<(&'static str, Value)>,
+    due: bool,
+}
+
+impl Stage for Whispers {
+    fn kinds(&self) -> Vec<Kind> {
+        self.sim.kinds()
+    }
+
+    fn patience(&self) -> Duration {
+        self.sim.patience()
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        self.sim.carry_out(order)
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        if let Some((event, payload)) = self.more.take_if(|_| self.due) {
+            return Ok(Some(Report::Event { device: "bob".to_owned(), event: event.to_owned(), payload }));
+        }
+        let report = self.sim.next(patience)?;
+        self.due = matches!(&report, Some(Report::Event { device, event, .. }) if device == "bob" && event == self.after);
+        Ok(report)
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        self.sim.pass(time)
+    }
+}
+
+#[test]
+fn what_no_file_speaks_of_must_be_right_all_the_same() {
+    const STEPS: &str = "  - bob hears CallReceiveInvite: {i: [bob]}
+  - bob calls accept
+  - alice hears: [{CallConnecting: {}}, {CallMemberJoin: bob}, {CallConnected: {}}]
+  - bob hears: [{CallConnecting: {}}, {CallMemberJoin: alice}, {CallConnected: {}}]
+  - bob system: networkChanged
+  - bob hears: [{CallReconnecting: {}}, {CallReconnected: {}}]
+  - alice calls hangup
+  - alice hears CallDisconnect: {reason: hangup}
+  - bob hears: [{CallMemberLeave: {user: alice, reason: hangup}}, {CallDisconnect: {reason: hangup}}]
+";
+    let scenario = read(&format!("{RINGS}{STEPS}")).unwrap();
+    let speak = |names: &[&str]| {
+        let user =
+            |name| User::new("app", Username::new(name).unwrap(), Profile::default(), Relation::default());
+        json!({ "activeSpeakers": names.iter().copied().map(user).collect::<Vec<_>>() })
+    };
+    let quality = |score: u8| json!({ "score": score, "mos": 4.1, "warnings": [] });
+    for (after, event, payload, problem) in [
+        ("CallConnected", "CallQuality", quality(4), ""),
+        ("CallReconnected", "CallQuality", quality(4), ""),
+        ("CallConnected", "CallQuality", quality(6), "no quality is 6 of 5"),
+        ("CallConnected", "CallQuality", json!({ "score": 4, "mos": 4.1 }), "not as the model says"),
+        ("CallConnecting", "CallQuality", quality(4), "while it is NotConnected"),
+        ("CallReconnecting", "CallQuality", quality(4), "while it is Reconnecting"),
+        ("CallDisconnect", "CallQuality", quality(4), "while it is NotConnected"),
+        ("CallConnected", "CallActiveSpeakers", speak(&["alice", "bob"]), ""),
+        ("CallReconnecting", "CallActiveSpeakers", speak(&[]), ""),
+        ("CallMemberJoin", "CallActiveSpeakers", speak(&["alice"]), "while it is NotConnected"),
+        ("CallConnected", "CallActiveSpeakers", speak(&["eve"]), "eve speaks, who is not in the call"),
+        ("CallConnected", "CallActiveSpeakers", speak(&["bob", "bob"]), "somebody speaks twice"),
+        ("CallMemberLeave", "CallActiveSpeakers", speak(&["alice"]), "alice speaks, who is not in the call"),
+    ] {
+        let mut stage = Whispers { sim: Sim::new(1, false), after, more: Some((event, payload)), due: false };
+        let verdict = play(&scenario, &mut stage);
+        assert_eq!(stage.more, None, "{event} after {after} was told");
+        match (&verdict, problem) {
+            (Verdict::Passed, "") => {}
+            (Verdict::Failed(why), problem) if !problem.is_empty() && why.contains(problem) => {
+                assert!(why.contains(&format!("bob hears {event}")), "{why}");
+            }
+            _ => panic!("{event} after {after}: {verdict:?}"),
+        }
     }
 }
 

@@ -28,7 +28,12 @@ pub enum Network {
     Silent,
     /// What the device says waits until it is `Up` again; what it is told comes through.
     Held,
+    /// Each message takes longer, either way.
+    Slow,
 }
+
+/// How much longer.
+const SLOW_MS: u64 = 300;
 
 /// What comes of the wish for a microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -151,6 +156,7 @@ impl World {
         match network {
             Network::Up => {
                 self.devices[device].offline_until = 0;
+                self.devices[device].lag = 0;
                 for (id, message) in self.devices[device].held.take().into_iter().flatten() {
                     self.send_up(id, message);
                 }
@@ -165,6 +171,7 @@ impl World {
                 }
             }
             Network::Held => self.devices[device].held = Some(Vec::new()),
+            Network::Slow => self.devices[device].lag = SLOW_MS,
         }
         Ok(())
     }
@@ -180,9 +187,40 @@ impl World {
         self.replace_server(cleanly)
     }
 
-    /// A server is there again.
+    /// The server can keep nothing any more.
+    pub const fn hinder_server(&mut self) {
+        self.read_only = true;
+    }
+
+    /// A server is there again, and can keep what it shall.
     pub const fn start_server(&mut self) {
         self.down = false;
+        self.read_only = false;
+    }
+
+    /// The company's backend makes a user, or gives one that is there another profile.
+    pub fn make_user(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
+        if !self.users.contains(user) {
+            self.users.push(user.clone());
+            self.namesakes.insert(user.clone(), self.records.len());
+        }
+        self.profiles.insert(user.clone(), profile);
+        self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))
+    }
+
+    /// The company's backend deletes a user, and with it what anybody keeps about it.
+    pub fn delete_user(&mut self, user: &Username) -> Result<(), String> {
+        check(self.users.contains(user), || format!("nobody is named {user}"))?;
+        self.users.retain(|other| other != user);
+        self.profiles.remove(user);
+        self.relations.retain(|(of, to), _| of != user && to != user);
+        self.server(jmrtc_rooms::Input::UserDeleted(user.clone()))
+    }
+
+    /// The company's backend changes what `of` keeps about `to`.
+    pub fn relate(&mut self, of: &Username, to: &Username, relation: Relation) -> Result<(), String> {
+        self.relations.insert((of.clone(), to.clone()), relation);
+        self.server(jmrtc_rooms::Input::UserChanged(self.record(of)))
     }
 
     /// Everything is answered and all ends agree that there is no call.

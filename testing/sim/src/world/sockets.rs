@@ -8,7 +8,8 @@ impl World {
         // A freeze or a sleep is an absence, too.
         let lately = |at: u64| self.now - at < self.times.ping + 1_000;
         let dev = &self.devices[device];
-        if self.frozen_until + self.times.ping + 1_000 > self.now
+        if dev.held.is_some()
+            || self.frozen_until + self.times.ping + 1_000 > self.now
             || dev.asleep_until + self.times.ping + 1_000 > self.now
         {
             return true;

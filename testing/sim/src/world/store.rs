@@ -22,6 +22,9 @@ impl World {
                 let users = users.iter().map(|name| self.seen_by(user, name)).collect();
                 Ok(Reply::Users { users, failed: failed.collect() })
             }
+            Request::UpdateProfile { .. } | Request::UpdateRelation { .. } if self.read_only => {
+                Err(Failure::new(ErrorCode::ServerError, "the server's store failed"))
+            }
             Request::UpdateProfile { profile } => {
                 let profile = profile.apply(self.record(user).profile);
                 self.profiles.insert(user.clone(), profile);
@@ -47,7 +50,8 @@ impl World {
             }
             Request::History { before, limit } => {
                 let see = |name: &Username| self.seen_by(user, name);
-                let mut calls = self.records.iter().rev().filter_map(|record| record.seen_by(user, see));
+                let own = &self.records[self.namesakes.get(user).copied().unwrap_or_default()..];
+                let mut calls = own.iter().rev().filter_map(|record| record.seen_by(user, see));
                 if let Some(before) = before {
                     calls.by_ref().find(|call| call.channel_id == before);
                 }
