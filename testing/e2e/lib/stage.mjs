@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { relative } from 'node:path'
 import { apiPage } from './api-page.mjs'
 import { Page, startContexts } from './browser.mjs'
-import { program, root } from './paths.mjs'
+import { program, root, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
 import { Proxy } from './proxy.mjs'
 import { Server, backendToken, token } from './server.mjs'
@@ -13,7 +13,8 @@ import { until } from './wait.mjs'
 /** A jmrtc-phone under control. */
 class PhoneDevice {
   async start({ device, id, report, network }) {
-    this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, 'drive'])
+    this.folder ??= temporary('phone')
+    this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, '--folder', this.folder, 'drive'])
     this.child.out.push = (line) => {
       const { event, id, result, error, payload } = JSON.parse(line)
       if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })

@@ -80,7 +80,7 @@ pub(crate) struct Device {
     pub(crate) doubted: Option<ChannelId>,
     /// The call whose accept has gone through, as changes tell that came before the answer.
     pub(crate) waits: Option<ChannelId>,
-    /// In which call it was muted when the life before ended; only what is a page can remember that.
+    /// In which call it was muted when the life before ended.
     pub(crate) muted_in: Option<ChannelId>,
     pub(crate) parts: Parts,
 }
@@ -141,7 +141,7 @@ impl Device {
 
     /// The app is started anew; nothing but what the person has said to calls survives.
     pub(crate) fn revive(&mut self, seed: u64) {
-        self.muted_in = self.client.muted_in().filter(|_| self.is_page()).cloned();
+        self.muted_in = self.client.muted_in().cloned();
         self.client = client(&self.signs_in_as, seed, self.muted_in.clone());
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
@@ -175,10 +175,6 @@ impl Device {
             self.user = user.clone();
             self.ear = Ear::new(user.clone());
         }
-    }
-
-    fn is_page(&self) -> bool {
-        self.id.ends_with("/1")
     }
 
     pub(crate) fn unanswered(&self) -> Vec<&str> {
