@@ -460,7 +460,7 @@ mod tests {
         let turns = webhook.at_once.acquire_many(u32::try_from(MAX_AT_ONCE).unwrap()).await.unwrap();
         webhook.send(&push);
         let whole = pending.acquire_many(u32::try_from(MAX_PENDING).unwrap());
-        tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap().unwrap();
+        let _all = tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap().unwrap();
         drop(turns);
         assert_eq!((metrics.pushes_dropped.get(), metrics.pushes_failed.get()), (1, 1));
     }
