@@ -3,6 +3,7 @@
 use jmrtc_protocol::{ChannelId, ClientMessage, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
+use crate::account::Waiting;
 use crate::out::Out;
 use crate::{CommandId, Generation, SocketAction, Timestamp};
 
@@ -195,6 +196,22 @@ impl Outbox {
         let (taken, kept) = std::mem::take(&mut self.entries).into_iter().partition(which);
         self.entries = kept;
         taken
+    }
+
+    /// Takes out the new tokens on their way, and who waits for each.
+    pub(crate) fn take_tokens(&mut self) -> Vec<(String, Waiting)> {
+        let taken = self.take(|e| matches!(e.request, Request::UpdateToken { .. }));
+        let offered = |entry: Entry| {
+            let Request::UpdateToken { token } = entry.request else { return None };
+            match entry.owner {
+                Owner::Nobody => None,
+                Owner::Login(id) => Some((token, Waiting::Login(id))),
+                Owner::Command(id) | Owner::Naming { command: id, .. } => {
+                    Some((token, Waiting::UpdateToken(id)))
+                }
+            }
+        };
+        taken.into_iter().filter_map(offered).collect()
     }
 
     /// Takes out what is due at `now`.

@@ -133,7 +133,7 @@ class PageDevice {
 }
 
 /** How much longer a message takes on a slow network. */
-const SLOW_MS = 300
+const SLOW_MS = 200
 
 const DEVICES = { phone: PhoneDevice, browser: PageDevice }
 

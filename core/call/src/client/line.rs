@@ -154,17 +154,27 @@ impl Client {
         }
     }
 
-    /// The token is no longer good: the app is asked for a new one.
+    /// The token is no longer good: the app is asked for a new one, unless it has given one that was on its way.
     fn bar(&mut self, error: Failure, out: &mut Out) {
         self.close_socket(out);
         self.interrupted(out);
+        let offered = self.outbox.take_tokens();
         let Some(account) = &mut self.account else { return };
         account.line = Line::Barred;
-        let waiting = std::mem::take(&mut account.waiting);
-        if waiting.is_empty() {
-            out.error(error, self.call.as_ref().map(|c| c.session.clone()));
-        } else {
-            waiting.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        let mut rejected = std::mem::take(&mut account.waiting);
+        let (same, newer): (Vec<_>, Vec<_>) =
+            offered.into_iter().partition(|(token, _)| *token == account.token);
+        rejected.extend(same.into_iter().map(|(_, waiting)| waiting));
+        if rejected.is_empty() && newer.is_empty() {
+            return out.error(error, self.call.as_ref().map(|c| c.session.clone()));
+        }
+        rejected.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        for (token, waiting) in newer {
+            account.token = token;
+            account.waiting.push(waiting);
+        }
+        if !account.waiting.is_empty() {
+            self.open_socket(out);
         }
     }
 

@@ -522,6 +522,37 @@ fn a_new_token() {
 }
 
 #[test]
+fn a_token_that_is_on_its_way_when_the_old_one_expires_is_tried_before_the_app_is_asked() {
+    let mut rig = Rig::ready("bob");
+    rig.take();
+    let newer = |n: u8| format!("{}{n}", token("bob"));
+    rig.command("updateToken", json!({ "token": newer(1) }));
+    rig.command("login", json!({ "token": newer(2) }));
+    rig.take();
+    rig.closing(jmrtc_protocol::Closing::TokenExpired);
+    assert_eq!(rig.take(), ["socket close", "socket open ws://server/v1/ws"]);
+    rig.opened();
+    rig.welcome(true, None);
+    assert_eq!(rig.heard(), ["updateToken -> {}", r#"login -> {"username":"bob","appKey":"app"}"#]);
+    // It is no better than the old one: that is the answer.
+    rig.command("updateToken", json!({ "token": newer(3) }));
+    rig.closing(jmrtc_protocol::Closing::TokenExpired);
+    rig.opened();
+    let error = jmrtc_protocol::Failure::new(jmrtc_protocol::ErrorCode::LoginRejected, "no good");
+    rig.message(jmrtc_protocol::ServerMessage::Fault { error });
+    assert_eq!(rig.heard(), ["updateToken -> LOGIN_REJECTED"]);
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::TokenRejected);
+    // The same once more is not tried once more.
+    rig.command("updateToken", json!({ "token": newer(4) }));
+    rig.opened();
+    rig.welcome(true, None);
+    rig.command("updateToken", json!({ "token": newer(4) }));
+    rig.take();
+    rig.closing(jmrtc_protocol::Closing::TokenExpired);
+    assert_eq!(rig.take(), ["socket close", "updateToken -> LOGIN_REJECTED"]);
+}
+
+#[test]
 fn the_directory_answers_what_the_server_says() {
     for (state, rig) in states() {
         let signed_in = !["new", "logging in"].contains(&state);

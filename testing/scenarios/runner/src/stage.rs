@@ -148,7 +148,7 @@ pub enum Network {
     Silent,
     /// What the device says waits until it is `up` again; what it is told comes through.
     Held,
-    /// Each message takes some hundred milliseconds longer, either way.
+    /// Each message takes 200 ms longer, either way.
     Slow,
 }
 

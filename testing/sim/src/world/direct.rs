@@ -33,7 +33,7 @@ pub enum Network {
 }
 
 /// How much longer.
-const SLOW_MS: u64 = 300;
+const SLOW_MS: u64 = 200;
 
 /// What comes of the wish for a microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -15,8 +15,9 @@ pub(super) enum News {
     End(Reason, Option<Detail>),
     /// The server is told that it signs out.
     Goodbye,
-    /// The app learns that its token is no longer good, and can read it in `getState`.
-    Rejected,
+    /// The app learns that its token is no longer good, and can read it in `getState`; unless it has `offered` another,
+    /// which is tried first.
+    Rejected { offered: bool },
 }
 
 impl News {
@@ -50,7 +51,8 @@ impl News {
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
             ),
-            Self::Rejected => {
+            Self::Rejected { offered: true } if login == LoginState::Reconnecting => Ok(()),
+            Self::Rejected { .. } => {
                 let told = matches!(login, LoginState::TokenRejected | LoginState::LoggedOut);
                 check(told, || format!("a token was rejected, and it is {login:?}"))?;
                 heard(&|o| match o {
@@ -104,6 +106,7 @@ impl World {
         let state = dev.client.state();
         let login = state.login;
         let accepting = state.call == CallState::Connecting && !dev.ear.is_member();
+        let offered = dev.unanswered().iter().any(|method| ["login", "updateToken"].contains(method));
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
@@ -138,12 +141,12 @@ impl World {
             ServerMessage::Closing { reason: Closing::TokenExpired } => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
                 dev.rejected.extend(conn.map(|c| c.token.clone()));
-                News::Rejected
+                News::Rejected { offered }
             }
             ServerMessage::Fault { error } if error.code == ErrorCode::LoginRejected => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
                 dev.rejected.extend(conn.map(|c| c.token.clone()));
-                News::Rejected
+                News::Rejected { offered }
             }
             ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => {
                 dev.start = dev.start.filter(|start| start != id);
