@@ -24,7 +24,7 @@ let running = false
 /** Wires the sheet that tests whether a call would work; `prepared` gets the microphone ready. */
 export function startCheck(prepared: () => Promise<boolean>): void {
   byId('check-open').onclick = () => {
-    show('idle', 'Speak for a few seconds while the way to the server and back is measured. Nobody is called.')
+    if (!running) show('idle', 'Speak for a few seconds while the way to the server and back is measured. Nobody is called.')
     sheet.showModal()
     start.focus()
   }
@@ -48,6 +48,8 @@ async function run(prepared: () => Promise<boolean>): Promise<void> {
       show('failed', 'The microphone is not ready. Allow it for this site, then try again.')
       return
     }
+    // Closed while the person was being asked: there was nothing to hang up yet.
+    if (!sheet.open) return
     const report = await JMRTC.preflight({ seconds: SECONDS })
     log('preflight()', report.ok ? 'all is well' : report.checks.filter(({ ok }) => !ok).map(({ name }) => name).join(', '), !report.ok)
     draw(report)

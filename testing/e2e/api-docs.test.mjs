@@ -116,7 +116,8 @@ async function play(page, { when, then, code }) {
   await states[when](page)
   const failure = await page.tab.evaluate(async ([code, token, serverUrl]) => {
     const print = { log: (...values) => window.__print(values.join(' ')) }
-    const run = Object.getPrototypeOf(async () => {}).constructor
+    // As it is pasted: `await` stands in a module or an async function only.
+    const run = /\bawait\b/.test(code) ? Object.getPrototypeOf(async () => {}).constructor : Function
     try {
       await new run('JMRTC', 'console', 'token', 'serverUrl', code)(window.JMRTC, print, token, serverUrl)
     } catch (error) {
@@ -124,7 +125,10 @@ async function play(page, { when, then, code }) {
     }
   }, [code, token('alice'), page.network.url])
   assert.equal(failure, undefined)
-  if (when === 'opened' && then) await page.call('initEngine')
+  if (when === 'opened' && then) {
+    await until(() => printed.length > 0, 'the app to be ready')
+    await page.call('initEngine')
+  }
   if (then) await things[then](page)
   const lines = promised(code)
   await until(() => printed.length >= lines.length, () => `${lines.length} lines, not ${JSON.stringify(printed)}`)

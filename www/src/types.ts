@@ -64,6 +64,12 @@ export interface InviteResult {
   failed: FailedUser[]
 }
 
+/** Whose profiles to get. */
+export interface UserInfoParams {
+  /** Usernames, at most 40. A repeated one counts once; one's own is as good as any. */
+  usernames: string[]
+}
+
 /** Who the named users are. */
 export interface UserInfoResult {
   /** In the order asked for, each with what the signed-in user keeps about it. */
@@ -172,7 +178,10 @@ export interface JmrtcApi {
   /** Hangs up, if there is a call, and closes the audio devices. A later {@link initEngine} works again. */
   releaseEngine(success?: OnSuccess<Nothing>, failure?: OnFailure): Promise<Nothing>
 
-  /** Calls users. Succeeds when the server has created the call, not when someone answers. */
+  /**
+   * Calls users. Succeeds when the server has created the call, not when someone answers. A call that came back with this
+   * life of the app, and that nobody has taken up, is left first: its `CallDisconnect` comes before the answer.
+   */
   startCallUsers(params: UsersParams, success?: OnSuccess<StartResult>, failure?: OnFailure): Promise<StartResult>
 
   /** Accepts the incoming call. Succeeds when we are a member; `CallConnected` tells when sound flows. */
@@ -209,7 +218,7 @@ export interface JmrtcApi {
 
   /** Profiles of up to 40 users, as the signed-in user sees them. Needs {@link login}. *Ours.* */
   getUserInfo(
-    params: UsersParams, success?: OnSuccess<UserInfoResult>, failure?: OnFailure,
+    params: UserInfoParams, success?: OnSuccess<UserInfoResult>, failure?: OnFailure,
   ): Promise<UserInfoResult>
 
   /** Changes the signed-in user's own profile; what is left out stays as it is. Succeeds with what it is now. *Ours.* */

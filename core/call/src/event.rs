@@ -123,7 +123,7 @@ pub struct ErrorPayload {
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// `loggedOut`, `loggingIn`, `loggedIn` or `reconnecting`.
+    /// `loggedOut`, `loggingIn`, `loggedIn`, `reconnecting` or `tokenRejected`.
     pub login: LoginState,
     /// `off`, `starting` or `ready`.
     pub engine: EngineState,

@@ -506,18 +506,16 @@ fn answer(method: &str, more: &BTreeMap<&str, &Value>) -> Result<What, String> {
         (None, None) => {
             let result = match method.as_str() {
                 "initEngine" => Some(Value::Null),
-                "login"
-                | "startCallUsers"
-                | "inviteUsers"
-                | "isMuted"
-                | "isSpeakerphoneEnabled"
-                | "getState"
-                | "getUserInfo"
-                | "updateMyInfo"
-                | "updateRelation"
-                | "getCallHistory"
-                | "preflight" => None,
-                _ => Some(Value::Object(Map::new())),
+                "init"
+                | "logout"
+                | "updateToken"
+                | "releaseEngine"
+                | "accept"
+                | "refuse"
+                | "hangup"
+                | "setIsMuted"
+                | "setIsSpeakerphoneEnabled" => Some(Value::Object(Map::new())),
+                _ => None,
             };
             Ok(What::Result { method, result })
         }
