@@ -90,7 +90,7 @@ test('--help says all that', async () => {
   for (const verb of ['call', 'answer', 'echo', 'announce', 'listen']) assert.match(phone.out, new RegExp(`^ +${verb} `, 'm'))
   const help = await run('jmrtc-server', ['--help'])
   assert.equal(help.code, 0)
-  for (const flag of ['--dev', '--listen', '--media-udp', '--media-tcp', '--data', '--secret', '--ring-time', '--grace-time', 'token']) assert.ok(help.out.includes(flag), flag)
+  for (const flag of ['--dev', '--listen', '--media-udp', '--media-tcp', '--data', '--secret', '--ring-time', '--grace-time', '--webhook', '--webhook-secret', '--webhook-secret-file', 'token']) assert.ok(help.out.includes(flag), flag)
 })
 
 test('the server refuses what is unsafe', { timeout: 60_000 }, async (t) => {

@@ -167,8 +167,8 @@ pub(crate) struct ServerArgs {
 /// How the company's own backend is told.
 #[derive(Debug, Args)]
 pub(crate) struct WebhookArgs {
-    /// Where your backend is told whose devices it should wake, as nobody of them is connected while the user is called:
-    /// a signed POST, see docs/server.md. https://, or http:// within a network that you trust.
+    /// Where your own backend is told whose devices to wake, when a user is called who has none connected: a signed
+    /// POST, see docs/server.md. https://, or http:// within a network that you trust.
     #[arg(long, env = "JMRTC_WEBHOOK", hide_env_values = true, value_parser = webhook, value_name = "URL")]
     pub(crate) webhook: Option<Uri>,
 
@@ -210,14 +210,15 @@ fn origin(text: &str) -> Result<String, String> {
 
 /// Its own signature says whose a webhook is; what else may be secret stays in the path or query.
 fn webhook(text: &str) -> Result<Uri, String> {
-    let url: Uri = text.parse().map_err(|e| format!("{e}"))?;
+    let other = || "a webhook is https://host/path or http://host/path, without #".to_owned();
+    let url: Uri = text.parse().map_err(|_| other())?;
     let authority = url.authority().map_or("", |authority| authority.as_str());
     match url.scheme_str() {
         Some("https" | "http") if authority.contains('@') => {
             Err("no name or password stands in it".to_owned())
         }
         Some("https" | "http") if !text.contains('#') => Ok(url),
-        Some(_) | None => Err("a webhook is https://host/path or http://host/path, without #".to_owned()),
+        Some(_) | None => Err(other()),
     }
 }
 

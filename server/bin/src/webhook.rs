@@ -193,6 +193,7 @@ impl Webhook {
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .timeout_global(Some(TRY_TIME))
             .user_agent(USER_AGENT)
             .max_idle_connections_per_host(MAX_AT_ONCE);
         if endpoint.is_loopback() {
@@ -241,7 +242,7 @@ impl Webhook {
             let Ok(turn) = timeout_at(until, self.at_once.acquire()).await else {
                 return Err(last.to_string());
             };
-            last = self.attempt(message, TRY_TIME.min(until - Instant::now())).await;
+            last = self.attempt(message).await;
             drop(turn);
             tries += 1;
             match next(&last, tries, until - Instant::now(), jitter()) {
@@ -255,20 +256,17 @@ impl Webhook {
         }
     }
 
-    async fn attempt(self: &Arc<Self>, message: &Arc<Message>, limit: Duration) -> Outcome {
+    async fn attempt(self: &Arc<Self>, message: &Arc<Message>) -> Outcome {
         let (webhook, message) = (self.clone(), message.clone());
-        let post = spawn_blocking(move || webhook.post(&message, limit));
+        let post = spawn_blocking(move || webhook.post(&message));
         post.await.unwrap_or_else(|e| Outcome::Unanswered(e.to_string()))
     }
 
-    fn post(&self, Message { id, body }: &Message, limit: Duration) -> Outcome {
+    fn post(&self, Message { id, body }: &Message) -> Outcome {
         let timestamp = unix_s();
         let answer = self
             .agent
             .post(&self.endpoint.url)
-            .config()
-            .timeout_global(Some(limit))
-            .build()
             .content_type("application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp.to_string())
@@ -438,5 +436,32 @@ mod tests {
         assert_eq!(next(&asks(20), 1, MINUTE, 0.0), Next::TryAgain { after: Duration::from_secs(20) });
         assert_eq!(next(&asks(0), 1, MINUTE, 1.0), Next::TryAgain { after: FIRST_WAIT });
         assert_eq!(next(&asks(60), 1, MINUTE, 0.0), Next::GiveUp);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_dropped_and_what_is_too_late_is_not_sent() {
+        let metrics = Arc::new(Metrics::default());
+        let key = SigningKey::new(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let endpoint = Endpoint { url: "http://127.0.0.1:9/".parse().unwrap(), key };
+        let webhook = Webhook::new(endpoint, 0, Clock::start(), metrics.clone());
+        let push = Push {
+            user: Username::new("bob").unwrap(),
+            channel_id: ChannelId("channel".into()),
+            inviter: user("alice"),
+            invited_by: user("alice"),
+            silent: false,
+            until: Timestamp(0),
+        };
+        let pending = webhook.pending.clone();
+        let all = pending.clone().try_acquire_many_owned(u32::try_from(MAX_PENDING).unwrap()).unwrap();
+        webhook.send(&push);
+        assert_eq!(metrics.pushes_dropped.get(), 1);
+        drop(all);
+        let turns = webhook.at_once.acquire_many(u32::try_from(MAX_AT_ONCE).unwrap()).await.unwrap();
+        webhook.send(&push);
+        let whole = pending.acquire_many(u32::try_from(MAX_PENDING).unwrap());
+        let _all = tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap().unwrap();
+        drop(turns);
+        assert_eq!((metrics.pushes_dropped.get(), metrics.pushes_failed.get()), (1, 1));
     }
 }

@@ -28,15 +28,15 @@ export const backendToken = () => token(undefined, { claims: { scope: 'backend' 
 
 export class Server {
   /** Starts one. `media` are `--advertise-udp …` and the like; `ringS`, `graceS` in seconds. */
-  static async start({ ringS = RING_S, graceS = GRACE_S, args = [], listen = '127.0.0.1:0', data = temporary('data'), log = process.env.JMRTC_E2E_LOG ?? 'info' } = {}) {
+  static async start({ ringS = RING_S, graceS = GRACE_S, args = [], env = {}, listen = '127.0.0.1:0', data = temporary('data'), log = process.env.JMRTC_E2E_LOG ?? 'info' } = {}) {
     const server = new Server()
-    server.options = { ringS, graceS, args, data, log }
+    server.options = { ringS, graceS, args, env, data, log }
     server.child = new Child('jmrtc-server', program('jmrtc-server'), [
       '--dev', '--listen', listen, '--data', data, '--app-key', APP_KEY, '--secret', SECRET,
       ...(args.includes('--media-udp') ? [] : ['--media-udp', '127.0.0.1:0']),
       ...(args.includes('--media-tcp') ? [] : ['--media-tcp', '127.0.0.1:0']),
       '--ring-time', `${ringS * 1000}ms`, '--grace-time', `${graceS * 1000}ms`, ...args,
-    ], { env: { JMRTC_LOG: log } })
+    ], { env: { JMRTC_LOG: log, ...env } })
     const died = server.child.ended.then(({ code, signal }) => {
       throw new Error(`the server ended at once with ${code ?? signal}:\n${server.child.err.slice(-30).join('\n')}`)
     })
