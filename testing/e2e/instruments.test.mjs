@@ -64,7 +64,7 @@ test('the relay passes packets both ways, counts them and eats what it is told t
   relay.stop()
 })
 
-test('the proxy passes, holds, cuts and lets again', async () => {
+test('the proxy passes, holds, delays, cuts and lets again', async () => {
   const echo = createServer((s) => s.on('error', () => {}).pipe(s)).listen(0, '127.0.0.1')
   await once(echo, 'listening')
   const proxy = await Proxy.start(echo.address().port)
@@ -85,14 +85,23 @@ test('the proxy passes, holds, cuts and lets again', async () => {
   assert.equal(socket.got, 'one')
   proxy.release()
   await until(() => socket.got === 'onetwo', 'what was held')
+  proxy.slow(150)
+  const begin = Date.now()
+  socket.write('three')
+  await pass(20)
+  socket.write('four')
+  await until(() => socket.got === 'onetwothreefour', 'what was delayed, in its order')
+  const took = Date.now() - begin
+  assert.ok(took >= 300, `there and back in ${took} ms`)
+  proxy.slow(0)
   proxy.cut()
   await socket.gone
   const refused = await open()
   await refused.gone
   proxy.restore()
   const again = await open()
-  again.write('three')
-  await until(() => again.got === 'three', 'an echo after the cut')
+  again.write('five')
+  await until(() => again.got === 'five', 'an echo after the cut')
   again.destroy()
   proxy.stop()
   echo.close()

@@ -15,9 +15,11 @@ pub(super) enum News {
     End(Reason, Option<Detail>),
     /// The server is told that it signs out.
     Goodbye,
-    /// The app learns that its token is no longer good, and can read it in `getState`; unless it has `offered` another,
-    /// which is tried first.
+    /// The app learns that its token is no longer good, and can read it in `getState`; where it has `offered` others, one of
+    /// them may be tried first.
     Rejected { offered: bool },
+    /// The token that the app has given meanwhile is tried.
+    Tried,
 }
 
 impl News {
@@ -51,6 +53,7 @@ impl News {
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
             ),
+            Self::Tried => check(login == LoginState::Reconnecting, || "a new token is not tried".into()),
             Self::Rejected { offered: true } if login == LoginState::Reconnecting => Ok(()),
             Self::Rejected { .. } => {
                 let told = matches!(login, LoginState::TokenRejected | LoginState::LoggedOut);
@@ -106,7 +109,6 @@ impl World {
         let state = dev.client.state();
         let login = state.login;
         let accepting = state.call == CallState::Connecting && !dev.ear.is_member();
-        let offered = dev.unanswered().iter().any(|method| ["login", "updateToken"].contains(method));
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
@@ -141,12 +143,12 @@ impl World {
             ServerMessage::Closing { reason: Closing::TokenExpired } => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
                 dev.rejected.extend(conn.map(|c| c.token.clone()));
-                News::Rejected { offered }
+                dev.rejects()
             }
             ServerMessage::Fault { error } if error.code == ErrorCode::LoginRejected => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
                 dev.rejected.extend(conn.map(|c| c.token.clone()));
-                News::Rejected { offered }
+                dev.rejects()
             }
             ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => {
                 dev.start = dev.start.filter(|start| start != id);
@@ -184,6 +186,16 @@ impl World {
 }
 
 impl Device {
+    /// The server has rejected a token.
+    fn rejects(&self) -> News {
+        let brings = |method: &str| ["login", "updateToken"].contains(&method);
+        let mut offers = self.commands.values().rev().filter(|(method, _)| brings(method));
+        match offers.next() {
+            Some((_, false)) if !self.rejected.contains(&self.token) => News::Tried,
+            last => News::Rejected { offered: last.into_iter().chain(offers).any(|(_, answered)| !answered) },
+        }
+    }
+
     /// It asks the server for something.
     pub(super) fn asks(&mut self, id: RequestId, request: &Request) -> Result<(), String> {
         match request {
