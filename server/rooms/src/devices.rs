@@ -237,6 +237,7 @@ impl Rooms {
             self.close_conn(id, Some(Closing::TokenExpired));
             self.sign_out(id);
         }
+        self.directory.deleted(user);
     }
 
     /// The call in which the device of a sign-in is joined, whichever sign-in of the device that was.

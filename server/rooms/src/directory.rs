@@ -76,6 +76,13 @@ impl Directory {
         }
     }
 
+    /// A user is no more, and nobody keeps anything about it: whoever gets its name later is another.
+    pub(crate) fn deleted(&mut self, user: &Username) {
+        for held in self.users.values_mut() {
+            held.record.relations.remove(user);
+        }
+    }
+
     /// What is known of a user; its name at least.
     pub(crate) fn record(&self, user: &Username) -> UserRecord {
         self.users.get(user).map_or_else(|| UserRecord::named(user.clone()), |held| held.record.clone())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jmrtc_protocol::{Device, Platform, Request};
+use jmrtc_protocol::{Device, Platform, Relation, Request};
 use jmrtc_rooms::{ConnId, Counts, Input, Timestamp};
 
 use crate::world::{GRACE_MS, RING_MS, World, name};
@@ -297,4 +297,18 @@ fn a_deleted_user_leaves_its_call_and_is_signed_out() {
     );
     w.put(Input::UserDeleted(name("nobody")));
     w.expect_quiet();
+}
+
+#[test]
+fn a_blacklist_does_not_outlive_whom_it_names() {
+    let mut w = World::new(&["alice", "bob", "carol"]);
+    w.relate("carol", "bob", Relation { is_in_black_list: true, ..Relation::default() });
+    w.put(Input::UserDeleted(name("bob")));
+    w.forget();
+    // The store keeps nothing about it either.
+    let carol = w.store.get_mut(&name("carol")).unwrap();
+    carol.relations.clear();
+    w.sign_in("bob");
+    w.start("bob", &["carol"]);
+    w.expect("carol", &["Invited S(i: carol; j: bob) 60000"]);
 }
