@@ -58,6 +58,8 @@ pub(crate) struct Device {
     /// Until when no socket can be opened.
     pub(crate) offline_until: u64,
     pub(crate) asleep_until: u64,
+    /// Its person speaks until then.
+    pub(crate) talks_until: u64,
     /// What it says to the server waits here.
     pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
     /// The token used last, in any life.
@@ -90,6 +92,8 @@ pub(crate) struct Parts {
     pub(crate) link: Option<Generation>,
     pub(crate) last_link: Generation,
     pub(crate) link_up: bool,
+    /// When what it carries was measured last.
+    pub(crate) sampled: u64,
     /// What the system's call screen shows as incoming.
     pub(crate) shown: Option<ChannelId>,
     /// What the system takes for a call that is going on.
@@ -121,6 +125,7 @@ impl Device {
             reconnecting: None,
             offline_until: 0,
             asleep_until: 0,
+            talks_until: 0,
             held: None,
             token: String::new(),
             rejected: BTreeSet::new(),

@@ -51,8 +51,13 @@ impl World {
             grace: settings.grace_ms,
             ping: settings.ping_ms,
             max_members: settings.max_members,
+            invitations_per_minute: u32::MAX,
         };
-        let plan = Plan { seed, weather: Weather::Fair, rest: 0, steps: Vec::new() };
+        let plan = Plan {
+            devices: devices.iter().map(|&device| device.to_owned()).collect(),
+            max_members: settings.max_members,
+            ..Plan::of_seed(seed, Weather::Fair, 0)
+        };
         let mut world = Self::with(plan, times, settings.relations.clone(), devices);
         world.traced = traced;
         world.devices.iter_mut().for_each(|device| device.alive = false);
