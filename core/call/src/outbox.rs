@@ -83,8 +83,8 @@ impl Entry {
             Request::Mute { .. } => Kind::Mute,
             Request::Link { .. } => Kind::Link,
             Request::Preflight { .. } => Kind::Preflight,
-            Request::UpdateToken { .. }
-            | Request::Logout
+            Request::UpdateToken { .. } => Kind::Token,
+            Request::Logout
             | Request::Accept { .. }
             | Request::Invite { .. }
             | Request::Users { .. }
@@ -115,6 +115,10 @@ impl Entry {
     pub(crate) fn is_preflight(&self) -> bool {
         self.kind() == Kind::Preflight
     }
+
+    pub(crate) fn is_token(&self) -> bool {
+        self.kind() == Kind::Token
+    }
 }
 
 /// What requests are told apart by while they wait.
@@ -125,6 +129,7 @@ enum Kind {
     Mute,
     Link,
     Preflight,
+    Token,
     Other,
 }
 
