@@ -24,10 +24,10 @@ pub struct Plan {
     /// Whose devices there are, e.g. `alice/0`.
     #[serde(default = "six_devices")]
     pub devices: Vec<String>,
-    /// Of one call.
+    /// Of one call, joined and rung.
     #[serde(default = "five_members")]
     pub max_members: usize,
-    /// How many a user may make; without a limit where it is missing.
+    /// Of one user; as many as it likes where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitations_per_minute: Option<u32>,
     /// In order of time.

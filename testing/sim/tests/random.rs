@@ -97,6 +97,16 @@ fn the_same_seed_is_the_same_run_and_so_is_its_plan() {
     }
 }
 
+#[test]
+fn a_plan_that_names_no_devices_is_one_of_six() {
+    let text =
+        r#"{"seed":7,"weather":"fair","rest":5000,"steps":[{"at":1100,"device":"dave/0","act":"kill"}]}"#;
+    let plan: Plan = serde_json::from_str(text).expect("a plan");
+    let played = play_plan(&plan);
+    assert!(played.result.is_ok(), "{:?}", played.result);
+    assert_eq!((played.plan.devices.len(), played.plan.steps), (6, plan.steps));
+}
+
 /// A long and rough run in which a call connects, made as short as a run can be in which a call connects.
 #[test]
 fn a_plan_is_made_short() {
