@@ -76,7 +76,7 @@ impl Directory {
         }
     }
 
-    /// A user is no more: what anybody keeps about it is not about whoever gets its name.
+    /// A user is no more, and nobody keeps anything about it: whoever gets its name later is another.
     pub(crate) fn deleted(&mut self, user: &Username) {
         for held in self.users.values_mut() {
             held.record.relations.remove(user);

@@ -47,6 +47,13 @@ pub(crate) fn whim(
     if state.engine == EngineState::Off && choices.roll(4) > 0 {
         return call("initEngine", Value::Null);
     }
+    let talks = match state.call {
+        CallState::Connected | CallState::Reconnecting => choices.roll(3) == 0,
+        CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => false,
+    };
+    if talks {
+        return Act::Talk { ms: 500 + choices.roll(6_000) };
+    }
     let likely: &[&str] = match state.call {
         CallState::Idle => &["startCallUsers", "startCallUsers", "startCallUsers", "updateRelation"],
         CallState::Outgoing => &["hangup"],
@@ -94,7 +101,7 @@ fn names(users: &[Username], choices: &mut Choices) -> Vec<String> {
 
 /// What strikes.
 pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
-    Some(match choices.roll(46) {
+    Some(match choices.roll(47) {
         0..=13 => Act::Break,
         14..=16 => Act::Offline { ms: choices.roll(2 * grace) },
         17..=19 => Act::Stall { ms: choices.roll(grace) },
@@ -108,13 +115,17 @@ pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
         42 => Act::Unplug,
         43 => Act::Freeze { ms: choices.roll(grace) },
         44 if choices.roll(2) == 0 => Act::Restart { cleanly: choices.roll(2) == 0 },
+        45 if choices.roll(2) == 0 => Act::Delete,
         _ => return None,
     })
 }
 
-/// What an app does about an event by itself, if the person is quick: answers the telephone, gets a new token.
+/// What an app does about an event by itself, if the person is quick: answers the telephone, gets a new token. An app that
+/// `insists` calls and gives up again and again.
 pub(crate) fn reflex(
     event: &Event,
+    insists: bool,
+    users: &[Username],
     token: impl Fn(&mut Choices) -> String,
     choices: &mut Choices,
 ) -> Option<Act> {
@@ -130,6 +141,10 @@ pub(crate) fn reflex(
             1 => call("login", json!({ "token": token(choices) })),
             _ => call("updateToken", json!({ "token": token(choices) })),
         },
+        Event::CallOutgoing(_) if insists && choices.roll(3) > 0 => call("hangup", Value::Null),
+        Event::CallDisconnect(_) if insists => {
+            call("startCallUsers", json!({ "usernames": names(users, choices) }))
+        }
         Event::CallOutgoing(_)
         | Event::CallConnecting(_)
         | Event::CallConnected(_)

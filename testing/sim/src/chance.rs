@@ -81,6 +81,14 @@ pub(crate) enum Roll {
     Ring,
     Grace,
     Ping,
+    People,
+    Devices,
+    Owner,
+    Limits,
+    Slot,
+    Measure,
+    Mood,
+    Odd,
 }
 
 /// Luck has no memory: at one time and place it is the same whatever has been before. So a step that is taken

@@ -60,6 +60,8 @@ pub(crate) struct Device {
     pub(crate) asleep_until: u64,
     /// So much longer takes each message, either way.
     pub(crate) lag: u64,
+    /// Its person speaks until then.
+    pub(crate) talks_until: u64,
     /// What it says to the server waits here.
     pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
     /// The token used last, in any life.
@@ -92,6 +94,8 @@ pub(crate) struct Parts {
     pub(crate) link: Option<Generation>,
     pub(crate) last_link: Generation,
     pub(crate) link_up: bool,
+    /// When what it carries was measured last.
+    pub(crate) sampled: u64,
     /// What the system's call screen shows as incoming.
     pub(crate) shown: Option<ChannelId>,
     /// What the system takes for a call that is going on.
@@ -124,6 +128,7 @@ impl Device {
             offline_until: 0,
             asleep_until: 0,
             lag: 0,
+            talks_until: 0,
             held: None,
             token: String::new(),
             rejected: BTreeSet::new(),

@@ -1,9 +1,20 @@
 //! What an app hears on one device, held against the grammar of a call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_call::{CallState, Event, State};
+use jmrtc_call::{CallQuality, CallState, Event, LinkSample, State, Warning, mos};
 use jmrtc_protocol::{ChannelId, Session, Username};
+
+/// Louder than this (-dBov) is a voice.
+const LOUD: u8 = 50;
+/// Loud moments no further apart belong together.
+const BEGINS_MS: u64 = 700;
+/// So many of them in a row are a voice for sure.
+const VOICE: u64 = 4;
+/// Whoever was not loud for so long does not speak.
+const ENDS_MS: u64 = 1_200;
+/// Between two changes of quality.
+const RATED_MS: u64 = 1_000;
 
 /// Follows the events of one app's life.
 #[derive(Debug)]
@@ -13,6 +24,8 @@ pub(crate) struct Ear {
     pub(crate) call: Option<Heard>,
     /// Calls of whose end was told.
     pub(crate) over: BTreeSet<ChannelId>,
+    /// Who is heard in which slot, as the server has told last.
+    slots: BTreeMap<ChannelId, Vec<Option<Username>>>,
 }
 
 #[derive(Debug)]
@@ -23,6 +36,21 @@ pub(crate) struct Heard {
     joined: BTreeSet<Username>,
     connected: bool,
     reconnecting: bool,
+    /// Who was loud, as the levels of the link told.
+    loud: BTreeMap<Username, Loud>,
+    /// Who speaks, as was told last.
+    speakers: Vec<Username>,
+    /// What was wrong with any of the link's samples.
+    bad: BTreeSet<Warning>,
+    /// What was told of it last, and when.
+    rated: Option<(u64, CallQuality)>,
+}
+
+#[derive(Debug)]
+struct Loud {
+    last: u64,
+    /// Without a pause.
+    moments: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +70,11 @@ fn others(session: &Session, me: &Username) -> BTreeSet<Username> {
 
 impl Ear {
     pub(crate) fn new(me: Username) -> Self {
-        Self { me, call: None, over: BTreeSet::new() }
+        Self { me, call: None, over: BTreeSet::new(), slots: BTreeMap::new() }
     }
 
-    pub(crate) fn hear(&mut self, event: &Event) -> Result<(), String> {
+    /// `sends`: the person's sound is sent.
+    pub(crate) fn hear(&mut self, now: u64, sends: bool, event: &Event) -> Result<(), String> {
         let me = self.me.clone();
         match event {
             Event::CallOutgoing(session) => {
@@ -89,6 +118,7 @@ impl Ear {
                 check(!call.joined.is_empty(), || "connected alone".into())?;
                 check(session.start_time > 0, || "connected at no time".into())?;
                 call.connected = true;
+                call.loud.clear();
             }
             Event::CallReconnecting(session) => {
                 let call = self.member("reconnecting")?;
@@ -111,17 +141,18 @@ impl Ear {
                 let known = call.joined.contains(&payload.user.username);
                 check(known, || format!("{} is muted and not there", payload.user.username))?;
             }
-            Event::CallActiveSpeakers(_) => {
-                self.member("speakers")?;
+            Event::CallActiveSpeakers(payload) => {
+                let names = payload.active_speakers.iter().map(|user| user.username.clone()).collect();
+                self.member("speakers")?.speak(now, names, &me, sends)?;
             }
             Event::CallDisconnect(payload) => {
                 let Some(call) = self.call.take() else { return Err("an end of no call".into()) };
                 call.same(&payload.session)?;
+                self.slots.remove(&call.channel);
                 self.over.insert(call.channel);
             }
-            Event::CallQuality(_) => {
-                let call = self.member("quality")?;
-                check(call.connected, || "quality before connected".into())?;
+            Event::CallQuality(quality) => {
+                self.member("quality")?.rate(now, quality)?;
             }
             Event::CallError(_) => {}
         }
@@ -155,21 +186,77 @@ impl Ear {
         self.call = Some(call);
     }
 
+    /// The server tells who is heard in which slot of the link.
+    pub(crate) fn slots(&mut self, channel: &ChannelId, slots: &[Option<Username>]) {
+        self.slots.insert(channel.clone(), slots.to_vec());
+    }
+
+    /// How loud the person's sound is, where it is sent, and that in each slot.
+    pub(crate) fn levels(&mut self, now: u64, own: Option<u8>, slots: &[u8]) {
+        let Some(call) = &mut self.call else { return };
+        let named = self.slots.get(&call.channel).into_iter().flatten().zip(slots);
+        let named = named.filter_map(|(user, level)| Some((user.as_ref()?, *level)));
+        let levels: Vec<_> = own.map(|level| (&self.me, level)).into_iter().chain(named).collect();
+        call.loud.retain(|name, _| levels.iter().any(|(user, _)| *user == name));
+        for (user, _) in levels.into_iter().filter(|(_, level)| *level < LOUD) {
+            let loud = call.loud.entry(user.clone()).or_insert(Loud { last: now, moments: 0 });
+            let goes_on = now - loud.last <= BEGINS_MS;
+            *loud = Loud { last: now, moments: if goes_on { loud.moments + 1 } else { 1 } };
+        }
+    }
+
+    /// What was measured on the link.
+    pub(crate) fn sample(&mut self, sample: &LinkSample) {
+        let Some(call) = &mut self.call else { return };
+        let unheard = sample.loss_up_permille.is_none_or(|lost| lost >= 950);
+        let lost = sample.loss_up_permille.unwrap_or(0).max(sample.loss_down_permille);
+        let of = [
+            // Of several things that are not so bad the whole may be.
+            (Warning::Mos, mos(sample) < 4.0),
+            (Warning::Loss, lost > 50),
+            (Warning::Jitter, sample.jitter_ms > 30),
+            (Warning::Rtt, sample.rtt_ms.is_some_and(|rtt| rtt > 400)),
+            (Warning::OneWayAudio, sample.received == 0 || unheard),
+            (Warning::SilentMicrophone, sample.level_in == 127),
+        ];
+        call.bad.extend(of.into_iter().filter_map(|(warning, bad)| bad.then_some(warning)));
+    }
+
+    /// Nobody speaks, and the network has been good for long.
+    pub(crate) fn is_quiet_and_good(&self, quality: Option<&CallQuality>) -> Result<(), String> {
+        let speak: Vec<_> = self.call.iter().flat_map(|call| &call.speakers).collect();
+        check(speak.is_empty(), || format!("{speak:?} speak for ever"))?;
+        let good = quality.is_some_and(|q| q.score == 5 && q.warnings.is_empty());
+        check(good, || format!("a good network, and rated {quality:?}"))
+    }
+
     /// What has been told and what `getState` says must be the same.
-    pub(crate) fn compare(&self, state: &State) -> Result<(), String> {
+    pub(crate) fn compare(&mut self, now: u64, state: &State, link_up: bool) -> Result<(), String> {
         let Some(session) = &state.session else {
             // Between a goodbye and its end there is a call to hear the end of, and none to show.
             return check(state.call == CallState::Idle || state.call == CallState::Outgoing, || {
                 format!("{:?} without a session", state.call)
             });
         };
-        let Some(call) = &self.call else {
+        let Some(call) = &mut self.call else {
             return Err(format!("in {}, of which nothing was told", session.channel_id));
         };
         call.same(session)?;
         if call.phase == Phase::Joined {
             let joined = others(session, &self.me);
             check(call.joined == joined, || format!("told {:?}, but there are {joined:?}", call.joined))?;
+        }
+        let told = call.rated.as_ref().map(|(_, quality)| quality);
+        check(state.quality.as_ref() == told, || format!("told {told:?}, but shows {:?}", state.quality))?;
+        if !link_up {
+            call.loud.clear();
+            return check(call.speakers.is_empty(), || format!("{:?} speak without a link", call.speakers));
+        }
+        for (user, loud) in call.loud.iter().filter(|(_, loud)| call.connected && loud.last == now) {
+            let there = call.joined.contains(user) || *user == self.me;
+            check(!there || loud.moments < VOICE || call.speakers.contains(user), || {
+                format!("{user} speaks, and nobody is told")
+            })?;
         }
         Ok(())
     }
@@ -183,7 +270,43 @@ impl Heard {
             joined: BTreeSet::new(),
             connected: false,
             reconnecting: false,
+            loud: BTreeMap::new(),
+            speakers: Vec::new(),
+            bad: BTreeSet::new(),
+            rated: None,
         }
+    }
+
+    /// Others speak than before: members that were heard, and whoever's device it is only while its sound is sent.
+    fn speak(&mut self, now: u64, names: Vec<Username>, me: &Username, sends: bool) -> Result<(), String> {
+        check(self.connected, || "speakers before connected".into())?;
+        for name in &names {
+            let may = if name == me { sends } else { self.joined.contains(name) };
+            check(may, || format!("{name} speaks, and is not there or muted"))?;
+            let lately = self.loud.get(name).is_some_and(|loud| now - loud.last < ENDS_MS);
+            check(lately, || format!("{name} speaks without a sound"))?;
+        }
+        let distinct: BTreeSet<_> = names.iter().collect();
+        check(distinct.len() == names.len(), || format!("{names:?} speak, somebody twice"))?;
+        check(names != self.speakers, || format!("told twice that {names:?} speak"))?;
+        self.speakers = names;
+        Ok(())
+    }
+
+    /// It sounds otherwise than before: while connected, once a second at most, and for a reason.
+    fn rate(&mut self, now: u64, quality: &CallQuality) -> Result<(), String> {
+        check(self.connected && !self.reconnecting, || "quality of a call that is not connected".into())?;
+        let CallQuality { score, mos, warnings } = quality;
+        check((1..=5).contains(score) && (1.0..=4.5).contains(mos), || format!("rated {score}, {mos}"))?;
+        let unfounded = warnings.iter().find(|warning| !self.bad.contains(warning));
+        check(unfounded.is_none(), || format!("warns of {unfounded:?}, of which there was nothing"))?;
+        if let Some((at, before)) = &self.rated {
+            check(now - at >= RATED_MS, || "rated twice within a second".into())?;
+            let news = (score, warnings) != (&before.score, &before.warnings);
+            check(news, || format!("rated {quality:?} once more"))?;
+        }
+        self.rated = Some((now, quality.clone()));
+        Ok(())
     }
 
     fn same(&self, session: &Session) -> Result<(), String> {

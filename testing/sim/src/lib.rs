@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod budget;
 mod chance;
 mod device;
 mod judge;

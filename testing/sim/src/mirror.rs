@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
-    ChannelId, ErrorCode, Reply, Request, RequestId, ServerEvent, ServerMessage, Session, User, Username,
+    ChannelId, Closing, ErrorCode, Reply, Request, RequestId, ServerEvent, ServerMessage, Session, User,
+    Username,
 };
-use jmrtc_rooms::{ConnId, Input, Output, UserRecord};
+use jmrtc_rooms::{ConnId, Input, LinkId, MediaCommand, Output, Ticket, UserRecord};
 
+use crate::budget::Budget;
 use crate::semantics::{CallNo, Device, Semantics, Told, View, What};
 
 /// What time will bring. The order is that of things at one time.
@@ -29,7 +31,20 @@ pub(crate) struct Mirror {
     lines: BTreeMap<ConnId, Line>,
     /// With when they began.
     channels: BTreeMap<ChannelId, (CallNo, i64)>,
+    budget: Budget,
+    /// Media links of calls.
+    links: BTreeMap<LinkId, Carried>,
+    /// Links of which the media relay has not said yet whether it makes them.
+    opening: BTreeMap<Ticket, LinkId>,
     last: u64,
+}
+
+/// A link of a sign-in.
+#[derive(Debug)]
+struct Carried {
+    sign_in: u64,
+    /// Who is heard on it, where nobody could be told.
+    untold: Option<Vec<Option<Username>>>,
 }
 
 /// A sign-in and all that it was told.
@@ -77,7 +92,7 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 impl Mirror {
-    pub(crate) fn new(model: Semantics, ring: u64, grace: u64, ping: u64) -> Self {
+    pub(crate) fn new(model: Semantics, ring: u64, grace: u64, ping: u64, budget: Budget) -> Self {
         Self {
             model,
             ring,
@@ -87,6 +102,9 @@ impl Mirror {
             sign_ins: BTreeMap::new(),
             lines: BTreeMap::new(),
             channels: BTreeMap::new(),
+            budget,
+            links: BTreeMap::new(),
+            opening: BTreeMap::new(),
             last: 0,
         }
     }
@@ -128,7 +146,17 @@ impl Mirror {
                 self.model.deleted(user);
                 None
             }
-            Input::LinkAnswer { .. } | Input::Slots { .. } | Input::Deadline => None,
+            Input::Slots { link, sources } => {
+                self.heard(*link, sources);
+                None
+            }
+            Input::LinkAnswer { ticket, result } => {
+                if let (Some(link), Err(_)) = (self.opening.remove(ticket), result) {
+                    self.links.remove(&link);
+                }
+                None
+            }
+            Input::Deadline => None,
         };
         self.deliver();
         self.woken(outputs)?;
@@ -141,6 +169,10 @@ impl Mirror {
             if let Output::Send { conn, message } = output {
                 self.sent(now, *conn, message, asked.zip(told_before.map(|(_, n)| n)))?;
             }
+        }
+        self.carried(told_before.map(|(conn, _)| conn), input, outputs);
+        if let Input::UserDeleted(user) = input {
+            self.signed_out(user, outputs)?;
         }
         if let Input::Request { request: Request::Logout, conn, .. } = input {
             let line = self.lines.get(conn).map(|line| line.sign_in);
@@ -165,6 +197,72 @@ impl Mirror {
         let Input::Request { conn, .. } = input else { return None };
         let line = self.lines.get(conn)?;
         self.sign_ins.contains_key(&line.sign_in).then_some((*conn, line.sign_in))
+    }
+
+    /// All devices of a user who is deleted learn that their token is good no more, and nobody else.
+    fn signed_out(&mut self, user: &Username, outputs: &[Output]) -> Result<(), String> {
+        let (mut expected, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        for (id, sign_in) in self.sign_ins.extract_if(.., |_, sign_in| &sign_in.device.0 == user) {
+            self.due.remove(&Due::SignIn(id));
+            expected.extend(sign_in.conn);
+        }
+        for output in outputs {
+            if let Output::Close { conn } = output {
+                closed.insert(*conn);
+            }
+        }
+        let expired = ServerMessage::Closing { reason: Closing::TokenExpired };
+        let told = closed.iter().all(|conn| messages(outputs, *conn).last() == Some(&expired));
+        check(closed == expected && told, || {
+            format!("{user} is deleted: closed {closed:?}, not {expected:?} as expired")
+        })
+    }
+
+    /// The media relay forwards others than before on a link: its device is told which members, or once it is back.
+    fn heard(&mut self, link: LinkId, sources: &[Option<LinkId>]) {
+        let Some(sign_in) = self.links.get(&link).and_then(|link| self.sign_ins.get(&link.sign_in)) else {
+            return;
+        };
+        let device = &sign_in.device;
+        let source = |link: LinkId| {
+            if link == LinkId::ECHO {
+                return self.model.robot_with(device).cloned();
+            }
+            let user = &self.sign_ins.get(&self.links.get(&link)?.sign_in)?.device.0;
+            Some(user.clone()).filter(|user| self.model.is_with(device, user))
+        };
+        let slots = sources.iter().map(|link| link.and_then(source)).collect();
+        let device = device.clone();
+        match (sign_in.conn, self.links.get_mut(&link)) {
+            (None, Some(link)) if self.model.is_joined(&device) => link.untold = Some(slots),
+            (None, _) => {}
+            (Some(_), _) => self.model.hear(&device, slots),
+        }
+    }
+
+    /// Follows which links there are.
+    fn carried(&mut self, asker: Option<ConnId>, input: &Input, outputs: &[Output]) {
+        let of_call = matches!(input, Input::Request { request: Request::Link { .. }, .. });
+        let sign_in = asker.and_then(|conn| self.lines.get(&conn)).map(|line| line.sign_in);
+        for output in outputs {
+            match (output, sign_in) {
+                (Output::Media(MediaCommand::Open { link, ticket, .. }), Some(sign_in)) if of_call => {
+                    self.opening.insert(*ticket, *link);
+                    self.links.insert(*link, Carried { sign_in, untold: None });
+                }
+                (Output::Media(MediaCommand::Close { link }), _) => {
+                    self.links.remove(link);
+                }
+                (
+                    Output::Media(_)
+                    | Output::Send { .. }
+                    | Output::Close { .. }
+                    | Output::Push { .. }
+                    | Output::Record(_),
+                    _,
+                ) => {}
+            }
+        }
     }
 
     /// Time passes.
@@ -227,7 +325,10 @@ impl Mirror {
                         self.due.remove(&Due::Seat(call, user));
                     }
                 }
-                self.model.devices.insert(device, true);
+                self.model.devices.insert(device.clone(), true);
+                let own = self.links.values_mut().filter(|link| link.sign_in == id);
+                let missed: Vec<_> = own.filter_map(|link| link.untold.take()).collect();
+                missed.into_iter().for_each(|slots| self.model.hear(&device, slots));
                 (id, seq)
             }
             (None, before) => {
@@ -329,11 +430,12 @@ impl Mirror {
                 Ok(Answer::Done)
             }
             Request::Start { usernames } => {
-                self.model.start(&who, usernames, exists).map(|(call, failed)| {
+                let allowance = self.budget.allowance(now, &who.0);
+                self.model.start(&who, usernames, exists, allowance).map(|(call, failed)| {
                     let view = self.model.view(call, &who.0);
                     let ringing = view.inviting.clone();
                     self.due.remove(&Due::Seat(call, who.0.clone()));
-                    self.begin(now, call, &ringing);
+                    self.begin(now, &who.0, call, &ringing);
                     Answer::Start { view, failed }
                 })
             }
@@ -349,9 +451,10 @@ impl Mirror {
                 Ok(Answer::Done)
             }
             Request::Invite { channel_id, usernames } => {
-                let result = self.model.invite(&who, number_of(channel_id), usernames, exists);
+                let allowance = self.budget.allowance(now, &who.0);
+                let result = self.model.invite(&who, number_of(channel_id), usernames, exists, allowance);
                 result.map(|(call, invited, failed)| {
-                    self.begin(now, call, &invited);
+                    self.begin(now, &who.0, call, &invited);
                     Answer::Invite { invited, failed }
                 })
             }
@@ -381,7 +484,8 @@ impl Mirror {
     }
 
     /// What comes of invitations at once and later.
-    fn begin(&mut self, now: u64, call: CallNo, invited: &[Username]) {
+    fn begin(&mut self, now: u64, by: &Username, call: CallNo, invited: &[Username]) {
+        self.budget.spend(now, by, invited.len() as u64);
         for user in invited {
             self.due.insert(Due::Ring(call, user.clone()), now + self.ring);
         }
@@ -475,7 +579,7 @@ impl Mirror {
         let told = sign_in.told.get(*seq as usize - 1).cloned();
         let until = sign_in.rings.get(seq).copied();
         let who = sign_in.device.1.clone();
-        let what = what(event).ok_or("an event of no call")?;
+        let what = what(event);
         let Some(told) = told else { return Err(format!("{who} is told {what:?}, by the model nothing")) };
         check(told.what == what, || format!("{who} is told {what:?}, by the model {:?}", told.what))?;
         if let (ServerEvent::Invited { ring_ms, .. }, Some(until)) = (event, until) {
@@ -588,9 +692,9 @@ fn answers(message: &ServerMessage) -> Option<RequestId> {
     }
 }
 
-fn what(event: &ServerEvent) -> Option<What> {
+fn what(event: &ServerEvent) -> What {
     let name = |user: &User| user.username.clone();
-    Some(match event {
+    match event {
         ServerEvent::Invited { .. } => What::Invited,
         ServerEvent::Joined { user, .. } => What::Joined(name(user)),
         ServerEvent::Left { user, reason, detail, .. } => What::Left(name(user), (*reason, *detail)),
@@ -599,8 +703,8 @@ fn what(event: &ServerEvent) -> Option<What> {
         }
         ServerEvent::Muted { user, muted, .. } => What::Muted(name(user), *muted),
         ServerEvent::Ended { reason, detail, .. } => What::Ended((*reason, *detail)),
-        ServerEvent::Slots { .. } => return None,
-    })
+        ServerEvent::Slots { slots, .. } => What::Heard(slots.clone()),
+    }
 }
 
 fn view_of(call: CallNo, session: &Session) -> View {

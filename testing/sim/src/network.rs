@@ -32,6 +32,18 @@ pub(crate) enum Item {
         unmade: Option<LinkId>,
         server: u32,
     },
+    /// The media relay forwards others than before.
+    Slots {
+        link: LinkId,
+        sources: Vec<Option<LinkId>>,
+        server: u32,
+    },
+    /// What a link carries is measured.
+    Measure {
+        device: usize,
+        life: u32,
+        generation: Generation,
+    },
     Media {
         device: usize,
         life: u32,

@@ -6,9 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Weather;
+use crate::chance::{Luck, Roll};
+
+const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+const MOST_DEVICES: u64 = 9;
 
 /// What a run is made of: with the same plan it is the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Of the luck: how long messages take and what fails by itself.
     pub seed: u64,
@@ -16,8 +21,54 @@ pub struct Plan {
     pub weather: Weather,
     /// When misfortune ends and everything comes to rest.
     pub rest: u64,
+    /// Whose devices there are, e.g. `alice/0`.
+    #[serde(default = "six_devices")]
+    pub devices: Vec<String>,
+    /// Of one call, joined and rung.
+    #[serde(default = "five_members")]
+    pub max_members: usize,
+    /// Of one user; as many as it likes where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitations_per_minute: Option<u32>,
     /// In order of time.
     pub steps: Vec<Step>,
+}
+
+/// Where nothing is said.
+fn six_devices() -> Vec<String> {
+    ["alice/0", "alice/1", "bob/0", "carol/0", "carol/1", "dave/0"].map(str::to_owned).to_vec()
+}
+
+/// Few, so that people run into it.
+const fn five_members() -> usize {
+    5
+}
+
+impl Plan {
+    /// Nothing done yet, among two to five people with two to nine devices.
+    pub(crate) fn of_seed(seed: u64, weather: Weather, rest: u64) -> Self {
+        let luck = Luck { seed, weather };
+        let people = 2 + luck.number(Roll::People, 0, 0) % 4;
+        let count = people + luck.number(Roll::Devices, 0, 0) % (1 + MOST_DEVICES - people);
+        let mut owned = [0; NAMES.len()];
+        for device in 0..count {
+            // Each has one, some have more.
+            let owner = if device < people { device } else { luck.number(Roll::Owner, device, 0) % people };
+            owned[owner as usize] += 1;
+        }
+        let of = |(name, count): (&&str, u32)| (0..count).map(|n| format!("{name}/{n}")).collect::<Vec<_>>();
+        let devices = NAMES.iter().zip(owned).flat_map(of).collect();
+        // After a pause one may fill four calls: small ones, so that people run into it.
+        let (max_members, invitations_per_minute) = match luck.number(Roll::Limits, 0, 0) % 16 {
+            0 | 1 => (2, Some(1)),
+            2 => (2, Some(6)),
+            3 => (3, Some(2)),
+            4 => (3, None),
+            5 => (4, None),
+            _ => (five_members(), None),
+        };
+        Self { seed, weather, rest, devices, max_members, invitations_per_minute, steps: Vec::new() }
+    }
 }
 
 /// Something that is done.
@@ -76,6 +127,15 @@ pub enum Act {
     Fail,
     /// The audio devices fail.
     Unplug,
+    /// The person speaks.
+    Talk {
+        /// For how many milliseconds.
+        ms: u64,
+    },
+    /// The company's backend deletes the device's user.
+    Delete,
+    /// It makes a user of that name again: another person.
+    Make,
     /// The server is suspended and its clock jumps.
     Freeze {
         /// For how many milliseconds.

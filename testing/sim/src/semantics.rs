@@ -25,8 +25,13 @@ pub(crate) enum What {
     Invited,
     Joined(Username),
     Left(Username, Why),
-    OthersInvited { users: Vec<Username>, by: Username },
+    OthersInvited {
+        users: Vec<Username>,
+        by: Username,
+    },
     Muted(Username, bool),
+    /// Whose sound comes in which slot.
+    Heard(Vec<Option<Username>>),
     Ended(Why),
 }
 
@@ -151,12 +156,13 @@ impl Semantics {
 
     // What people do.
 
-    /// Somebody calls. Whom of the named nobody knows is returned beside the call.
+    /// Somebody calls, who may invite so many at the moment. Whom of the named nobody knows is returned beside the call.
     pub(crate) fn start(
         &mut self,
         who: &Device,
         names: &[Username],
         exists: impl Fn(&Username) -> bool,
+        allowance: u64,
     ) -> Result<(CallNo, Vec<Username>), ErrorCode> {
         let me = &who.0;
         let (named, mut failed) = each_once(names, me);
@@ -170,7 +176,7 @@ impl Semantics {
                 return Ok((call, failed));
             }
         }
-        let (known, unknown) = self.check(&named, 1, exists)?;
+        let (known, unknown) = self.check(&named, 1, exists, allowance)?;
         failed.extend(unknown);
         if let Some(old) = self.place(me) {
             let killed_in_it = self.calls[&old].joined.iter().any(|m| &m.user == me);
@@ -254,6 +260,7 @@ impl Semantics {
         call: Option<CallNo>,
         names: &[Username],
         exists: impl Fn(&Username) -> bool,
+        allowance: u64,
     ) -> Result<(CallNo, Vec<Username>, Vec<Username>), ErrorCode> {
         let (call, Part::Joined) = self.part(who, call)? else { return Err(ErrorCode::InvalidState) };
         let there = self.calls[&call].clone();
@@ -265,7 +272,8 @@ impl Semantics {
             return Err(ErrorCode::InvalidParameter);
         }
         let (inside, named): (Vec<_>, Vec<_>) = named.into_iter().partition(|user| there.has(user));
-        let (known, unknown) = self.check_within(&named, there.ringing.len() + there.joined.len(), exists)?;
+        let members = there.ringing.len() + there.joined.len();
+        let (known, unknown) = self.check_within(&named, members, exists, allowance)?;
         failed.extend(inside.into_iter().chain(unknown));
         self.invitations(call, &who.0, &known);
         for member in &there.joined {
@@ -340,6 +348,13 @@ impl Semantics {
         Ok(())
     }
 
+    /// Others than before are heard by a joined device.
+    pub(crate) fn hear(&mut self, device: &Device, slots: Vec<Option<Username>>) {
+        if let Some(call) = self.place(&device.0).filter(|_| self.is_joined(device)) {
+            self.tell(call, device, What::Heard(slots));
+        }
+    }
+
     // What time brings.
 
     pub(crate) fn no_answer(&mut self, call: CallNo, user: &Username) {
@@ -380,6 +395,17 @@ impl Semantics {
     pub(crate) fn is_joined(&self, device: &Device) -> bool {
         let with = |m: &Joined| m.user == device.0 && m.device.as_ref() == Some(&device.1);
         self.calls.values().any(|call| call.joined.iter().any(with))
+    }
+
+    /// Whether `user` is joined in the call of a joined device.
+    pub(crate) fn is_with(&self, device: &Device, user: &Username) -> bool {
+        let call = self.place(&device.0).filter(|_| self.is_joined(device));
+        call.is_some_and(|call| self.calls[&call].joined.iter().any(|m| &m.user == user))
+    }
+
+    /// The robot in the call of a joined device.
+    pub(crate) fn robot_with(&self, device: &Device) -> Option<&Username> {
+        self.robots.iter().find(|robot| self.is_with(device, robot))
     }
 
     pub(crate) fn is_rung(&self, call: CallNo, user: &Username) -> bool {
@@ -446,11 +472,12 @@ impl Semantics {
         named: &[Username],
         members: usize,
         exists: impl Fn(&Username) -> bool,
+        allowance: u64,
     ) -> Result<(Vec<Username>, Vec<Username>), ErrorCode> {
         if named.is_empty() {
             Err(ErrorCode::InvalidParameter)
         } else {
-            self.check_within(named, members, exists)
+            self.check_within(named, members, exists, allowance)
         }
     }
 
@@ -459,6 +486,7 @@ impl Semantics {
         named: &[Username],
         members: usize,
         exists: impl Fn(&Username) -> bool,
+        allowance: u64,
     ) -> Result<(Vec<Username>, Vec<Username>), ErrorCode> {
         if members + named.len() > self.most_members {
             return Err(ErrorCode::LimitExceeded);
@@ -466,7 +494,11 @@ impl Semantics {
         let there = |user: &&Username| self.robots.contains(*user) || exists(user);
         let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(there);
         let own = |users: Vec<&Username>| users.into_iter().cloned().collect::<Vec<_>>();
-        if known.is_empty() { Err(ErrorCode::UserUnavailable) } else { Ok((own(known), own(unknown))) }
+        match known.len() as u64 {
+            0 => Err(ErrorCode::UserUnavailable),
+            wanted if wanted > allowance => Err(ErrorCode::LimitExceeded),
+            _ => Ok((own(known), own(unknown))),
+        }
     }
 
     fn invitations(&mut self, no: CallNo, by: &Username, users: &[Username]) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{
     AudioAction, AudioEvent, CallState, CommandId, EngineState, Event, Generation, Input, LeavePayload,
-    LoginState, MediaAction, MediaEvent, MutedPayload, OthersInvitedPayload, Output, PlatformAction,
-    PlatformEvent, SocketAction, SocketEvent, State, Timestamp,
+    LinkSample, LoginState, MediaAction, MediaEvent, MutedPayload, OthersInvitedPayload, Output,
+    PlatformAction, PlatformEvent, SocketAction, SocketEvent, State, Timestamp,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
@@ -15,6 +15,7 @@ use jmrtc_rooms::{CallKey, CallRecord, ConnId, LinkId, MediaCommand, Rooms, User
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::budget::Budget;
 use crate::chance::{Choices, Luck, Roll, Weather};
 use crate::device::{Device, Told};
 use crate::mirror::Mirror;
@@ -24,6 +25,7 @@ use crate::semantics::Semantics;
 
 mod devices;
 mod direct;
+mod media;
 mod misfortune;
 mod news;
 mod server;
@@ -38,6 +40,12 @@ const REST_MS: u64 = 40_000;
 
 /// For an invitation to get through, where something can: ten times the longest way.
 const TOLD_MS: u64 = 10_000;
+
+/// Unix milliseconds at the world's zero.
+const EPOCH_MS: i64 = 1_700_000_000_000;
+
+/// In which a link carries others' sound.
+const SLOTS: u8 = 4;
 
 /// A hundred times what happens in a long run: somebody goes round in circles.
 const TOO_MUCH: u64 = 500_000;
@@ -59,6 +67,14 @@ pub struct Outcome {
     pub rejected: u64,
     /// Messages of old sockets that came in.
     pub late: u64,
+    /// Users who were deleted.
+    pub deleted: u64,
+    /// Invitations that were too many within a minute.
+    pub limited: u64,
+    /// Times that others spoke than before.
+    pub spoken: u64,
+    /// Times that the quality of a call was told.
+    pub rated: u64,
     /// Calls that were still running when everything was at rest.
     pub at_rest: u64,
     /// Things that happened: a person's, a message's, a timer's, a misfortune's.
@@ -72,6 +88,7 @@ struct Times {
     grace: u64,
     ping: u64,
     max_members: usize,
+    invitations_per_minute: u32,
 }
 
 impl Times {
@@ -82,12 +99,22 @@ impl Times {
 }
 
 /// A link at the media relay.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Link {
     device: usize,
     wanted: Wanted,
     /// Into what.
     admitted: Option<CallKey>,
+    /// Whose sound it carries.
+    slots: Vec<Option<LinkId>>,
+}
+
+/// A user of whom the store knows.
+#[derive(Debug, Clone, Default)]
+struct Person {
+    profile: Profile,
+    /// Unix milliseconds.
+    made: i64,
 }
 
 /// A link that a device asks the server for.
@@ -114,13 +141,12 @@ pub struct World {
     plan: Plan,
     times: Times,
     users: Vec<Username>,
-    profiles: BTreeMap<Username, Profile>,
+    /// Those of them who are not deleted.
+    people: BTreeMap<Username, Person>,
     /// What the first keeps about the second.
     relations: BTreeMap<(Username, Username), Relation>,
     /// Calls that are over, newest last.
     records: Vec<CallRecord>,
-    /// How many of them were another's of the same name, who was deleted.
-    namesakes: BTreeMap<Username, usize>,
     devices: Vec<Device>,
     rooms: Rooms,
     mirror: Mirror,
@@ -139,6 +165,10 @@ pub struct World {
     agenda: Agenda,
     /// That the media relay has.
     links: BTreeMap<LinkId, Link>,
+    /// Calls in which the robot is.
+    echoes: BTreeSet<CallKey>,
+    /// What links carry is measured: people speak, and not every network is good.
+    measures: bool,
     last_id: u64,
     /// The machine at work does what it does because of the time alone.
     by_itself: bool,
@@ -163,7 +193,7 @@ impl World {
         let mut choices = Choices::of_seed(seed);
         let rest = 5_000 * (1 + choices.roll(12));
         let weather = if choices.roll(4) == 0 { Weather::Fair } else { Weather::Rough };
-        let mut world = Self::of_people(Plan { seed, weather, rest, steps: Vec::new() });
+        let mut world = Self::of_people(Plan::of_seed(seed, weather, rest));
         world.thorough = seed.is_multiple_of(16);
         world.improvise(choices);
         world
@@ -174,7 +204,7 @@ impl World {
         let mut choices = Choices::of_bytes(bytes.to_vec());
         let (seed, fair) = (choices.roll(1 << 16), choices.roll(4) == 0);
         let weather = if fair { Weather::Fair } else { Weather::Rough };
-        let mut world = Self::of_people(Plan { seed, weather, rest: 600_000, steps: Vec::new() });
+        let mut world = Self::of_people(Plan::of_seed(seed, weather, 600_000));
         world.improvise(choices);
         world
     }
@@ -195,17 +225,22 @@ impl World {
             ring: between(Roll::Ring, 6_000, 30_000),
             grace: between(Roll::Grace, 5_000, 30_000),
             ping: between(Roll::Ping, 2_000, 8_000),
-            // Few, so that people run into it.
-            max_members: 5,
+            max_members: plan.max_members,
+            invitations_per_minute: plan.invitations_per_minute.unwrap_or(u32::MAX),
         };
         let name = |n: &str| Username::new(n).unwrap_or_else(|e| unreachable!("{n}: {e}"));
         // Dave does not want to hear of Alice, and Carol not to be disturbed by Bob.
         let blocked = Relation { is_in_black_list: true, ..Relation::default() };
         let quiet = Relation { is_no_disturb: true, ..Relation::default() };
-        let relations =
+        let mut relations =
             BTreeMap::from([((name("dave"), name("alice")), blocked), ((name("carol"), name("bob")), quiet)]);
-        let devices = ["alice/0", "alice/1", "bob/0", "carol/0", "carol/1", "dave/0"];
-        Self::with(plan, times, relations, &devices)
+        let devices = plan.devices.clone();
+        let devices: Vec<_> = devices.iter().map(String::as_str).collect();
+        let there = |user: &Username| devices.iter().any(|device| device.starts_with(user.as_str()));
+        relations.retain(|(of, _), _| there(of));
+        let mut world = Self::with(plan, times, relations, &devices);
+        world.measures = true;
+        world
     }
 
     fn improvise(&mut self, choices: Choices) {
@@ -260,11 +295,10 @@ impl World {
             asking: 0,
             wanted: Wanted { generation: 0, preflight: false },
             times,
+            people: users.iter().map(|user| (user.clone(), Person::default())).collect(),
             users,
-            profiles: BTreeMap::new(),
             relations,
             records: Vec::new(),
-            namesakes: BTreeMap::new(),
             devices,
             server: 1,
             down: false,
@@ -272,6 +306,8 @@ impl World {
             conns: BTreeMap::new(),
             agenda: Agenda::default(),
             links: BTreeMap::new(),
+            echoes: BTreeSet::new(),
+            measures: false,
             last_id: 0,
             by_itself: false,
             was_linked: false,
@@ -380,8 +416,9 @@ impl World {
             Item::ToServer(id, _) | Item::ClosedToServer(id) => {
                 self.conns.get(id).map_or(0, |c| c.stalled_until.max(self.frozen_until))
             }
-            Item::Watch(_) | Item::Expire | Item::LinkAnswer { .. } => self.frozen_until,
+            Item::Watch(_) | Item::Expire | Item::LinkAnswer { .. } | Item::Slots { .. } => self.frozen_until,
             Item::Media { device, life, .. }
+            | Item::Measure { device, life, .. }
             | Item::Audio { device, life, .. }
             | Item::Platform { device, life, .. }
             | Item::Woken { device, life } => asleep(*device, *life),
@@ -421,6 +458,11 @@ impl World {
                     Ok(())
                 }
             }
+            Item::Slots { link, sources, server } if server == self.server => {
+                self.server(jmrtc_rooms::Input::Slots { link, sources })
+            }
+            Item::Slots { .. } => Ok(()),
+            Item::Measure { device, life, generation } => self.measure(device, life, generation),
             Item::Media { device, life, generation, event } => {
                 self.in_life(device, life, Input::Media { generation, event })
             }
@@ -455,7 +497,8 @@ impl World {
 
 fn mirror(times: Times, relations: &BTreeMap<(Username, Username), Relation>) -> Mirror {
     let model = Semantics::new(times.max_members, BTreeSet::from([echo()]), relations.clone());
-    Mirror::new(model, times.ring, times.grace, times.ping)
+    let budget = Budget::new(times.invitations_per_minute, times.max_members);
+    Mirror::new(model, times.ring, times.grace, times.ping, budget)
 }
 
 fn echo() -> Username {
@@ -467,14 +510,13 @@ fn rooms(times: Times, number: u64) -> Rooms {
     seed[..8].copy_from_slice(&number.to_le_bytes());
     let config = jmrtc_rooms::Config {
         app_key: "app".into(),
-        epoch_ms: 1_700_000_000_000,
+        epoch_ms: EPOCH_MS,
         ring_ms: times.ring,
         grace_ms: times.grace,
         ping_ms: times.ping,
         max_members: times.max_members,
-        // The model knows no such limit; a test of the rooms does.
-        invitations_per_minute: u32::MAX,
-        slots: 4,
+        invitations_per_minute: times.invitations_per_minute,
+        slots: SLOTS,
         ice_servers: vec![],
         robots: BTreeSet::from([echo()]),
     };

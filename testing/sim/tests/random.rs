@@ -44,6 +44,11 @@ fn random_runs_end_well() {
                     sum.slept += outcome.slept;
                     sum.rejected += outcome.rejected;
                     sum.late += outcome.late;
+                    sum.deleted += outcome.deleted;
+                    sum.limited += outcome.limited;
+                    sum.spoken += outcome.spoken;
+                    sum.rated += outcome.rated;
+                    sum.steps += outcome.steps;
                 }
                 Err(what) => {
                     found.store(true, Ordering::Relaxed);
@@ -72,6 +77,10 @@ fn random_runs_end_well() {
         ("slept", all(|o| o.slept)),
         ("rejected", all(|o| o.rejected)),
         ("late", all(|o| o.late)),
+        ("deleted", all(|o| o.deleted)),
+        ("limited", all(|o| o.limited)),
+        ("spoken", all(|o| o.spoken)),
+        ("rated", all(|o| o.rated)),
     ] {
         assert!(count * 40 > to - from, "hardly ever {what}: {count}");
     }
@@ -88,14 +97,25 @@ fn the_same_seed_is_the_same_run_and_so_is_its_plan() {
     }
 }
 
+#[test]
+fn a_plan_that_names_no_devices_is_one_of_six() {
+    let text =
+        r#"{"seed":7,"weather":"fair","rest":5000,"steps":[{"at":1100,"device":"dave/0","act":"kill"}]}"#;
+    let plan: Plan = serde_json::from_str(text).expect("a plan");
+    let played = play_plan(&plan);
+    assert!(played.result.is_ok(), "{:?}", played.result);
+    assert_eq!((played.plan.devices.len(), played.plan.steps), (6, plan.steps));
+}
+
 /// A long and rough run in which a call connects, made as short as a run can be in which a call connects.
 #[test]
 fn a_plan_is_made_short() {
     let connects = |result: &Result<Outcome, String>| result.as_ref().is_ok_and(|o| o.connected > 0);
     let long_and_rough = |plan: &Plan| plan.steps.len() > 60 && plan.weather == Weather::Rough;
+    let calm = |plan: &Plan| play_plan(&Plan { weather: Weather::Still, ..plan.clone() }).result;
     let long = (0..)
         .map(play_seed)
-        .find(|p| connects(&p.result) && long_and_rough(&p.plan))
+        .find(|p| connects(&p.result) && long_and_rough(&p.plan) && connects(&calm(&p.plan)))
         .expect("a long and rough run");
     let short: Plan = shrink_where(&long.plan, connects);
     assert!(connects(&play_plan(&short).result));

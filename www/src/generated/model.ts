@@ -78,7 +78,7 @@ export type Event =
 
 /** What `getState` answers: enough for a reloaded WebView to draw itself again. */
 export type State = {
-  /** `loggedOut`, `loggingIn`, `loggedIn` or `reconnecting`. */
+  /** `loggedOut`, `loggingIn`, `loggedIn`, `reconnecting` or `tokenRejected`. */
   login: LoginState
   /** `off`, `starting` or `ready`. */
   engine: EngineState

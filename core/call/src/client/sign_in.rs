@@ -36,9 +36,7 @@ impl Client {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Login(id), Some(expires));
             }
             LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected if same => {
-                account.token = token;
-                account.waiting.push(Waiting::Login(id));
-                self.open_socket(out);
+                self.go_on_with(token, Waiting::Login(id), out);
             }
             LoginState::LoggingIn
             | LoginState::Reconnecting
@@ -145,20 +143,29 @@ impl Client {
 
     pub(super) fn update_token(&mut self, id: CommandId, token: String, out: &mut Out) {
         let expires = self.answer_deadline();
-        let signed_in = self.account.as_mut().filter(|a| a.sign_in.is_some());
-        match signed_in.map(|a| (a.state(), a)) {
-            None | Some((LoginState::LoggedOut, _)) => {
+        let signed_in = self.account.as_ref().filter(|a| a.sign_in.is_some());
+        match signed_in.map(Account::state) {
+            None | Some(LoginState::LoggedOut) => {
                 out.fail(id, ErrorCode::NotLoggedIn, "needs `login` to have succeeded");
             }
-            Some((LoginState::LoggedIn, _)) => {
+            Some(LoginState::LoggedIn) => {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
             }
-            Some((LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected, account)) => {
-                account.token = token;
-                account.waiting.push(Waiting::UpdateToken(id));
-                self.open_socket(out);
+            Some(LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected) => {
+                self.go_on_with(token, Waiting::UpdateToken(id), out);
             }
         }
+    }
+
+    /// Signs in with another token. Those that the server has not confirmed are older and must not take its place:
+    /// whoever waits for them waits for the sign-in.
+    fn go_on_with(&mut self, token: String, waiting: Waiting, out: &mut Out) {
+        let older = self.outbox.take_tokens();
+        let Some(account) = &mut self.account else { return };
+        account.token = token;
+        account.waiting.extend(older.into_iter().map(|(_, waiting)| waiting));
+        account.waiting.push(waiting);
+        self.open_socket(out);
     }
 
     pub(super) fn token_renewed(&mut self, token: String, owner: Owner, out: &mut Out) {

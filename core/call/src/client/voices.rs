@@ -7,9 +7,6 @@ use crate::out::Out;
 use crate::outbox::Owner;
 use crate::{ActiveSpeakersPayload, Event};
 
-/// Told by the drivers for what is silent.
-const SILENCE: u8 = 127;
-
 impl Client {
     /// Tells the others whether we are muted, where the server does not know it. One request at a time: whoever plays
     /// with the switch is asked for the outcome only.
@@ -34,15 +31,17 @@ impl Client {
     /// Levels of what is sent and of what is heard in each slot.
     pub(super) fn levels(&mut self, own: u8, slots: &[u8], out: &mut Out) {
         let now = self.now;
-        let own = if self.posture.send { own } else { SILENCE };
-        let me = self.me().cloned();
+        // Whoever is muted is shown no longer, however lately it spoke.
+        let me = self.me().filter(|_| self.posture.send).cloned();
         let Some(call) = self.call.as_mut().filter(|c| c.connected && c.is_member()) else { return };
+        let session = &call.session;
         let heard = call.slots.iter().zip(slots).filter_map(|(user, level)| Some((user.as_ref()?, *level)));
+        // The slots' news come after those of who has left.
+        let heard = heard.filter(|(name, _)| session.is_joined(name));
         // The echo is in a slot under its own name, and it is no voice of ours.
         let levels = me.iter().map(|me| (me, own)).chain(heard);
         if call.speakers.hear(now, levels) {
-            let members = &call.session.joined_members;
-            let user = |name| members.iter().find(|u| &u.username == name).cloned();
+            let user = |name| session.joined_members.iter().find(|u| &u.username == name).cloned();
             let active_speakers = call.speakers.names().iter().filter_map(user).collect();
             out.event(Event::CallActiveSpeakers(ActiveSpeakersPayload { active_speakers }));
         }

@@ -553,6 +553,21 @@ fn a_token_that_is_on_its_way_when_the_old_one_expires_is_tried_before_the_app_i
 }
 
 #[test]
+fn a_token_that_was_not_confirmed_does_not_take_a_newer_ones_place() {
+    let mut rig = Rig::connected();
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    rig.closed();
+    rig.command("updateToken", json!({ "token": token("bob") }));
+    rig.take();
+    rig.opened();
+    rig.welcome(true, None);
+    assert_eq!(
+        rig.take(),
+        ["> hello again after 1", "updateToken -> {}", "updateToken -> {}", "CallReconnected"]
+    );
+}
+
+#[test]
 fn the_directory_answers_what_the_server_says() {
     for (state, rig) in states() {
         let signed_in = !["new", "logging in"].contains(&state);

@@ -1,7 +1,7 @@
 //! Who is muted and who speaks.
 
 use jmrtc_call::{AudioEvent, Config, Input, MediaEvent, PlatformEvent};
-use jmrtc_protocol::{ChannelId, ErrorCode, Reply, ServerEvent, Session, Username};
+use jmrtc_protocol::{ChannelId, ErrorCode, Reason, Reply, ServerEvent, Session, Username};
 use serde_json::json;
 
 use crate::rig::*;
@@ -166,6 +166,22 @@ fn the_muted_do_not_speak() {
     rig.take();
     hear(&mut rig, 10, &[127, 127]);
     assert_eq!(rig.take(), [""; 0]);
+}
+
+#[test]
+fn who_is_muted_or_gone_in_the_middle_of_a_word_does_not_speak() {
+    let mut rig = connected();
+    hear(&mut rig, 20, &[30, 30]);
+    assert_eq!(rig.take(), ["CallActiveSpeakers bob alice carol"]);
+    mute(&mut rig, true);
+    rig.event(left("carol", Reason::Hangup));
+    rig.take();
+    // The news of the slots is still to come.
+    hear(&mut rig, 127, &[30, 30]);
+    assert_eq!(rig.take(), ["CallActiveSpeakers alice"]);
+    rig.event(slots(&["alice"]));
+    hear(&mut rig, 127, &[30]);
+    assert_eq!(rig.take(), [""; 0], "told once");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the machines are given and what comes of it.
 
+use super::media::SAMPLE_MS;
 use super::*;
 
 impl World {
@@ -121,7 +122,7 @@ impl World {
         // Asleep it could not do anything about it.
         let since = dev.reconnecting.unwrap_or(now).max(dev.asleep_until);
         check(now - since <= 2 * grace, || "clings to a call that is lost".into())?;
-        dev.ear.compare(&state)
+        dev.ear.compare(now, &state, dev.parts.link_up)
     }
 
     pub(super) fn output(&mut self, device: usize, output: Output) -> Result<(), String> {
@@ -232,7 +233,8 @@ impl World {
 
     pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
         self.devices[device].misses(&event);
-        self.devices[device].ear.hear(&event)?;
+        let sends = self.devices[device].parts.send;
+        self.devices[device].ear.hear(self.now, sends, &event)?;
         if let Event::CallDisconnect(end) = &event
             && end.reason == Reason::Hangup
         {
@@ -263,10 +265,16 @@ impl World {
         }
         self.outcome.connected += u64::from(matches!(event, Event::CallConnected(_)));
         self.outcome.reconnected += u64::from(matches!(event, Event::CallReconnected(_)));
+        self.outcome.spoken += u64::from(matches!(event, Event::CallActiveSpeakers(_)));
+        self.outcome.rated += u64::from(matches!(event, Event::CallQuality(_)));
         if let Some(mut choices) = self.choices.take() {
             let dev = &self.devices[device];
-            let act = app::reflex(&event, |choices| dev.pick_token(self.now, choices), &mut choices);
-            let (at, id) = (self.now + 1 + choices.roll(4_000), dev.id.clone());
+            // Where few invitations may be made, people hurry, or they would never be too many.
+            let insists = self.plan.invitations_per_minute.is_some();
+            let token = |choices: &mut Choices| dev.pick_token(self.now, choices);
+            let act = app::reflex(&event, insists, &self.users, token, &mut choices);
+            let pause = 1 + choices.roll(if insists { 800 } else { 4_000 });
+            let (at, id) = (self.now + pause, dev.id.clone());
             self.choices = Some(choices);
             act.into_iter().for_each(|act| self.write(Step { at, device: id.clone(), act }));
         }
@@ -326,6 +334,10 @@ impl World {
                 check(there.is_none() || replaces, || "a second link".into())?;
                 dev.parts.link = Some(*generation);
                 dev.parts.last_link = *generation;
+                if self.measures {
+                    let generation = *generation;
+                    self.agenda.plan(self.now + SAMPLE_MS, Item::Measure { device, life, generation });
+                }
                 (*generation, MediaEvent::Offer { sdp: "offer".into() })
             }
             MediaAction::Restart { generation } => (*generation, MediaEvent::Offer { sdp: "offer".into() }),

@@ -56,8 +56,13 @@ impl World {
             grace: settings.grace_ms,
             ping: settings.ping_ms,
             max_members: settings.max_members,
+            invitations_per_minute: u32::MAX,
         };
-        let plan = Plan { seed, weather: Weather::Fair, rest: 0, steps: Vec::new() };
+        let plan = Plan {
+            devices: devices.iter().map(|&device| device.to_owned()).collect(),
+            max_members: settings.max_members,
+            ..Plan::of_seed(seed, Weather::Fair, 0)
+        };
         let mut world = Self::with(plan, times, settings.relations.clone(), devices);
         world.traced = traced;
         world.devices.iter_mut().for_each(|device| device.alive = false);
@@ -200,21 +205,13 @@ impl World {
 
     /// The company's backend makes a user, or gives one that is there another profile.
     pub fn make_user(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
-        if !self.users.contains(user) {
-            self.users.push(user.clone());
-            self.namesakes.insert(user.clone(), self.records.len());
-        }
-        self.profiles.insert(user.clone(), profile);
-        self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))
+        self.make(user, profile)
     }
 
-    /// The company's backend deletes a user, and with it what anybody keeps about it.
+    /// The company's backend deletes a user.
     pub fn delete_user(&mut self, user: &Username) -> Result<(), String> {
-        check(self.users.contains(user), || format!("nobody is named {user}"))?;
-        self.users.retain(|other| other != user);
-        self.profiles.remove(user);
-        self.relations.retain(|(of, to), _| of != user && to != user);
-        self.server(jmrtc_rooms::Input::UserDeleted(user.clone()))
+        check(self.people.contains_key(user), || format!("nobody is named {user}"))?;
+        self.delete(user)
     }
 
     /// The company's backend changes what `of` keeps about `to`.

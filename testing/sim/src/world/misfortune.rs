@@ -56,6 +56,20 @@ impl World {
         }
     }
 
+    /// The apps of a user that is there again get good tokens.
+    fn renew_soon(&mut self, device: usize) {
+        let Some(mut choices) = self.choices.take() else { return };
+        let user = self.devices[device].user.clone();
+        let mut steps = Vec::new();
+        for dev in self.devices.iter().filter(|dev| dev.user == user && dev.alive) {
+            let args = json!({ "token": dev.pick_token(self.now, &mut choices) });
+            let act = Act::Call { method: "updateToken".to_owned(), args };
+            steps.push(Step { at: self.now + 1 + choices.roll(2_000), device: dev.id.clone(), act });
+        }
+        self.choices = Some(choices);
+        steps.into_iter().for_each(|step| self.write(step));
+    }
+
     /// Does it, where it can be done, and puts it down.
     fn perform(&mut self, step: Step) -> Result<(), String> {
         let Some(device) = self.devices.iter().position(|d| d.id == step.device) else {
@@ -64,6 +78,8 @@ impl World {
         let dev = &self.devices[device];
         let possible = match step.act {
             Act::Freeze { .. } | Act::Restart { .. } => true,
+            Act::Delete => self.frozen_until <= self.now && self.people.contains_key(&dev.user),
+            Act::Make => self.frozen_until <= self.now && !self.people.contains_key(&dev.user),
             Act::Start => !dev.alive,
             Act::Kill => dev.alive,
             // A phone that sleeps is left alone.
@@ -77,7 +93,8 @@ impl World {
             | Act::Network
             | Act::Interrupt
             | Act::Fail
-            | Act::Unplug => dev.alive && dev.asleep_until <= self.now,
+            | Act::Unplug
+            | Act::Talk { .. } => dev.alive && dev.asleep_until <= self.now,
         };
         if !possible {
             return Ok(());
@@ -145,6 +162,25 @@ impl World {
                 Ok(())
             }
             Act::Restart { cleanly } => self.replace_server(cleanly),
+            Act::Talk { ms } => {
+                self.devices[device].talks_until = self.now + ms;
+                Ok(())
+            }
+            Act::Delete => {
+                self.delete(&self.devices[device].user.clone())?;
+                if let Some(choices) = self.choices.as_mut()
+                    && choices.roll(4) > 0
+                {
+                    let at = self.now + 1 + choices.roll(self.times.grace);
+                    self.write(Step { at, device: step.device, act: Act::Make });
+                }
+                Ok(())
+            }
+            Act::Make => {
+                self.make(&self.devices[device].user.clone(), Profile::default())?;
+                self.renew_soon(device);
+                Ok(())
+            }
         }
     }
 
@@ -221,6 +257,7 @@ impl World {
             check(self.rooms.counts().calls == 0 && self.links.is_empty(), || "left by a shutdown".into())?;
         }
         self.links.clear();
+        self.echoes.clear();
         self.server += 1;
         self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
         self.mirror = mirror(self.times, &self.relations);

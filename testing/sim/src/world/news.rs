@@ -108,7 +108,9 @@ impl World {
             dev.conn.and_then(|id| self.conns.get(&id)).is_some_and(|c| c.generation == *generation);
         let state = dev.client.state();
         let login = state.login;
-        let accepting = state.call == CallState::Connecting && !dev.ear.is_member();
+        // A start may be an accept of the call that rings.
+        let starting = state.call == CallState::Incoming && dev.start.is_some();
+        let accepting = (state.call == CallState::Connecting || starting) && !dev.ear.is_member();
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
@@ -129,6 +131,9 @@ impl World {
             _ if slept => News::Silence,
             ServerMessage::Event { seq, event } if *seq > dev.seen && login == LoginState::LoggedIn => {
                 dev.seen = *seq;
+                if let ServerEvent::Slots { channel_id, slots } = event {
+                    dev.ear.slots(channel_id, slots);
+                }
                 let news = dev.news(event);
                 dev.waits = dev
                     .waits

@@ -11,7 +11,7 @@ impl World {
         let of_user = self.relations.iter().filter(|((of, _), _)| of == user);
         UserRecord {
             username: user.clone(),
-            profile: self.profiles.get(user).cloned().unwrap_or_default(),
+            profile: self.profile(user),
             relations: of_user.map(|((_, to), relation)| (to.clone(), relation.clone())).collect(),
         }
     }
@@ -85,6 +85,9 @@ impl World {
             let sent = decode_server(&encode(&message)).map_err(|e| e.to_string())?;
             check(sent == message, || "a message that JSON changes".into())?;
         }
+        if let ServerMessage::Failure { error, .. } = &message {
+            self.outcome.limited += u64::from(error.description.contains("within a short time"));
+        }
         let Some(device) = self.conns.get(&id).map(|c| c.device) else { return Ok(()) };
         let at = self.now + self.latency(Roll::Down, device);
         if let Some(conn) = self.conns.get_mut(&id).filter(|c| !c.broken) {
@@ -97,7 +100,8 @@ impl World {
     pub(super) fn relay(&mut self, command: MediaCommand) -> Result<(), String> {
         let (link, ticket, opens) = match command {
             MediaCommand::Open { link, ticket, .. } => {
-                let new = Link { device: self.asking, wanted: self.wanted, admitted: None };
+                let slots = vec![None; SLOTS.into()];
+                let new = Link { device: self.asking, wanted: self.wanted, admitted: None, slots };
                 check(self.links.insert(link, new).is_none(), || "a link opened twice".into())?;
                 (link, ticket, true)
             }
@@ -113,7 +117,10 @@ impl World {
             MediaCommand::Close { link } => {
                 return check(self.links.remove(&link).is_some(), || "a link closed twice".into());
             }
-            MediaCommand::Echo { .. } => return Ok(()),
+            MediaCommand::Echo { call, on } => {
+                let was_on = if on { !self.echoes.insert(call) } else { self.echoes.remove(&call) };
+                return check(on || was_on, || "an echo that is off is switched off".into());
+            }
         };
         check(self.links.contains_key(&link), || "no such link".into())?;
         let refused = self.luck.strikes(Roll::Relay, self.now, ticket.0, 25);

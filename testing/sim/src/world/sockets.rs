@@ -121,7 +121,7 @@ impl World {
                 }
                 conn.token.clone_from(&hello.token);
                 let good = |user: &&Username| app::good_until(&hello.token, user).is_some_and(|at| at > now);
-                let Some(user) = self.users.iter().find(good).cloned() else {
+                let Some(user) = self.people.keys().find(good).cloned() else {
                     self.outcome.rejected += 1;
                     self.send(id, ServerMessage::Fault { error: rejected() })?;
                     self.close(id);
@@ -189,7 +189,7 @@ impl World {
                     | Request::Preflight { .. }
                     | Request::EndPreflight => &[],
                 };
-                let known = named.iter().filter(|n| self.users.contains(n)).map(|n| self.record(n)).collect();
+                let known = self.records_named(named, &user);
                 jmrtc_rooms::Input::Request { conn: id, id: request_id, request, known }
             }
             ClientMessage::Ping { ack } => jmrtc_rooms::Input::Ping { conn: id, ack },

@@ -15,7 +15,7 @@ impl World {
         let reply = match request {
             Request::Users { usernames } => {
                 let (users, unknown): (Vec<_>, Vec<_>) =
-                    usernames.into_iter().partition(|name| self.users.contains(name));
+                    usernames.into_iter().partition(|name| self.people.contains_key(name));
                 let failed = unknown
                     .into_iter()
                     .map(|username| FailedUser { username, name: ErrorCode::UserUnavailable.name().into() });
@@ -26,14 +26,18 @@ impl World {
                 Err(Failure::new(ErrorCode::ServerError, "the server's store failed"))
             }
             Request::UpdateProfile { profile } => {
-                let profile = profile.apply(self.record(user).profile);
-                self.profiles.insert(user.clone(), profile);
+                if let Some(person) = self.people.get_mut(user) {
+                    person.profile = profile.apply(std::mem::take(&mut person.profile));
+                }
                 self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))?;
                 Ok(Reply::UpdateProfile { user: self.seen_by(user, user) })
             }
-            Request::UpdateRelation { username, relation } if self.users.contains(&username) => {
-                let kept = self.relations.entry((user.clone(), username.clone())).or_default();
-                *kept = relation.apply(std::mem::take(kept));
+            Request::UpdateRelation { username, relation } if self.people.contains_key(&username) => {
+                let related = (user.clone(), username.clone());
+                let kept = relation.apply(self.relations.remove(&related).unwrap_or_default());
+                if kept != Relation::default() {
+                    self.relations.insert(related, kept);
+                }
                 self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))?;
                 Ok(Reply::UpdateRelation { user: self.seen_by(user, &username) })
             }
@@ -50,8 +54,13 @@ impl World {
             }
             Request::History { before, limit } => {
                 let see = |name: &Username| self.seen_by(user, name);
-                let own = &self.records[self.namesakes.get(user).copied().unwrap_or_default()..];
-                let mut calls = own.iter().rev().filter_map(|record| record.seen_by(user, see));
+                let made = self.people.get(user).map_or(i64::MAX, |person| person.made);
+                // Who has the name of a user that was deleted was not in the calls of that one.
+                let was_there = |record: &&CallRecord| {
+                    record.members.iter().any(|m| m.username == *user && m.shown && m.leave_time >= made)
+                };
+                let records = self.records.iter().rev().filter(was_there);
+                let mut calls = records.filter_map(|record| record.seen_by(user, see));
                 if let Some(before) = before {
                     calls.by_ref().find(|call| call.channel_id == before);
                 }
@@ -80,6 +89,41 @@ impl World {
 
     fn seen_by(&self, viewer: &Username, user: &Username) -> User {
         let relation = self.relations.get(&(viewer.clone(), user.clone())).cloned().unwrap_or_default();
-        User::new("app", user.clone(), self.record(user).profile, relation)
+        User::new("app", user.clone(), self.profile(user), relation)
+    }
+
+    pub(super) fn profile(&self, user: &Username) -> Profile {
+        self.people.get(user).map(|person| person.profile.clone()).unwrap_or_default()
+    }
+
+    /// The records of those names that are users; of what they keep only that about each other and about `asker`.
+    pub(super) fn records_named(&self, names: &[Username], asker: &Username) -> Vec<UserRecord> {
+        let names: BTreeSet<_> = names.iter().collect();
+        let there = names.iter().filter(|name| self.people.contains_key(**name));
+        let named = |about: &Username| about == asker || names.contains(about);
+        there
+            .map(|name| {
+                let mut record = self.record(name);
+                record.relations.retain(|about, _| named(about));
+                record
+            })
+            .collect()
+    }
+
+    /// The company's backend deletes the user of a device, and what is kept by and about it. Calls stay.
+    pub(super) fn delete(&mut self, user: &Username) -> Result<(), String> {
+        self.people.remove(user);
+        self.relations.retain(|(of, about), _| of != user && about != user);
+        self.outcome.deleted += 1;
+        self.server(jmrtc_rooms::Input::UserDeleted(user.clone()))
+    }
+
+    /// The company's backend makes a user of that name, or gives the one that is there another profile.
+    pub(super) fn make(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
+        let now = EPOCH_MS.saturating_add_unsigned(self.now);
+        let person =
+            self.people.entry(user.clone()).or_insert_with(|| Person { made: now, ..Person::default() });
+        person.profile = profile;
+        self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))
     }
 }

@@ -46,6 +46,10 @@ impl World {
             check(sound == (true, !state.muted, true), || {
                 format!("{}: in a call with sound {sound:?}", dev.id)
             })?;
+            // Nobody speaks any more, and the network has been good for a while.
+            dev.ear
+                .is_quiet_and_good(state.quality.as_ref())
+                .map_err(|what| format!("{}: {what}", dev.id))?;
             sessions.push((dev.id.clone(), session));
         }
         for (id, session) in &sessions {
