@@ -20,7 +20,7 @@ pub struct EngineConfig {
     #[uniffi(default = true)]
     pub udp: bool,
     /// A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
-    /// person is muted, so that it comes back muted. Nothing is kept by default.
+    /// person is muted, and which they have left before the server could be told. Nothing is kept by default.
     #[uniffi(default = None)]
     pub folder: Option<String>,
     /// Where to write every step of the call machine as JSON lines, for a bug report; none by default.

@@ -49,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) device_id: Option<String>,
 
-    /// Keeps there in which call one is muted, should this end in it: with the same --device-id it comes back muted.
+    /// Keeps there how one has left a call, or is muted in it, should this end now: for the next with the same --device-id.
     #[arg(long, global = true, value_name = "DIR", requires = "device_id")]
     pub(crate) folder: Option<PathBuf>,
 

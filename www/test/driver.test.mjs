@@ -11,7 +11,7 @@ let script
 let inputs
 let events
 let driver
-let mutedIn
+let memory
 
 class FakeSocket {
   static OPEN = 1
@@ -38,14 +38,14 @@ const machine = {
     return machine.handle(0, JSON.stringify({ received: JSON.parse(text), generation }))
   },
   nextDeadline: () => undefined,
-  mutedIn: () => mutedIn,
+  memory: () => memory,
 }
 
 beforeEach(() => {
   sockets = []
   inputs = []
   events = []
-  mutedIn = undefined
+  memory = undefined
   script = () => []
   globalThis.WebSocket = FakeSocket
   Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true })
@@ -178,14 +178,14 @@ test('only another kind of network is a change of network', () => {
   assert.equal(inputs.length <= 1, true, 'a browser that tells no kind')
 })
 
-test('the next load of the tab learns in which call the person is muted', () => {
+test('the next load of the tab learns how this one left its call', () => {
   const kept = new Map()
   globalThis.sessionStorage = { setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) }
   try {
-    mutedIn = 'c1'
+    memory = '{"mutedIn":"c1"}'
     exec('setIsMuted')
-    assert.deepEqual([...kept], [['jmrtc.mutedIn', 'c1']])
-    mutedIn = undefined
+    assert.deepEqual([...kept], [['jmrtc.memory', memory]])
+    memory = undefined
     script = () => [{ output: 'event', name: 'CallDisconnect', payload: {} }]
     let atTheEnd
     events.push = () => { atTheEnd = [...kept] }

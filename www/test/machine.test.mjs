@@ -35,11 +35,11 @@ test('a failure has code, name and description', async () => {
 })
 
 test('signing in: a socket to /v1/ws, hello, welcome, answer', async () => {
-  const { wasm, handle, call } = await machine({ mutedIn: 'a call that does not come back' })
+  const { wasm, handle, call } = await machine({ memory: { mutedIn: 'a call that does not come back' } })
   const open = call(0, 'login', { token: 'header.claims.signature' }).find(({ output }) => output === 'socket')
   assert.deepEqual(open, { output: 'socket', action: 'open', generation: 1, url: 'ws://127.0.0.1:8080/v1/ws' })
   assert.ok(wasm.nextDeadline() > 0)
-  assert.equal(wasm.mutedIn(), 'a call that does not come back')
+  assert.equal(JSON.parse(wasm.memory()).mutedIn, 'a call that does not come back')
   const hello = handle(5.5, { input: 'socket', generation: 1, event: { event: 'opened' } })
     .find(({ action }) => action === 'send').message
   assert.equal(hello.type, 'hello')
@@ -50,7 +50,7 @@ test('signing in: a socket to /v1/ws, hello, welcome, answer', async () => {
   const { user: { username, appKey } } = JSON.parse(welcome)
   const outputs = JSON.parse(wasm.received(7, 1, welcome))
   assert.deepEqual(outputs.find(({ output }) => output === 'reply').result, { Ok: { username, appKey } })
-  assert.equal(wasm.mutedIn(), undefined)
+  assert.equal(wasm.memory(), undefined)
 })
 
 test('what is no input or config throws and changes nothing', async () => {

@@ -4,14 +4,14 @@
 use std::fs;
 
 use jmrtc_call::transcript::Recorder;
-use jmrtc_call::{Config, Input, Timestamp};
+use jmrtc_call::{Config, Input, Memory, Timestamp};
 use jmrtc_protocol::{Device, Platform};
 use serde_json::Value;
 
 #[test]
 fn a_changed_output_is_found_where_it_is() {
     let device = Device { id: "d".to_owned(), platform: Platform::Native };
-    let mut recorder = Recorder::new(Config { seed: 1, device, server_url: None, muted_in: None });
+    let mut recorder = Recorder::new(Config { seed: 1, device, server_url: None, memory: Memory::default() });
     for id in 1..=3 {
         let command = Input::Command { id, method: "isMuted".to_owned(), args: Value::Null };
         assert!(!recorder.handle(Timestamp(id * 10), command).is_empty());

@@ -912,7 +912,7 @@ public struct EngineConfig: Equatable, Hashable {
     public let udp: Bool
     /**
      * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
-     * person is muted, so that it comes back muted. Nothing is kept by default.
+     * person is muted, and which they have left before the server could be told. Nothing is kept by default.
      */
     public let folder: String?
     /**
@@ -939,7 +939,7 @@ public struct EngineConfig: Equatable, Hashable {
          */udp: Bool = true,
         /**
          * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
-         * person is muted, so that it comes back muted. Nothing is kept by default.
+         * person is muted, and which they have left before the server could be told. Nothing is kept by default.
          */folder: String? = nil,
         /**
          * Where to write every step of the call machine as JSON lines, for a bug report; none by default.

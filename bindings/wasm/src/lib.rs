@@ -4,8 +4,8 @@
 //! timer. It hands in what happens as JSON of [`jmrtc_call::Input`] and does what comes back: a JSON
 //! array of [`jmrtc_call::Output`], in order.
 
-use jmrtc_call::{Client, Config, Generation, Input, LinkSample, Output, SocketEvent, Timestamp};
-use jmrtc_protocol::decode_server;
+use jmrtc_call::{Client, Config, Generation, Input, LinkSample, Memory, Output, SocketEvent, Timestamp};
+use jmrtc_protocol::{decode_server, encode};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -46,11 +46,11 @@ impl Machine {
         self.client.next_deadline().map(|Timestamp(ms)| ms as f64)
     }
 
-    /// The `channelId` of the call in which the next machine's `mutedIn` must say that the person is muted; undefined for none.
-    #[wasm_bindgen(js_name = mutedIn)]
+    /// JSON of what the next machine's config must say as its `memory`; undefined for nothing.
     #[must_use]
-    pub fn muted_in(&self) -> Option<String> {
-        self.client.muted_in().map(ToString::to_string)
+    pub fn memory(&self) -> Option<String> {
+        let memory = self.client.memory();
+        (memory != Memory::default()).then(|| encode(&memory))
     }
 
     /// The mean opinion score, 1 to 4.5, that the JSON of one [`LinkSample`] lets expect. Throws when it is none.

@@ -10,8 +10,8 @@ use crate::outbox::Outbox;
 use crate::posture::Posture;
 use crate::preflight::Preflight;
 use crate::{
-    ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Output,
-    PlatformAction, State, Timestamp,
+    ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Memory,
+    Output, PlatformAction, State, Timestamp,
 };
 
 mod audio;
@@ -42,6 +42,10 @@ pub struct Client {
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<events::Held>,
+    /// Calls that the person is out of and that no sign-in was there to tell: the next one does.
+    left: Vec<ChannelId>,
+    /// The same of a start, whose call is not known.
+    left_start: bool,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
     newborn: bool,
     /// How the server wants its clients, as it said last.
@@ -67,6 +71,8 @@ impl Client {
     pub fn new(config: Config) -> Self {
         Self {
             dice: Dice::new(config.seed),
+            left: config.memory.left.clone(),
+            left_start: config.memory.left_start,
             config,
             now: Timestamp::default(),
             account: None,
@@ -136,14 +142,19 @@ impl Client {
         }
     }
 
-    /// The call that must not come back with an open microphone, should this app's life end now: the next one's
-    /// [`Config::muted_in`].
-    pub fn muted_in(&self) -> Option<&ChannelId> {
+    /// What this app's life leaves to the next, should it end now: the next one's [`Config::memory`].
+    pub fn memory(&self) -> Memory {
         if self.newborn {
-            return self.config.muted_in.as_ref();
+            return self.config.memory.clone();
         }
-        let call = self.call.as_ref().filter(|c| self.muted && c.is_consented())?;
-        Some(&call.session.channel_id)
+        let call = self.call.as_ref().filter(|c| c.is_consented());
+        let unwanted = self.outbox.declined().chain(&self.left);
+        Memory {
+            muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
+            muted_start: self.muted && self.outbox.starting(),
+            left: unwanted.cloned().collect(),
+            left_start: self.left_start || (self.outbox.holds() && !self.outbox.starting() && call.is_none()),
+        }
     }
 
     /// How many events of old sockets and links were dropped.

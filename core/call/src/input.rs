@@ -1,10 +1,10 @@
 //! What the machine is told.
 
-use jmrtc_protocol::{ChannelId, Device, ServerMessage};
+use jmrtc_protocol::{Device, ServerMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::LinkSample;
+use crate::{LinkSample, Memory};
 
 /// Milliseconds on a clock of the driver's that never goes back and counts sleep. The zero is the driver's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -42,10 +42,9 @@ pub struct Config {
     pub device: Device,
     /// Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address.
     pub server_url: Option<String>,
-    /// The call in which the microphone was muted when this app's life before ended, as [`crate::Client::muted_in`]
-    /// said last: should it come back, it is muted again.
+    /// What [`crate::Client::memory`] said last in this app's life before.
     #[serde(default)]
-    pub muted_in: Option<ChannelId>,
+    pub memory: Memory,
 }
 
 /// Everything that can happen to a machine.

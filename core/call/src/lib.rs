@@ -19,6 +19,7 @@ mod engine;
 mod event;
 mod input;
 mod link;
+mod memory;
 mod out;
 mod outbox;
 mod output;
@@ -37,6 +38,7 @@ pub use event::{
 pub use input::{
     AudioEvent, CommandId, Config, Generation, Input, MediaEvent, PlatformEvent, SocketEvent, Timestamp,
 };
+pub use memory::Memory;
 pub use output::{AudioAction, MediaAction, Output, PlatformAction, SocketAction};
 pub use preflight::{CheckName, PreflightCheck, PreflightReport};
 pub use quality::{CallQuality, LinkSample, Warning, mos};

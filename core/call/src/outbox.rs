@@ -257,7 +257,12 @@ impl Outbox {
 
     /// Whether the server is still to be told that we don't want `channel`.
     pub(crate) fn declines(&self, channel: &ChannelId) -> bool {
-        self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
+        self.declined().any(|declined| declined == channel)
+    }
+
+    /// The calls of which the server is still to be told, or to confirm, that we don't want them.
+    pub(crate) fn declined(&self) -> impl Iterator<Item = &ChannelId> {
+        self.entries.iter().filter(|e| e.is_goodbye()).filter_map(Entry::channel)
     }
 
     /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not.

@@ -19,8 +19,8 @@ pub struct EngineConfig {
     pub network: NetworkConfig,
     /// Who carries out what only an operating system's bridge can do.
     pub platform: Platform,
-    /// A folder of this installation, out of backups, for what must outlive the process: in which call the person is muted.
-    /// Without it a call that was muted comes back unmuted where the server had not heard of that.
+    /// A folder of this installation, out of backups, for what must outlive the process: in which call the person is muted,
+    /// and which they have left. Without it a call can come back as the server knows it, muted or left since or not.
     pub folder: Option<PathBuf>,
     /// Every input and output of the machine is written here as JSON lines, to be replayed. It names
     /// people; secrets are left out.

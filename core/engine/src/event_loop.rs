@@ -20,7 +20,7 @@ use crate::config::{EngineConfig, NetworkConfig, Platform};
 use crate::engine::{Control, Outlets};
 use crate::events::Message;
 use crate::media::{Media, MediaOutput};
-use crate::memory::Memory;
+use crate::memory::MemoryFile;
 use crate::signalling::Signalling;
 use crate::stats::Stats;
 use crate::transcript::TranscriptFile;
@@ -44,7 +44,7 @@ const STOP_COMMAND: CommandId = 0;
 pub(crate) struct EventLoop {
     clock: Clock,
     client: Client,
-    memory: Memory,
+    memory: MemoryFile,
     transcript: Option<TranscriptFile>,
     outlets: Outlets,
     control: mpsc::UnboundedReceiver<Control>,
@@ -98,12 +98,12 @@ impl EventLoop {
             Some(seed) => seed,
             None => getrandom::u64().map_err(io::Error::other)?,
         };
-        let memory = Memory::of(config.folder);
+        let memory = MemoryFile::of(config.folder);
         let machine = Config {
             seed,
             device: config.device,
             server_url: config.server_url,
-            muted_in: memory.muted_in().cloned(),
+            memory: memory.memory().clone(),
         };
         let transcript = config.transcript.map(|path| TranscriptFile::create(&path, &machine)).transpose()?;
         let (audio_sender, audio_events) = mpsc::channel(AUDIO_BACKLOG);
@@ -277,7 +277,7 @@ impl EventLoop {
             let now = self.clock.now();
             let outputs = self.step(now, input);
             // Before anybody is told.
-            self.memory.keep(self.client.muted_in());
+            self.memory.keep(self.client.memory());
             for output in outputs {
                 inputs.extend(self.execute(output));
             }

@@ -4,78 +4,82 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use jmrtc_protocol::ChannelId;
+use jmrtc_call::Memory;
+use jmrtc_protocol::encode;
 use log::warn;
 
-/// In which call the person is muted: should it come back, it must not open their microphone.
-pub(crate) struct Memory {
+/// The machine's memory in a file.
+pub(crate) struct MemoryFile {
     /// None remembers nothing.
     file: Option<PathBuf>,
-    muted_in: Option<ChannelId>,
+    memory: Memory,
 }
 
-impl Memory {
+impl MemoryFile {
     /// What the process before has left in `folder`.
     pub(crate) fn of(folder: Option<PathBuf>) -> Self {
-        let file = folder.map(|folder| folder.join("jmrtc-muted"));
+        let file = folder.map(|folder| folder.join("jmrtc-memory"));
         let left = file.as_ref().and_then(|file| fs::read_to_string(file).ok());
-        Self { file, muted_in: left.filter(|channel| !channel.is_empty()).map(ChannelId) }
+        // One that this release can't read is none.
+        let memory = left.and_then(|left| serde_json::from_str(&left).ok()).unwrap_or_default();
+        Self { file, memory }
     }
 
-    pub(crate) const fn muted_in(&self) -> Option<&ChannelId> {
-        self.muted_in.as_ref()
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// A folder that can't be written ends the memory, not the call.
-    pub(crate) fn keep(&mut self, muted_in: Option<&ChannelId>) {
-        if self.muted_in.as_ref() == muted_in {
+    pub(crate) fn keep(&mut self, memory: Memory) {
+        if self.memory == memory {
             return;
         }
-        self.muted_in = muted_in.cloned();
+        self.memory = memory;
         if let Err(e) = self.write() {
-            warn!("it is not remembered that the person is muted, or no more: {e}");
+            warn!("the next start of the app will not know how this one left its call: {e}");
         }
     }
 
     /// Whole or not at all.
     fn write(&self) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        match &self.muted_in {
-            None => fs::remove_file(file),
-            Some(channel) => {
-                let draft = file.with_extension("new");
-                fs::write(&draft, &channel.0)?;
-                fs::rename(draft, file)
-            }
+        if self.memory == Memory::default() {
+            return fs::remove_file(file);
         }
+        let draft = file.with_extension("new");
+        fs::write(&draft, encode(&self.memory))?;
+        fs::rename(draft, file)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jmrtc_protocol::ChannelId;
+
     use super::*;
 
     #[test]
     fn the_next_process_remembers_what_this_one_kept_last() {
         let folder = std::env::temp_dir().join(format!("jmrtc-memory-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let next = || Memory::of(Some(folder.clone()));
-        let (a, b) = (ChannelId("a".into()), ChannelId("b".into()));
+        let next = || MemoryFile::of(Some(folder.clone()));
+        let nothing = Memory::default();
+        let muted = Memory { muted_in: Some(ChannelId("a".into())), ..Memory::default() };
+        let left = Memory { left: vec![ChannelId("b".into())], left_start: true, ..Memory::default() };
         let mut memory = next();
-        assert_eq!(memory.muted_in(), None);
-        memory.keep(Some(&a));
-        assert_eq!(next().muted_in(), Some(&a));
-        memory.keep(Some(&b));
-        assert_eq!(next().muted_in(), Some(&b));
-        memory.keep(None);
-        memory.keep(None);
-        assert_eq!(next().muted_in(), None);
+        assert_eq!(memory.memory(), &nothing);
+        for what in [&muted, &left, &nothing, &nothing] {
+            memory.keep(what.clone());
+            assert_eq!(next().memory(), what);
+        }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing is left");
-        fs::remove_dir(&folder).unwrap();
-        memory.keep(Some(&a));
-        assert_eq!((memory.muted_in(), next().muted_in()), (Some(&a), None), "a folder that is gone");
-        let mut forgetful = Memory::of(None);
-        forgetful.keep(Some(&a));
-        assert_eq!(forgetful.muted_in(), Some(&a));
+        fs::write(folder.join("jmrtc-memory"), "half of a").unwrap();
+        assert_eq!(next().memory(), &nothing);
+        fs::remove_dir_all(&folder).unwrap();
+        memory.keep(muted.clone());
+        assert_eq!((memory.memory(), next().memory()), (&muted, &nothing), "a folder that is gone");
+        let mut forgetful = MemoryFile::of(None);
+        forgetful.keep(muted.clone());
+        assert_eq!(forgetful.memory(), &muted);
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Rung {
     pub(crate) invited_by: Username,
     pub(crate) ring: Ring,
     pub(crate) until: Timestamp,
+    /// Pushes asked for.
+    pub(crate) pushes: u8,
     /// Index into the call's log.
     pub(crate) entry: usize,
 }

@@ -41,6 +41,9 @@ impl From<&Joined> for Leaver {
     }
 }
 
+/// For one invitation: at once, and once more when the last device is lost.
+const MAX_PUSHES: u8 = 2;
+
 impl Rooms {
     /// Makes users members who are rung. Nobody is told yet.
     pub(crate) fn add(&mut self, key: CallKey, by: &Username, records: Vec<UserRecord>) {
@@ -81,7 +84,7 @@ impl Rooms {
                 detail: None,
                 shown,
             });
-            call.rung.push(Rung { user, invited_by: by.clone(), ring, until, entry });
+            call.rung.push(Rung { user, invited_by: by.clone(), ring, until, pushes: 0, entry });
         }
     }
 
@@ -124,14 +127,17 @@ impl Rooms {
         }
     }
 
-    /// Asks for a push, if a user is rung, may know, and has no device connected.
+    /// Asks for a push, if a user is rung, may know, and has no device connected. A device that comes and goes is not woken
+    /// each time.
     fn wake(&mut self, key: CallKey, user: &Username) {
         let connected = |id: &SignInId| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some());
         if self.devices_of(user).iter().any(connected) {
             return;
         }
-        let Some(call) = self.calls.get(&key) else { return };
-        let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let rung = call.rung.iter_mut().find(|m| &m.user == user && m.is_shown() && m.pushes < MAX_PUSHES);
+        let Some(member) = rung else { return };
+        member.pushes += 1;
         let (channel_id, until) = (call.channel.clone(), member.until);
         let Viewer { user, invited_by, silent } = member.viewer();
         let [inviter, invited_by] =

@@ -244,7 +244,7 @@ impl Rooms {
 
     pub(crate) fn close_named(&mut self, id: SignInId, link: LinkId, why: Closed) {
         let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
-        let waiting = sign_in.answers.close(link, &why.failure());
+        let waiting = sign_in.answers.close(link, &why.failure(), sign_in.events.last());
         let conn = sign_in.conn;
         self.links.close(link);
         self.media(MediaCommand::Close { link });

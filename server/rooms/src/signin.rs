@@ -217,13 +217,14 @@ impl Answers {
     /// A link is gone: whoever waits for it is told `why`, and so is whoever asks for its answer again. That
     /// would be of no use any more, and a device keeps no kilobytes of SDP of calls that are over.
     /// Returns what to send now.
-    pub(crate) fn close(&mut self, gone: LinkId, why: &Failure) -> Vec<(ConnId, ServerMessage)> {
+    pub(crate) fn close(&mut self, gone: LinkId, why: &Failure, last: u64) -> Vec<(ConnId, ServerMessage)> {
         let mut waiting = Vec::new();
         for (id, answer) in &mut self.kept {
             if answer.link != Some(gone) {
                 continue;
             }
             let message = ServerMessage::Failure { id: *id, error: why.clone() };
+            answer.after = last;
             if answer.message.replace(message.clone()).is_none() {
                 waiting.push((answer.conn, message));
             }
@@ -375,7 +376,7 @@ mod tests {
         answers.wait(3, ConnId(2), LinkId(10));
         let why = Failure::new(ErrorCode::CallEnded, "over");
         let gone = |id| ServerMessage::Failure { id, error: why.clone() };
-        assert_eq!(answers.close(LinkId(9), &why), [(ConnId(2), gone(2))]);
+        assert_eq!(answers.close(LinkId(9), &why, 0), [(ConnId(2), gone(2))]);
         assert_eq!(answers.arrive(1, ConnId(2), 0), Arrival::Answered(Box::new(gone(1))));
         assert_eq!(answers.arrive(2, ConnId(2), 0), Arrival::Answered(Box::new(gone(2))));
         assert_eq!(answers.arrive(3, ConnId(2), 0), Arrival::Pending);
@@ -403,5 +404,9 @@ mod tests {
         answers.seen(ConnId(1), 8);
         assert!(!again(&mut answers, 2));
         assert_eq!(answers.arrive(3, ConnId(1), 8), Arrival::New);
+        answers.wait(3, ConnId(1), LinkId(9));
+        answers.close(LinkId(9), &Failure::new(ErrorCode::CallEnded, "over"), 9);
+        answers.seen(ConnId(1), 9);
+        assert!(again(&mut answers, 3), "said after the ninth");
     }
 }

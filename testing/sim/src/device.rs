@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_call::{Client, CommandId, Config, Event, Generation};
+use jmrtc_call::{Client, CommandId, Config, Event, Generation, Memory};
 use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Username};
 use jmrtc_rooms::ConnId;
 
@@ -76,15 +76,26 @@ pub(crate) struct Device {
     pub(crate) start: Option<RequestId>,
     /// Refusals and goodbyes that it has not answered.
     pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
+    /// The last that the person has said to any call was that they are out of it.
+    pub(crate) out: bool,
     /// The last call was over before the person could say anything.
     pub(crate) missed: bool,
     /// The call that rings, where the sign-in in which it was told is gone and nobody has told it anew.
     pub(crate) doubted: Option<ChannelId>,
     /// The call whose accept has gone through, as changes tell that came before the answer.
     pub(crate) waits: Option<ChannelId>,
-    /// In which call it was muted when the life before ended.
-    pub(crate) muted_in: Option<ChannelId>,
+    /// How the life before was when it ended, if it had signed in.
+    pub(crate) before: Before,
     pub(crate) parts: Parts,
+}
+
+/// A life of an app that has ended.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) muted: bool,
+    pub(crate) call: Option<ChannelId>,
+    /// A start was unanswered.
+    pub(crate) starting: bool,
 }
 
 /// What the parts around the machine have been told to do.
@@ -108,7 +119,7 @@ pub(crate) struct Parts {
 impl Device {
     pub(crate) fn new(user: Username, id: String, seed: u64) -> Self {
         Self {
-            client: client(&id, seed, None),
+            client: client(&id, seed, Memory::default()),
             ear: Ear::new(user.clone()),
             told: Vec::new(),
             user,
@@ -136,18 +147,26 @@ impl Device {
             heard: 0,
             start: None,
             goodbyes: BTreeMap::new(),
+            out: false,
             missed: false,
             doubted: None,
             waits: None,
-            muted_in: None,
+            before: Before::default(),
             parts: Parts::default(),
         }
     }
 
     /// The app is started anew; nothing but what the person has said to calls survives.
     pub(crate) fn revive(&mut self, seed: u64) {
-        self.muted_in = self.client.muted_in().cloned();
-        self.client = client(&self.signs_in_as, seed, self.muted_in.clone());
+        if self.looked {
+            let state = self.client.state();
+            self.before = Before {
+                muted: state.muted,
+                call: state.session.map(|session| session.channel_id),
+                starting: self.start.is_some(),
+            };
+        }
+        self.client = client(&self.signs_in_as, seed, self.client.memory());
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
         self.told.clear();
@@ -187,11 +206,11 @@ impl Device {
     }
 }
 
-fn client(id: &str, seed: u64, muted_in: Option<ChannelId>) -> Client {
+fn client(id: &str, seed: u64, memory: Memory) -> Client {
     Client::new(Config {
         seed,
         device: DeviceId { id: id.to_owned(), platform: Platform::Native },
         server_url: Some("http://server".to_owned()),
-        muted_in,
+        memory,
     })
 }

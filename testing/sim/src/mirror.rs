@@ -26,6 +26,8 @@ pub(crate) struct Mirror {
     ring: u64,
     grace: u64,
     ping: u64,
+    /// For each invitation.
+    pushes: BTreeMap<(CallNo, Username), u8>,
     due: BTreeMap<Due, u64>,
     sign_ins: BTreeMap<u64, SignIn>,
     lines: BTreeMap<ConnId, Line>,
@@ -98,6 +100,7 @@ impl Mirror {
             ring,
             grace,
             ping,
+            pushes: BTreeMap::new(),
             due: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -487,17 +490,24 @@ impl Mirror {
     fn begin(&mut self, now: u64, by: &Username, call: CallNo, invited: &[Username]) {
         self.budget.spend(now, by, invited.len() as u64);
         for user in invited {
+            self.pushes.remove(&(call, user.clone()));
             self.due.insert(Due::Ring(call, user.clone()), now + self.ring);
         }
         self.model.ring(call, invited);
     }
 
-    /// Whoever begins to ring and has no device that can be reached, or rings and has none any more, is woken, and nobody
-    /// else.
+    /// Whoever begins to ring and has no device that can be reached, or rings and has none any more, is woken, twice for one
+    /// invitation, and nobody else.
     fn woken(&mut self, outputs: &[Output]) -> Result<(), String> {
         let rung = std::mem::take(&mut self.model.rung);
-        let expected: Vec<_> =
-            rung.iter().map(|(_, user)| user).filter(|u| !self.model.is_reachable(u)).collect();
+        let mut expected = Vec::new();
+        for (call, user) in rung.iter().filter(|(_, user)| !self.model.is_reachable(user)) {
+            let pushes = self.pushes.entry((*call, user.clone())).or_insert(0);
+            if *pushes < 2 {
+                *pushes += 1;
+                expected.push(user);
+            }
+        }
         let mut woken = Vec::new();
         for output in outputs {
             if let Output::Push(push) = output {

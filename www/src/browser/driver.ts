@@ -8,7 +8,7 @@ import { Audio } from './audio.js'
 import { Clock } from './clock.js'
 import { deviceId } from './device.js'
 import { createMachine, type Machine } from './machine.js'
-import { keepMuted, mutedBefore } from './muted.js'
+import { keepMemory, memoryBefore } from './memory.js'
 import { Peer } from './peer.js'
 import { requestMicrophone } from './permission.js'
 import { defaultServerUrl } from './server-url.js'
@@ -33,7 +33,7 @@ async function createDriver(onEvent: (event: Event) => void): Promise<Driver> {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number]
   // JavaScript's integers end at 2^53.
   const seed = (high % 2 ** 21) * 2 ** 32 + low
-  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl, mutedIn: mutedBefore() }), onEvent)
+  return new Driver(await createMachine({ seed, device: { id, platform: 'browser' }, serverUrl, memory: memoryBefore() }), onEvent)
 }
 
 interface Command {
@@ -50,7 +50,7 @@ export class Driver {
   #lastCommand = 0
   #stepping = false
   #dead: Failure | undefined
-  #mutedIn: string | undefined
+  #memory: string | undefined
 
   readonly #socket = new Socket({
     event: (generation: number, event: SocketEvent) => this.#input({ input: 'socket', generation, event }),
@@ -102,9 +102,9 @@ export class Driver {
 
   /** What a reload must not undo. */
   #remember(): void {
-    const mutedIn = this.machine.mutedIn()
-    if (mutedIn !== this.#mutedIn) keepMuted(mutedIn)
-    this.#mutedIn = mutedIn
+    const memory = this.machine.memory()
+    if (memory !== this.#memory) keepMemory(memory)
+    this.#memory = memory
   }
 
   #platform(event: PlatformEvent): void {

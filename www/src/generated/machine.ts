@@ -13,11 +13,8 @@ export type Config = {
   device: Device
   /** Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address. */
   serverUrl: string | null
-  /**
-   * The call in which the microphone was muted when this app's life before ended, as `muted_in`
-   * said last: should it come back, it is muted again.
-   */
-  mutedIn: ChannelId | null
+  /** What `memory` said last in this app's life before. */
+  memory: Memory
 }
 
 /** Everything that can happen to a machine. */
@@ -165,6 +162,21 @@ export type MediaEvent =
       /** Since the last one. */
       sample: LinkSample
     }
+
+/**
+ * What a life of an app leaves to the next, should the system end it now: the server may bring a call back of which it does
+ * not know yet what the person has said to it last. A driver keeps it as JSON, unread.
+ */
+export type Memory = {
+  /** The call in which the person is muted. */
+  mutedIn: ChannelId | null
+  /** The person is muted and has called somebody, and nobody knows yet which call came of it. */
+  mutedStart: boolean
+  /** Calls that the person is out of. */
+  left: Array<ChannelId>
+  /** The person has called somebody and given it up, and nobody knows yet which call came of it. */
+  leftStart: boolean
+}
 
 /** What only the operating system's side can do. The browser and the phone ignore what they don't have. */
 export type PlatformAction =

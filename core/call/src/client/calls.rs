@@ -216,7 +216,9 @@ impl Client {
         call.restored = true;
         call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
         // The device remembers, or the server does.
-        self.muted = self.config.muted_in.as_ref() == Some(&call.session.channel_id) || call.told_muted;
+        let memory = &self.config.memory;
+        let remembered = memory.muted_start || memory.muted_in.as_ref() == Some(&call.session.channel_id);
+        self.muted = remembered || call.told_muted;
         self.call = Some(call);
     }
 

@@ -235,11 +235,10 @@ impl Client {
 
     /// What has to happen when a connection that was up ends, whatever comes next.
     fn interrupted(&mut self, out: &mut Out) {
-        let ping_ms = self.settings.ping_ms;
-        let Some(account) = &mut self.account else { return };
-        let Line::Up { heard, .. } = account.line else { return };
-        // Where it fell silent, the server misses us as long as we miss it: since the ping that came to nothing.
-        account.lost = Some(self.now.min(heard.plus(ping_ms)));
+        let Some(account) = self.account.as_mut().filter(|a| a.line.is_up()) else { return };
+        // Where it fell silent, a ping may have got through since the last word from there: the server, which has the last word,
+        // does not miss us for longer.
+        account.lost = Some(self.now);
         self.outbox.lost();
         self.end_left(out);
     }

@@ -1,8 +1,8 @@
 //! What comes back for our requests.
 
 use jmrtc_protocol::{
-    ChannelId, ErrorCode, FailedUser, Failure, LeaveReason, Reason, Reply, Request, RequestId, Session,
-    Username,
+    ChannelId, Detail, ErrorCode, FailedUser, Failure, LeaveReason, Reason, Reply, Request, RequestId,
+    Session, Username,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,11 @@ impl Client {
         let Entry { request, owner, .. } = entry.clone();
         match (request, reply) {
             (Request::UpdateToken { token }, Reply::UpdateToken) => self.token_renewed(token, owner, out),
-            (Request::Logout, Reply::Logout) => self.finish_logout(out),
+            (Request::Logout, Reply::Logout) => {
+                self.left.clear();
+                self.left_start = false;
+                self.finish_logout(out);
+            }
             (Request::Start { .. }, Reply::Start { session, failed }) => {
                 self.started(owner, session, failed, out);
             }
@@ -223,7 +227,12 @@ impl Client {
         let commands = std::mem::take(&mut accepting.commands);
         commands.into_iter().for_each(|id| out.failure(id, error.clone()));
         if error.code == ErrorCode::CallEnded {
-            self.end_here(Reason::Cancel, None, out);
+            // What rang was in doubt since the sign-in was lost, and nobody could tell how it ended.
+            let (reason, detail) = match ring.in_doubt {
+                true => (Reason::NetworkError, Some(Detail::CallLost)),
+                false => (Reason::Cancel, None),
+            };
+            self.end_here(reason, detail, out);
             return;
         }
         // It rings on, and the person may try again.

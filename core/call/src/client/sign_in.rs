@@ -67,6 +67,7 @@ impl Client {
     /// Silence falls and whatever was under way is answered at once; the rest when the server knows, or now
     /// where it can't be told.
     fn sign_out(&mut self, commands: Vec<CommandId>, next: Option<NextLogin>, why: &str, out: &mut Out) {
+        self.leave_later();
         self.answer_all(why, out);
         let until = self.now.plus(LOGOUT_MS);
         if let Some(call) = &mut self.call {
@@ -87,6 +88,16 @@ impl Client {
         } else {
             self.signed_out(commands, next, out);
         }
+    }
+
+    /// The server is told by the next sign-in, if not by this one's end.
+    fn leave_later(&mut self) {
+        const MOST: usize = 16;
+        let call = self.call.as_ref().filter(|c| c.is_consented()).map(|c| &c.session.channel_id);
+        let left: Vec<_> = self.outbox.declined().chain(call).cloned().collect();
+        self.left.extend(left);
+        self.left.drain(..self.left.len().saturating_sub(MOST));
+        self.left_start |= self.outbox.holds();
     }
 
     /// Answers every method call that waits for the server; nothing of them is asked any more.

@@ -47,14 +47,22 @@ impl Client {
         let now = self.now;
         let me = self.me().cloned();
         let theirs = theirs.filter(|s| me.as_ref().is_some_and(|me| s.is_joined(me)));
+        for channel in std::mem::take(&mut self.left) {
+            self.leave_unwanted(channel, LeaveReason::Hangup);
+        }
+        let left_start = std::mem::take(&mut self.left_start);
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.
         let _abandoned = self.outbox.take(|e| e.is_start() && e.owner == Owner::Nobody);
         let Some(call) = &mut self.call else {
             match theirs {
-                Some(session) if first => self.restore(session),
+                // Unless the person had left it before the server could be told.
+                Some(session) if first && !left_start && !self.outbox.leaves(&session.channel_id) => {
+                    self.restore(session);
+                }
                 // A start that is sent again leaves it by itself.
                 Some(session) if !self.outbox.starting() => {
-                    self.leave_unwanted(session.channel_id, LeaveReason::NetworkError);
+                    let reason = if left_start { LeaveReason::Hangup } else { LeaveReason::NetworkError };
+                    self.leave_unwanted(session.channel_id, reason);
                 }
                 Some(_) | None => {}
             }

@@ -1,7 +1,9 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
-use jmrtc_call::PlatformEvent;
-use jmrtc_protocol::{ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
+use jmrtc_call::{Memory, PlatformEvent};
+use jmrtc_protocol::{
+    ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage, Session,
+};
 use serde_json::json;
 
 use crate::rig::*;
@@ -1079,17 +1081,27 @@ fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
     assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
 }
 
+/// The next life of Bob's app, as the one before left it: what it is welcomed with.
+fn next_life(memory: Memory, theirs: Option<Session>) -> Rig {
+    let mut rig = Rig::with(jmrtc_call::Config { memory: memory.clone(), ..config() });
+    rig.me = "bob".into();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    assert_eq!(rig.client.memory(), memory, "remembered over another reload");
+    rig.take();
+    rig.welcome(false, theirs);
+    rig
+}
+
 #[test]
 fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
-    for (muted_in, muted) in [(None, false), (Some("c1"), true), (Some("c0"), false)] {
-        let muted_in = muted_in.map(|channel| ChannelId(channel.into()));
-        let mut rig = Rig::with(jmrtc_call::Config { muted_in: muted_in.clone(), ..config() });
-        rig.me = "bob".into();
-        rig.command("login", json!({ "token": token("bob") }));
-        rig.opened();
-        assert_eq!(rig.client.muted_in(), muted_in.as_ref(), "remembered over another reload");
-        rig.welcome(false, Some(session("", "alice bob")));
-        assert_eq!(rig.client.muted_in().is_some(), muted);
+    let muted_in = |channel: &str| Memory { muted_in: Some(ChannelId(channel.into())), ..Memory::default() };
+    let muted_start = Memory { muted_start: true, ..Memory::default() };
+    for (memory, muted) in
+        [(Memory::default(), false), (muted_in("c1"), true), (muted_in("c0"), false), (muted_start, true)]
+    {
+        let mut rig = next_life(memory, Some(session("", "alice bob")));
+        assert_eq!(rig.client.memory().muted_in.is_some(), muted);
         rig.engine();
         rig.link();
         assert_eq!(rig.client.state().muted, muted);
@@ -1100,18 +1112,76 @@ fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
 #[test]
 fn what_is_remembered_of_being_muted_is_of_the_call() {
     let c1 = ChannelId("c1".into());
+    let muted_in = |rig: &Rig| rig.client.memory().muted_in;
     let mut rig = Rig::ringing();
     rig.command("setIsMuted", json!({ "muted": true }));
-    assert_eq!(rig.client.muted_in(), None, "rung and not in it");
+    assert_eq!(rig.client.memory(), Memory::default(), "rung and not in it");
     rig.command("accept", json!(null));
-    assert_eq!(rig.client.muted_in(), Some(&c1));
+    assert_eq!(muted_in(&rig), Some(c1.clone()));
     rig.reply(Reply::Accept { session: session("", "alice bob") });
     rig.command("setIsMuted", json!({ "muted": false }));
-    assert_eq!(rig.client.muted_in(), None);
+    assert_eq!(rig.client.memory(), Memory::default());
     rig.command("setIsMuted", json!({ "muted": true }));
-    assert_eq!(rig.client.muted_in(), Some(&c1));
+    assert_eq!(muted_in(&rig), Some(c1));
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
-    assert_eq!(rig.client.muted_in(), None, "it is over");
+    assert_eq!(rig.client.memory(), Memory::default(), "it is over");
+    let mut rig = Rig::ready("bob");
+    rig.command("setIsMuted", json!({ "muted": true }));
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    assert!(rig.client.memory().muted_start, "whatever comes of it");
+    rig.started(session("alice", "bob"));
+    assert!(!rig.client.memory().muted_start && muted_in(&rig).is_some());
+}
+
+/// The person is out of it, the server does not know, and the system ends the app.
+#[test]
+fn a_call_that_was_left_does_not_come_back() {
+    let theirs = || session("", "alice bob");
+    for method in ["hangup", "releaseEngine", "logout"] {
+        let mut rig = Rig::connected();
+        rig.closed();
+        rig.command(method, json!(null));
+        assert_eq!(rig.heard().last().unwrap(), "CallDisconnect hangup S(i: -; j: alice)", "{method}");
+        let mut next = next_life(rig.client.memory(), Some(theirs()));
+        assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
+        assert_eq!(next.client.state().session, None);
+        assert_eq!(next.client.memory().left, [ChannelId("c1".into())], "until the server has confirmed it");
+        next.reply(Reply::Leave);
+        assert_eq!(next.client.memory(), Memory::default());
+    }
+    // With a word of the server's it is forgotten.
+    for (method, reply) in [("hangup", Reply::Leave), ("logout", Reply::Logout)] {
+        let mut rig = Rig::connected();
+        rig.command(method, json!(null));
+        assert_eq!(rig.client.memory().left, [ChannelId("c1".into())], "{method}");
+        rig.reply(reply);
+        assert_eq!(rig.client.memory(), Memory::default(), "{method}");
+    }
+    // The same life signs in again.
+    let mut rig = Rig::connected();
+    rig.closed();
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.login("bob");
+    assert!(rig.take().contains(&"> leave c1".to_owned()));
+}
+
+#[test]
+fn a_call_whose_start_was_given_up_does_not_come_back() {
+    for method in ["hangup", "logout"] {
+        let mut rig = Rig::ready("bob");
+        rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+        rig.closed();
+        assert!(!rig.client.memory().left_start);
+        rig.command(method, json!(null));
+        let theirs = inviter("bob", session("", "alice bob"));
+        let mut next = next_life(rig.client.memory(), Some(theirs.clone()));
+        assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
+        assert_eq!(next.client.state().session, None);
+        let mut next = next_life(Memory::default(), Some(theirs));
+        next.engine();
+        assert!(next.client.state().session.is_some(), "one that was not does");
+    }
 }
 
 #[test]

@@ -196,20 +196,6 @@ fn a_token_that_is_refused_on_the_way_back() {
     assert_eq!(rig.heard(), ["CallReconnected"]);
 }
 
-/// As the server counts it.
-#[test]
-fn signalling_that_falls_silent_has_been_away_since_the_ping_that_came_to_nothing() {
-    let mut rig = Rig::connected();
-    rig.wait_in_silence(20_000);
-    assert!(rig.take().contains(&"CallReconnecting".to_owned()));
-    rig.wait_in_silence(19_999);
-    let before = rig.take();
-    assert!(!before.iter().any(|l| l.starts_with("CallDisconnect")), "{before:?}");
-    rig.wait_in_silence(1);
-    let over = rig.take();
-    assert!(over.contains(&"CallDisconnect networkError S(i: -; j: alice)".to_owned()), "{over:?}");
-}
-
 #[test]
 fn signalling_away_for_longer_than_the_grace_time_ends_the_call() {
     let mut rig = Rig::connected();

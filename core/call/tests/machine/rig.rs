@@ -94,7 +94,7 @@ pub(crate) fn config() -> Config {
         seed: 7,
         device: Device { id: "phone".into(), platform: Platform::Native },
         server_url: Some("http://server".into()),
-        muted_in: None,
+        memory: jmrtc_call::Memory::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is muted and who speaks.
 
-use jmrtc_call::{AudioEvent, Config, Input, MediaEvent, PlatformEvent};
+use jmrtc_call::{AudioEvent, Config, Input, MediaEvent, Memory, PlatformEvent};
 use jmrtc_protocol::{ChannelId, ErrorCode, Reason, Reply, ServerEvent, Session, Username};
 use serde_json::json;
 
@@ -110,9 +110,9 @@ fn muted_while_the_server_is_away() {
 
 #[test]
 fn a_call_that_comes_back_muted() {
-    // Phones remember nothing: then the server does.
-    for remembered in [Some(ChannelId("c1".into())), None] {
-        let mut rig = Rig::with(Config { muted_in: remembered, ..config() });
+    // Where the device does not remember it, the server does.
+    for muted_in in [Some(ChannelId("c1".into())), None] {
+        let mut rig = Rig::with(Config { memory: Memory { muted_in, ..Memory::default() }, ..config() });
         rig.me = "bob".to_owned();
         rig.command("login", json!({ "token": token("bob") }));
         rig.opened();
@@ -124,7 +124,8 @@ fn a_call_that_comes_back_muted() {
 
 #[test]
 fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
-    let mut rig = Rig::with(Config { muted_in: Some(ChannelId("c1".into())), ..config() });
+    let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
+    let mut rig = Rig::with(Config { memory, ..config() });
     rig.me = "bob".to_owned();
     rig.command("login", json!({ "token": token("bob") }));
     rig.opened();
@@ -135,7 +136,7 @@ fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
     let told = rig.take();
     assert!(told.contains(&"initEngine -> ENGINE_FAILED".to_owned()), "{told:?}");
     assert!(!told.iter().any(|l| l.starts_with("> mute")), "{told:?}");
-    assert!(rig.client.state().muted && rig.client.muted_in().is_some());
+    assert!(rig.client.state().muted && rig.client.memory().muted_in.is_some());
 }
 
 #[test]

@@ -288,6 +288,21 @@ fn whose_last_device_is_lost_while_it_rings_is_pushed() {
 }
 
 #[test]
+fn a_device_that_comes_and_goes_is_pushed_twice() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.drop("bob");
+    w.start("alice", &["bob"]);
+    for _ in 0..50 {
+        w.come_back("bob");
+        w.drop("bob");
+    }
+    assert_eq!(w.pushes.len(), 2);
+    w.leave("alice");
+    w.start("alice", &["bob"]);
+    assert_eq!(w.pushes.len(), 3, "another call is another");
+}
+
+#[test]
 fn a_push_says_who_calls_as_the_invitee_sees_it_and_for_how_long() {
     let mut w = World::new(&["alice", "bob"]);
     w.store.get_mut(&name("bob")).unwrap().profile.nickname = "Bobby".into();

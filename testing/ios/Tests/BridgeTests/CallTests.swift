@@ -107,7 +107,7 @@ final class CallTests: XCTestCase {
         XCTAssertEqual(muted, "true")
         try await dave.expect("CallMemberMuted")
         // Should the system kill the app now.
-        let remembered = carol.folder.appendingPathComponent("jmrtc-muted")
+        let remembered = carol.folder.appendingPathComponent("jmrtc-memory")
         XCTAssertFalse(try String(contentsOf: remembered, encoding: .utf8).isEmpty)
 
         // A telephone call comes and goes: the call is still there after it, and has its sound.

@@ -19,6 +19,11 @@ impl World {
         if let ("startCallUsers", Some(Value::Array(names))) = (method, args.get("usernames")) {
             dev.dialled.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
         }
+        match method {
+            "hangup" | "releaseEngine" | "logout" => dev.out |= dev.looked,
+            "startCallUsers" | "accept" => dev.out = false,
+            _ => {}
+        }
         let state = dev.client.state();
         if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
             match method {
@@ -90,8 +95,10 @@ impl World {
                 let known = dialled || dev.yes.contains(&session.channel_id);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(session.channel_id.clone());
-                let remembered = dev.muted_in.as_ref() == Some(&session.channel_id);
-                let muted = remembered || session.muted_members.contains(&dev.user);
+                check(!dev.out, || "brought back into a call that the person had left".into())?;
+                let same = dev.before.call.as_ref() == Some(&session.channel_id);
+                let known = session.muted_members.contains(&dev.user);
+                let muted = dev.before.muted && (same || dev.before.starting) || known;
                 check(state.muted == muted, || format!("muted was {muted} in the life before"))?;
                 dev.ear.adopt(session);
                 self.outcome.restored += 1;
@@ -294,6 +301,11 @@ impl World {
     pub(super) fn platform(&mut self, device: usize, event: PlatformEvent) -> Result<(), String> {
         let dev = &mut self.devices[device];
         let state = dev.client.state();
+        match event {
+            PlatformEvent::Declined => dev.out |= state.session.is_some(),
+            PlatformEvent::Answered => dev.out = false,
+            PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => {}
+        }
         if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
             match event {
                 PlatformEvent::Answered => dev.yes.insert(session.channel_id),

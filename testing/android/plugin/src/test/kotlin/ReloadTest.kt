@@ -3,6 +3,7 @@ import java.io.File
 import java.lang.ref.WeakReference
 import kotlin.test.Test
 import kotlin.test.assertEquals
+import org.json.JSONObject
 import org.junit.After
 import org.junit.runner.RunWith
 import org.robolectric.ParameterizedRobolectricTestRunner
@@ -13,7 +14,7 @@ import org.robolectric.RuntimeEnvironment
 @RunWith(ParameterizedRobolectricTestRunner::class)
 class ReloadTest(private val framework: Framework) {
     private val audio = RuntimeEnvironment.getApplication().getSystemService(AudioManager::class.java)!!
-    private val remembered get() = File(app.context.noBackupFilesDir, "jmrtc-muted")
+    private val remembered get() = File(app.context.noBackupFilesDir, "jmrtc-memory")
     private lateinit var app: App
     private lateinit var peer: Phone
 
@@ -40,7 +41,7 @@ class ReloadTest(private val framework: Framework) {
         assertEquals(channelId, app.callForObject("getState").getJSONObject("session").getString("channelId"))
         assertEquals(AudioManager.MODE_IN_COMMUNICATION, audio.mode)
         app.call("setIsMuted", """{"muted":true}""")
-        assertEquals(channelId, remembered.readText(), "should the system kill the app now")
+        assertEquals(channelId, JSONObject(remembered.readText()).getString("mutedIn"), "should the system kill the app now")
         peer.call("hangup")
         assertEquals("hangup", app.expect("CallMemberLeave").getString("reason"))
         app.expect("CallDisconnect")

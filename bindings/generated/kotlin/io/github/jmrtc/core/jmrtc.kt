@@ -1671,7 +1671,7 @@ data class EngineConfig (
     ,
     /**
      * A folder of this installation, out of backups, where the engine keeps what must outlive the process: in which call the
-     * person is muted, so that it comes back muted. Nothing is kept by default.
+     * person is muted, and which they have left before the server could be told. Nothing is kept by default.
      */
     val `folder`: kotlin.String? = null
     ,

@@ -1,0 +1,23 @@
+import type { Memory } from '../generated/machine.js'
+
+const KEY = 'jmrtc.memory'
+const NOTHING: Memory = { mutedIn: null, mutedStart: false, left: [], leftStart: false }
+
+/** How the person stood to calls when this tab was loaded last: one that comes back must not undo it. */
+export function memoryBefore(): Memory {
+  try {
+    return { ...NOTHING, ...(JSON.parse(sessionStorage.getItem(KEY) ?? '{}') as Partial<Memory>) }
+  } catch {
+    return NOTHING
+  }
+}
+
+/** Remembers it for the next load of this tab. */
+export function keepMemory(memory: string | undefined): void {
+  try {
+    if (memory === undefined) sessionStorage.removeItem(KEY)
+    else sessionStorage.setItem(KEY, memory)
+  } catch {
+    // Storage is full or forbidden; then the tab is a new device after a load, and no call comes back.
+  }
+}
