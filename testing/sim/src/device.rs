@@ -179,8 +179,10 @@ impl Device {
         }
     }
 
+    /// A user's first device is a phone, the others are pages.
     fn is_page(&self) -> bool {
-        self.id.ends_with("/1")
+        let number = self.id.split_once('/').and_then(|(_, number)| number.parse::<u32>().ok());
+        number.is_some_and(|number| number > 0)
     }
 
     pub(crate) fn unanswered(&self) -> Vec<&str> {
