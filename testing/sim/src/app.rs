@@ -48,7 +48,7 @@ pub(crate) fn whim(
         return call("initEngine", Value::Null);
     }
     let talks = match state.call {
-        CallState::Connected | CallState::Reconnecting => choices.roll(3) == 0,
+        CallState::Connected | CallState::Reconnecting => choices.roll(4) == 0,
         CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => false,
     };
     if talks {
@@ -59,7 +59,7 @@ pub(crate) fn whim(
         CallState::Outgoing => &["hangup"],
         CallState::Incoming => &["accept", "accept", "accept", "refuse", "hangup", "startCallUsers"],
         CallState::Connecting | CallState::Connected | CallState::Reconnecting => {
-            &["hangup", "inviteUsers", "inviteUsers", "setIsMuted"]
+            &["hangup", "inviteUsers", "inviteUsers", "setIsMuted", "setIsMuted"]
         }
     };
     let methods = if choices.roll(5) > 0 { likely } else { &METHODS };

@@ -123,6 +123,17 @@ fn a_call_that_comes_back_muted() {
 }
 
 #[test]
+fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
+    let mut rig = Rig::with(Config { muted_in: Some(ChannelId("c1".into())), ..config() });
+    rig.me = "bob".to_owned();
+    rig.command("login", json!({ "token": token("bob") }));
+    rig.opened();
+    rig.welcome(false, Some(session("", "alice bob")));
+    assert!(rig.client.state().muted);
+    assert!(rig.take().contains(&"> mute c1 true".to_owned()), "the server is told now");
+}
+
+#[test]
 fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
     let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
     let mut rig = Rig::with(Config { memory, ..config() });
