@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::App;
 use crate::cli::{IdentityArgs, ServerArgs};
-use crate::clock::{Clock, unix_ms};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::{Hub, ToHub, ToWriter};
 use crate::media::Media;
@@ -85,7 +85,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
             signature: "Says back what you say".to_owned(),
             ..Profile::default()
         };
-        store.put_user(&echo, &profile, unix_ms()).await?;
+        store.put_user(&echo, &profile, clock.unix_now()).await?;
         robots.insert(echo);
     }
     let mut seed = [0; 32];
@@ -121,7 +121,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let warn_plain = config.webhook.as_ref().is_some_and(Endpoint::can_be_read);
-    let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
+    let app = Arc::new(App::new(config, clock, store.clone(), to_hub, metrics.clone()));
     let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer, webhook);
     let server = Server {
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),

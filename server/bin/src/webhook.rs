@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::clock::{Clock, unix_s};
+use crate::clock::{Clock, unix_ms, unix_s};
 use crate::metrics::Metrics;
 
 /// Pushes that are not over, those that wait to be tried again among them. One too many is dropped.
@@ -126,8 +126,8 @@ impl<'a> From<&'a User> for Caller<'a> {
     }
 }
 
-/// The body of the webhook for a push that is wanted at `unix_ms`.
-fn body(push: &Push, unix_ms: i64, expire_time: i64) -> String {
+/// The body of the webhook for a push that is wanted at `unix_ms` and of use for `left_ms` more.
+fn body(push: &Push, unix_ms: i64, left_ms: u64) -> String {
     encode(&Event {
         kind: "call.push",
         timestamp: OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(unix_ms),
@@ -137,7 +137,7 @@ fn body(push: &Push, unix_ms: i64, expire_time: i64) -> String {
             inviter: (&push.inviter).into(),
             invited_by: (&push.invited_by).into(),
             silent: push.silent,
-            expire_time,
+            expire_time: unix_ms.saturating_add_unsigned(left_ms),
         },
     })
 }
@@ -220,7 +220,7 @@ impl Webhook {
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let message = Arc::new(Message {
             id: format!("msg_{:016x}_{number}", self.nonce),
-            body: body(push, self.clock.unix_ms(self.clock.now()), self.clock.unix_ms(push.until)),
+            body: body(push, unix_ms(), push.until.since(self.clock.now())),
         });
         let (webhook, until) = (self.clone(), self.clock.instant(push.until));
         tokio::spawn(async move {
@@ -327,7 +327,7 @@ mod tests {
             silent: true,
             until: Timestamp(0),
         };
-        let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 1_667_507_230_344)).unwrap();
+        let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 60_000)).unwrap();
         assert_eq!(
             body,
             json!({

@@ -21,7 +21,6 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
 use crate::app::App;
-use crate::clock::unix_ms;
 use crate::directory::{self, store_failed};
 use crate::http::Refusal;
 use crate::hub::{Cut, OUTBOX_MESSAGES, Outbox, ToHub};
@@ -161,7 +160,7 @@ async fn sign_in(app: &App, first: &Text, conn: ConnId, outbox: Outbox) -> Resul
     let Hello { device, resume, .. } = hello;
     let (user, expires) = (identity.user, identity.expires);
     let _in_order = app.order.read().await;
-    let record = app.store.sign_in(&user, unix_ms()).await.map_err(|e| store_failed(&e))?;
+    let record = app.store.sign_in(&user, app.clock.unix_now()).await.map_err(|e| store_failed(&e))?;
     let record = record.ok_or_else(|| Failure::new(ErrorCode::LoginRejected, directory::DELETED))?;
     let hello = ToHub::Hello { conn, user: user.clone(), device, resume, record, expires, outbox };
     // Fails only while the server stops; then nothing comes and the connection ends.
@@ -286,7 +285,7 @@ impl Connection {
             ClientMessage::Request {
                 id,
                 request: Request::UpdateProfile { .. } | Request::UpdateRelation { .. },
-            } if !self.limiter.may_change(Instant::now()) => self.limited(Some(id)).await,
+            } if !self.app.may_change(&self.user) => self.limited(Some(id)).await,
             ClientMessage::Request { id, request } => {
                 match Box::pin(ask(&self.app, conn, &self.user, id, request)).await {
                     Ok(None) => true,
@@ -325,7 +324,7 @@ impl Connection {
 /// Answers a request from the store, or hands it to the rooms with what they can't find out themselves: who the named
 /// users are, and until when a new token is good. None: the rooms answer.
 async fn ask(
-    app: &App,
+    app: &Arc<App>,
     conn: ConnId,
     user: &Username,
     id: RequestId,
@@ -363,12 +362,14 @@ async fn ask(
             return Ok(Some(reply));
         }
         Request::UpdateProfile { profile } => {
-            let change = |before| profile.clone().apply(before);
+            let profile = profile.clone();
+            let change = |before| profile.apply(before);
             let user = directory::change_profile(app, user, change).await?;
             return Ok(Some(Reply::UpdateProfile { user }));
         }
         Request::UpdateRelation { username, relation } => {
-            let change = |before| relation.clone().apply(before);
+            let relation = relation.clone();
+            let change = |before| relation.apply(before);
             let user = directory::change_relation(app, user, username, change).await?;
             return Ok(Some(Reply::UpdateRelation { user }));
         }
