@@ -234,14 +234,13 @@ test('a receiver that never answers slows no call down, and is given up and trie
   // More than are sent at a time.
   const many = Array.from({ length: 20 }, (_, n) => `away${n}`)
   await make(...many)
-  const [alice, bob] = [await signIn(t, 'alice'), await signIn(t, 'bob')]
+  const [alice, bob, zoe] = [await signIn(t, 'alice'), await signIn(t, 'bob'), await signIn(t, 'zoe')]
   let wake = false
   receiver.answer = () => (wake ? OK : undefined)
   const seen = receiver.requests.items.length
   const begin = Date.now()
-  const away = await start(alice, ...many)
+  const away = await start(zoe, ...many)
   await receiver.requests.find(() => true, 'a webhook', { from: seen })
-  await alice.request({ method: 'leave', channelId: away.channelId, reason: 'hangup' })
   const { channelId } = await start(alice, 'bob')
   await bob.event('invited')
   assert.equal((await bob.request({ method: 'accept', channelId })).type, 'reply')
@@ -262,6 +261,25 @@ test('a receiver that never answers slows no call down, and is given up and trie
     return metrics.jmrtc_pushes_wanted_total === metrics.jmrtc_pushes_delivered_total + metrics.jmrtc_pushes_failed_total
   }, 'the last webhook')
   assert.equal(await pushes('dropped'), 0)
+  await zoe.request({ method: 'leave', channelId: away.channelId, reason: 'hangup' })
+})
+
+test('who is called no more, or has a device that rings, is told of no further time', { timeout: 60_000 }, async (t) => {
+  await make('kate')
+  const [alice, failed] = [await signIn(t, 'alice'), await pushes('failed')]
+  for (const [nth, what] of ['hangs up', 'comes'].entries()) {
+    // Long enough for what ends it to come before the next try.
+    receiver.answer = () => ({ status: 503, headers: { 'retry-after': '2' } })
+    const seen = receiver.requests.items.length
+    const { channelId } = await start(alice, 'kate')
+    await receiver.webhook('kate', seen)
+    receiver.answer = () => OK
+    if (what === 'comes') await (await signIn(t, 'kate')).event('invited')
+    else await alice.request({ method: 'leave', channelId, reason: 'hangup' })
+    await untilPushes('failed', failed + nth + 1)
+    assert.equal(receiver.about('kate').length, nth + 1, what)
+    await alice.request({ method: 'leave', channelId, reason: 'hangup' })
+  }
 })
 
 test('once it rings no more nothing is tried any more, and a server that stops waits for nobody', { timeout: 60_000 }, async (t) => {

@@ -106,13 +106,13 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         seed,
     );
 
+    let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
         let nonce = getrandom::u64().context("the operating system has no randomness")?;
-        Ok(Webhook::new(endpoint, nonce, clock, metrics.clone()))
+        Ok(Webhook::new(endpoint, nonce, clock, to_hub.clone(), metrics.clone()))
     });
     let webhook = webhook.transpose()?;
 
-    let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
     let (to_writer, records) = mpsc::channel(RECORDS);
