@@ -121,6 +121,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let warn_plain = config.webhook.as_ref().is_some_and(Endpoint::can_be_read);
+    let warn_grace = config.has_short_grace().then(|| config.silence());
     let app = Arc::new(App::new(config, clock, store.clone(), to_hub, metrics.clone()));
     let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer, webhook);
     let server = Server {
@@ -140,6 +141,12 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     }
     if warn_plain {
         tracing::warn!("--webhook without https: who calls whom can be read on the way");
+    }
+    if let Some(silence) = warn_grace {
+        tracing::warn!(
+            "--grace-time is less than twice --ping-time: a client that is silent for {silence:?}, not for three pings, is given up and \
+             out of its call at once"
+        );
     }
     Ok(server)
 }

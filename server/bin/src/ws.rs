@@ -103,12 +103,11 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     };
 
     let mut present = Present { conn, silent: Duration::ZERO, hub: app.hub.clone() };
-    let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
+    let silence = app.config.silence();
     let heard = tokio::time::Instant::now();
     let limiter = Limiter::new(Instant::now());
     let mut connection = Connection { socket, app, conn, user, limiter, cut, waiting, silence, heard };
-    connection.run(outgoing).await;
-    present.silent = connection.heard.elapsed();
+    present.silent = connection.run(outgoing).await;
     drop(present);
     close(connection.socket).await;
 }
@@ -185,29 +184,33 @@ struct Connection {
 }
 
 impl Connection {
-    /// Runs until either end wants to close.
-    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>) {
+    /// Runs until either end wants to close. For how long the client had been silent then; of one that takes too long to read, or
+    /// is cut off, nobody knows: nothing is read of it while something is sent.
+    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>) -> Duration {
         loop {
             tokio::select! {
                 // Being cut off comes before anything else.
                 biased;
-                reason = self.cut.wait() => return self.farewell(reason).await,
+                reason = self.cut.wait() => {
+                    self.farewell(reason).await;
+                    return Duration::ZERO;
+                }
                 text = outgoing.recv() => {
                     // The hub let go: everything it had to say is sent.
-                    let Some(text) = text else { return };
+                    let Some(text) = text else { return Duration::ZERO };
                     self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                     if !self.deliver(text).await {
-                        return;
+                        return Duration::ZERO;
                     }
                 }
                 message = self.socket.recv() => {
-                    let Some(message) = message else { return };
+                    let Some(message) = message else { return self.heard.elapsed() };
                     self.heard = tokio::time::Instant::now();
                     if !self.receive(message).await {
-                        return;
+                        return Duration::ZERO;
                     }
                 }
-                () = sleep_until(self.heard + self.silence) => return,
+                () = sleep_until(self.heard + self.silence) => return self.heard.elapsed(),
             }
         }
     }
@@ -462,5 +465,66 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.metrics.connections.sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::SinkExt;
+    use serde_json::json;
+    use tokio_tungstenite::tungstenite;
+
+    use super::*;
+    use crate::clock::unix_s;
+
+    const PING: Duration = Duration::from_millis(100);
+
+    /// Signs a client in; the client, what the hub is told next, and its end of the connection.
+    async fn signed_in()
+    -> (impl SinkExt<tungstenite::Message, Error = tungstenite::Error> + Unpin, mpsc::Receiver<ToHub>, Outbox)
+    {
+        let (app, mut hub) = App::of_test("server --dev --ping-time 100ms").await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let token = app.config.auth.mint(Some(&Username::new("alice").unwrap()), unix_s(), 60).unwrap();
+        tokio::spawn(crate::listen::serve(listener, crate::http::router(app)));
+        let (mut client, _) =
+            tokio_tungstenite::connect_async(format!("ws://{address}/v1/ws")).await.unwrap();
+        let hello = json!({"type": "hello", "protocol": PROTOCOL_VERSION, "token": token,
+                           "device": {"id": "d", "platform": "native"}});
+        client.send(tungstenite::Message::text(hello.to_string())).await.unwrap();
+        let Some(ToHub::Hello { outbox, .. }) = hub.recv().await else { panic!("no hello") };
+        (client, hub, outbox)
+    }
+
+    async fn silent(hub: &mut mpsc::Receiver<ToHub>) -> Duration {
+        loop {
+            let told = timeout(Duration::from_secs(10), hub.recv()).await.expect("an end");
+            if let Some(ToHub::Gone { silent, .. }) = told {
+                return silent;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_was_silent() {
+        let (_client, mut hub, _outbox) = signed_in().await;
+        assert!(silent(&mut hub).await >= 3 * PING);
+    }
+
+    #[tokio::test]
+    async fn who_reads_slowly_may_have_spoken_unheard() {
+        let (mut client, mut hub, outbox) = signed_in().await;
+        // More than the sockets between take.
+        for _ in 0..OUTBOX_MESSAGES {
+            outbox.queue.send("x".repeat(64 << 10).into()).await.unwrap();
+        }
+        let pings = async {
+            while client.send(tungstenite::Message::text(r#"{"type":"ping","ack":0}"#)).await.is_ok() {
+                tokio::time::sleep(PING / 2).await;
+            }
+        };
+        let (silent, ()) = tokio::join!(silent(&mut hub), pings);
+        assert_eq!(silent, Duration::ZERO);
     }
 }
