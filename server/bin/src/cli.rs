@@ -138,7 +138,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_GRACE_TIME", default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub(crate) grace_time: Duration,
 
-    /// How often clients give a sign of life; after three times this a silent connection is given up.
+    /// How often clients give a sign of life; after three times this, or this and the grace time, a silent
+    /// connection is given up.
     #[arg(long, env = "JMRTC_PING_TIME", default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) ping_time: Duration,
 

@@ -1,4 +1,8 @@
 //! The one place that reads the time for the rooms.
+//!
+//! There are two times, and they part when the machine sleeps or its clock is set. What is compared with the rooms' own times, or with
+//! what a record says of a call, is told by [`Clock`]; what others compare with their clocks, or say by theirs (tokens, webhooks), by
+//! the wall clock. From one to the other goes only what is left until then.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,16 +35,21 @@ impl Clock {
         self.epoch_ms.saturating_add_unsigned(at.0)
     }
 
+    /// Unix milliseconds now, on the clock of the calls: what is compared with their times is told by this.
+    pub(crate) fn unix_now(&self) -> i64 {
+        self.unix_ms(self.now())
+    }
+
     /// When it will be `at`.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         let far = Duration::from_secs(365 * 86_400);
         self.start + Duration::from_millis(at.0).min(far)
     }
 
-    /// The timestamp of a Unix time in seconds; 0 for one before the start.
+    /// When the wall clock will say this Unix time in seconds, as it goes now; now where it is past.
     pub(crate) fn timestamp_of(&self, unix_s: u64) -> Timestamp {
-        let unix_ms = i128::from(unix_s) * 1000;
-        Timestamp(u64::try_from(unix_ms - i128::from(self.epoch_ms)).unwrap_or(0))
+        let left_ms = i128::from(unix_s) * 1000 - i128::from(unix_ms());
+        self.now().plus(u64::try_from(left_ms).unwrap_or(0))
     }
 }
 
@@ -48,16 +57,28 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Unix seconds.
+/// Unix seconds by the wall clock.
 pub(crate) fn unix_s() -> u64 {
     since_epoch().as_secs()
 }
 
-/// Unix milliseconds.
+/// Unix milliseconds by the wall clock.
 pub(crate) fn unix_ms() -> i64 {
     i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
 }
 
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_wall_clock_what_is_left_counts() {
+        let clock = Clock { epoch_ms: 0, ..Clock::start() };
+        assert!((8_000..=10_000).contains(&clock.timestamp_of(unix_s() + 10).0));
+        assert!(clock.timestamp_of(unix_s() - 10) <= clock.now());
+    }
 }

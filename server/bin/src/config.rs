@@ -3,6 +3,7 @@
 use std::fs::TryLockError;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -77,6 +78,21 @@ impl Config {
             slots: server.slots,
         })
     }
+
+    /// For how long a client may say nothing.
+    pub(crate) fn silence(&self) -> Duration {
+        silence(self.ping_ms, self.grace_ms)
+    }
+
+    /// Whether that is shorter than usual, because of a short grace time.
+    pub(crate) fn has_short_grace(&self) -> bool {
+        self.grace_ms < 2 * self.ping_ms
+    }
+}
+
+/// Two of three pings may be lost; but no member is waited for longer than the grace time from the first that did not come.
+fn silence(ping_ms: u64, grace_ms: u64) -> Duration {
+    Duration::from_millis((3 * ping_ms).min(ping_ms + grace_ms))
 }
 
 fn endpoint(args: WebhookArgs) -> anyhow::Result<Option<Endpoint>> {
@@ -139,6 +155,13 @@ mod tests {
     fn media(line: &str) -> Result<MediaConfig, String> {
         let cli = Cli::try_parse_from(line.split(' ')).map_err(|e| e.to_string())?;
         MediaConfig::new(&cli.server).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_the_grace_time_from_the_first_ping_that_did_not_come() {
+        for (ping, grace, expected) in [(10, 30, 30), (10, 20, 30), (10, 5, 15), (10, 0, 10)] {
+            assert_eq!(silence(ping, grace), Duration::from_millis(expected), "{ping} {grace}");
+        }
     }
 
     #[test]

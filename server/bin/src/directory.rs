@@ -1,16 +1,16 @@
 //! Users, what they keep about each other, and their calls: what a signed-in client or REST asks of the store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jmrtc_protocol::limits::{MAX_HISTORY, MAX_RELATIONS, MAX_SERVER_MESSAGE_BYTES, MAX_USERS_ASKED};
 use jmrtc_protocol::{
     ChannelId, ErrorCode, FailedUser, Failure, PastCall, Profile, Relation, Reply, User, Username, encode,
 };
 use jmrtc_rooms::{CallRecord, UserRecord};
-use tokio::sync::oneshot;
+use tokio::sync::{RwLockWriteGuard, oneshot};
 
 use crate::app::App;
-use crate::clock::unix_ms;
 use crate::hub::ToHub;
 use crate::store::Which;
 
@@ -71,66 +71,81 @@ pub(crate) async fn relations(
 
 /// A user's own profile becomes what `change` makes of it.
 pub(crate) async fn change_profile(
-    app: &App,
+    app: &Arc<App>,
     name: &Username,
-    change: impl FnOnce(Profile) -> Profile,
+    change: impl FnOnce(Profile) -> Profile + Send + 'static,
 ) -> Answer<User> {
-    let _alone = app.order.write().await;
-    let mut record = user(app, name).await?;
-    record.profile = change(record.profile);
-    check(record.profile.check())?;
-    app.store.set_profile(name, &record.profile).await.map_err(|e| store_failed(&e))?;
-    let user = seen_by(app, &record, name, record.profile.clone());
-    tell_rooms(app, ToHub::UserChanged(record)).await;
-    Ok(user)
+    let (app, name) = (app.clone(), name.clone());
+    to_the_end(async move {
+        let alone = app.order.write().await;
+        let profile = change(profile(&app, &name).await?);
+        check(profile.check())?;
+        app.store.set_profile(&name, &profile).await.map_err(|e| store_failed(&e))?;
+        tell_changed(&app, alone, &name).await?;
+        Ok(User::new(&app.config.app_key, name, profile, Relation::default()))
+    })
+    .await
 }
 
 /// What `viewer` keeps about `other` becomes what `change` makes of it.
 pub(crate) async fn change_relation(
-    app: &App,
+    app: &Arc<App>,
     viewer: &Username,
     other: &Username,
-    change: impl FnOnce(Relation) -> Relation,
+    change: impl FnOnce(Relation) -> Relation + Send + 'static,
 ) -> Answer<User> {
     if viewer == other {
         return fail(ErrorCode::InvalidParameter, "nobody has a relation to itself");
     }
-    let _alone = app.order.write().await;
-    let mut record = user(app, viewer).await?;
-    let profile = user(app, other).await?.profile;
-    let relation = change(record.relations.remove(other).unwrap_or_default());
-    check(relation.check())?;
-    if relation != Relation::default() {
-        if record.relations.len() >= MAX_RELATIONS {
-            let why = format!("a user keeps something about at most {MAX_RELATIONS} others");
-            return fail(ErrorCode::LimitExceeded, why);
+    let (app, viewer, other) = (app.clone(), viewer.clone(), other.clone());
+    to_the_end(async move {
+        let alone = app.order.write().await;
+        profile(&app, &viewer).await?;
+        let profile = profile(&app, &other).await?;
+        let before = app.store.relation(&viewer, &other).await.map_err(|e| store_failed(&e))?;
+        let is_new = before.is_none();
+        let relation = change(before.unwrap_or_default());
+        check(relation.check())?;
+        if is_new && relation != Relation::default() {
+            let count = app.store.count_relations(&viewer).await.map_err(|e| store_failed(&e))?;
+            if count >= MAX_RELATIONS {
+                let why = format!("a user keeps something about at most {MAX_RELATIONS} others");
+                return fail(ErrorCode::LimitExceeded, why);
+            }
         }
-        record.relations.insert(other.clone(), relation.clone());
-    }
-    app.store.set_relation(viewer, other, &relation).await.map_err(|e| store_failed(&e))?;
-    let user = seen_by(app, &record, other, profile);
-    tell_rooms(app, ToHub::UserChanged(record)).await;
-    Ok(user)
+        app.store.set_relation(&viewer, &other, &relation).await.map_err(|e| store_failed(&e))?;
+        tell_changed(&app, alone, &viewer).await?;
+        Ok(User::new(&app.config.app_key, other, profile, relation))
+    })
+    .await
 }
 
 /// Makes a user or gives it another profile; true if it was made.
-pub(crate) async fn put_user(app: &App, name: &Username, profile: Profile) -> Answer<(User, bool)> {
+pub(crate) async fn put_user(app: &Arc<App>, name: &Username, profile: Profile) -> Answer<(User, bool)> {
     check(profile.check())?;
-    let _alone = app.order.write().await;
-    let made = app.store.put_user(name, &profile, unix_ms()).await.map_err(|e| store_failed(&e))?;
-    let record = user(app, name).await?;
-    tell_rooms(app, ToHub::UserChanged(record)).await;
-    Ok((User::new(&app.config.app_key, name.clone(), profile, Relation::default()), made))
+    let (app, name) = (app.clone(), name.clone());
+    to_the_end(async move {
+        let alone = app.order.write().await;
+        let now = app.clock.unix_now();
+        let made = app.store.put_user(&name, &profile, now).await.map_err(|e| store_failed(&e))?;
+        tell_changed(&app, alone, &name).await?;
+        Ok((User::new(&app.config.app_key, name, profile, Relation::default()), made))
+    })
+    .await
 }
 
 /// Deletes a user; its tokens are good no more, its devices are signed out, its call is left.
-pub(crate) async fn delete_user(app: &App, name: &Username) -> Answer<()> {
-    let _alone = app.order.write().await;
-    if !app.store.delete_user(name, unix_ms()).await.map_err(|e| store_failed(&e))? {
-        return Err(nobody(name));
-    }
-    tell_rooms(app, ToHub::UserDeleted(name.clone())).await;
-    Ok(())
+pub(crate) async fn delete_user(app: &Arc<App>, name: &Username) -> Answer<()> {
+    let (app, name) = (app.clone(), name.clone());
+    to_the_end(async move {
+        let _alone = app.order.write().await;
+        if !app.store.delete_user(&name, app.clock.unix_now()).await.map_err(|e| store_failed(&e))? {
+            return Err(nobody(&name));
+        }
+        tell_rooms(&app, ToHub::UserDeleted(name)).await;
+        Ok(())
+    })
+    .await
 }
 
 /// The calls of which `viewer` may know, newest first, and whether there are older ones.
@@ -227,6 +242,12 @@ pub(crate) async fn user(app: &App, name: &Username) -> Answer<UserRecord> {
     record.ok_or_else(|| nobody(name))
 }
 
+/// The profile of a user that must be there.
+async fn profile(app: &App, name: &Username) -> Answer<Profile> {
+    let profile = app.store.profile(name).await.map_err(|e| store_failed(&e))?;
+    profile.ok_or_else(|| nobody(name))
+}
+
 fn nobody(name: &Username) -> Failure {
     Failure::new(ErrorCode::UserUnavailable, format!("nobody is named {name}"))
 }
@@ -240,6 +261,23 @@ pub(crate) fn seen_by(app: &App, viewer: &UserRecord, name: &Username, profile: 
     User::new(&app.config.app_key, name.clone(), profile, relation)
 }
 
+/// Makes a change to its end, also where whoever asked for it waits no more: of what the store has taken the rooms must learn.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Answer<T>> + Send + 'static,
+) -> Answer<T> {
+    let done = tokio::spawn(change).await;
+    // Fails only if it panicked, of which the log tells.
+    done.unwrap_or_else(|_| fail(ErrorCode::ServerError, "the server failed"))
+}
+
+/// Tells the rooms how a user is after a change. A record may be large: others go on meanwhile, who change nothing.
+async fn tell_changed(app: &App, alone: RwLockWriteGuard<'_, ()>, name: &Username) -> Answer<()> {
+    let _in_order = alone.downgrade();
+    let record = user(app, name).await?;
+    tell_rooms(app, ToHub::UserChanged(record)).await;
+    Ok(())
+}
+
 async fn tell_rooms(app: &App, change: ToHub) {
     // Fails only while the server stops, when the rooms are gone.
     let _ = app.hub.send(change).await;
@@ -247,7 +285,10 @@ async fn tell_rooms(app: &App, change: ToHub) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jmrtc_protocol::{PastMember, Reason};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -273,6 +314,20 @@ mod tests {
             reason: Reason::Hangup,
             detail: None,
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_and_told_also_where_nobody_waits_for_it_any_more() {
+        let (app, mut hub) = App::of_test("server --dev").await;
+        let bob = Username::new("bob").unwrap();
+        app.store.sign_in(&bob, 0).await.unwrap();
+        let others = app.order.read().await;
+        let asked = timeout(Duration::from_millis(50), delete_user(&app, &bob)).await;
+        assert!(asked.is_err(), "it waits for its turn");
+        drop(others);
+        let told = timeout(Duration::from_secs(10), hub.recv()).await.expect("the rooms are told");
+        assert!(matches!(told, Some(ToHub::UserDeleted(user)) if user == bob));
+        assert_eq!(app.store.user(&bob).await.unwrap(), None);
     }
 
     #[test]

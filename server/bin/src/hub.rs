@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use jmrtc_protocol::limits::MAX_USER_BYTES;
-use jmrtc_protocol::{Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode};
+use jmrtc_protocol::{
+    ChannelId, Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode,
+};
 use jmrtc_rooms::{
     CallRecord, ConnId, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Rooms, Ticket, Timestamp,
     UserRecord,
@@ -23,6 +25,9 @@ use crate::webhook::Webhook;
 pub(crate) const OUTBOX_MESSAGES: usize = 512;
 /// Their bytes: all events and all answers that the rooms keep, of the fullest users.
 const OUTBOX_BYTES: usize = 2 * MAX_KEPT_USERS * MAX_USER_BYTES;
+
+/// How long a connection whose token expired in a call may stay after the call.
+const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -59,6 +64,12 @@ pub(crate) enum ToHub {
     UserDeleted(Username),
     /// Who is online?
     Online(oneshot::Sender<BTreeSet<Username>>),
+    /// Is a push for this call still of use?
+    IsPushWanted {
+        user: Username,
+        channel_id: ChannelId,
+        answer: oneshot::Sender<bool>,
+    },
     /// Tell when the records of all calls that are over are in the store.
     Kept(oneshot::Sender<()>),
     /// The server stops.
@@ -125,7 +136,10 @@ impl Cut {
 struct Conn {
     user: Username,
     outbox: Outbox,
+    /// When its token expires.
     expires: Timestamp,
+    /// When to see whether it has expired, and may go.
+    look: Timestamp,
 }
 
 pub(crate) struct Hub {
@@ -136,10 +150,8 @@ pub(crate) struct Hub {
     records: mpsc::Sender<ToWriter>,
     webhook: Option<Arc<Webhook>>,
     conns: BTreeMap<ConnId, Conn>,
-    /// When the token of each connection expires.
-    expiries: BTreeSet<(Timestamp, ConnId)>,
-    /// Connections with an expired token that stay for as long as their user is in a call.
-    overdue: BTreeSet<ConnId>,
+    /// When to look at the token of each connection.
+    looks: BTreeSet<(Timestamp, ConnId)>,
     /// Connections cut while outputs were carried out, of which the rooms don't know yet.
     cut: Vec<ConnId>,
 }
@@ -161,8 +173,7 @@ impl Hub {
             records,
             webhook,
             conns: BTreeMap::new(),
-            expiries: BTreeSet::new(),
-            overdue: BTreeSet::new(),
+            looks: BTreeSet::new(),
             cut: Vec::new(),
         }
     }
@@ -176,7 +187,7 @@ impl Hub {
         loop {
             self.measure();
             let due =
-                self.rooms.next_deadline().into_iter().chain(self.expiries.first().map(|(at, _)| *at)).min();
+                self.rooms.next_deadline().into_iter().chain(self.looks.first().map(|(at, _)| *at)).min();
             let due = due.map(|at| self.clock.instant(at));
             tokio::select! {
                 message = inbox.recv() => match message {
@@ -195,7 +206,7 @@ impl Hub {
                     self.feed(Input::Deadline).await?;
                 }
             }
-            self.expire().await?;
+            self.look().await?;
         }
     }
 
@@ -203,17 +214,20 @@ impl Hub {
         match message {
             ToHub::Hello { conn, user, device, resume, record, expires, outbox } => {
                 let expires = self.clock.timestamp_of(expires);
-                self.conns.insert(conn, Conn { user: user.clone(), outbox, expires });
-                self.expiries.insert((expires, conn));
+                self.conns.insert(conn, Conn { user: user.clone(), outbox, expires, look: expires });
+                self.looks.insert((expires, conn));
                 self.feed(Input::Hello { conn, user, device, resume, known: vec![record] }).await
             }
             ToHub::Request { conn, id, request, known, expires } => {
-                if let (Some(unix_s), Some(known_conn)) = (expires, self.conns.get_mut(&conn)) {
-                    self.expiries.remove(&(known_conn.expires, conn));
-                    known_conn.expires = self.clock.timestamp_of(unix_s);
-                    self.expiries.insert((known_conn.expires, conn));
-                    self.overdue.remove(&conn);
+                if let Some(unix_s) = expires
+                    && let Some(known) = self.conns.get_mut(&conn)
+                {
+                    let expires = self.clock.timestamp_of(unix_s);
+                    known.expires = expires;
+                    self.look_again(conn, expires);
                 }
+                // Who stays for its call alone begins no other before anybody looks.
+                self.expire(conn).await?;
                 // A connection that was cut may still have had requests on their way.
                 if self.conns.contains_key(&conn) {
                     self.feed(Input::Request { conn, id, request, known }).await?;
@@ -230,6 +244,11 @@ impl Hub {
             ToHub::Online(answer) => {
                 // Who asked may be gone.
                 let _ = answer.send(self.rooms.online());
+                Ok(())
+            }
+            ToHub::IsPushWanted { user, channel_id, answer } => {
+                // Who asked may be gone.
+                let _ = answer.send(self.rooms.is_push_wanted(&user, &channel_id));
                 Ok(())
             }
             ToHub::Kept(answer) => {
@@ -292,8 +311,7 @@ impl Hub {
     /// Closes a connection from our side; the rooms learn it in `feed`.
     fn cut_off(&mut self, conn: ConnId, closing: Closing) {
         if let Some(known) = self.conns.remove(&conn) {
-            self.expiries.remove(&(known.expires, conn));
-            self.overdue.remove(&conn);
+            self.looks.remove(&(known.look, conn));
             known.outbox.cut.call(closing);
             self.cut.push(conn);
         }
@@ -301,27 +319,38 @@ impl Hub {
 
     fn forget(&mut self, conn: ConnId) {
         if let Some(known) = self.conns.remove(&conn) {
-            self.expiries.remove(&(known.expires, conn));
-            self.overdue.remove(&conn);
+            self.looks.remove(&(known.look, conn));
         }
     }
 
-    /// Closes the connections whose token has expired, those of users in a call once the call is over.
-    async fn expire(&mut self) -> anyhow::Result<()> {
+    /// Looks at the connections at which it is time to look.
+    async fn look(&mut self) -> anyhow::Result<()> {
         let now = self.clock.now();
-        while let Some((_, conn)) = self.expiries.first().filter(|(at, _)| *at <= now).copied() {
-            self.expiries.pop_first();
-            self.overdue.insert(conn);
-        }
-        let free = |conn: &&ConnId| self.conns.get(conn).is_none_or(|c| !self.rooms.is_in_call(&c.user));
-        let over: Vec<ConnId> = self.overdue.iter().filter(free).copied().collect();
-        for conn in over {
-            self.overdue.remove(&conn);
-            self.send(conn, &ServerMessage::Closing { reason: Closing::TokenExpired });
-            self.forget(conn);
-            self.feed(Input::Disconnected { conn, silent_ms: 0 }).await?;
+        while let Some((_, conn)) = self.looks.first().filter(|(at, _)| *at <= now).copied() {
+            self.look_again(conn, now.plus(LOOK_AGAIN_MS));
+            self.expire(conn).await?;
         }
         Ok(())
+    }
+
+    fn look_again(&mut self, conn: ConnId, at: Timestamp) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            self.looks.remove(&(known.look, conn));
+            known.look = at;
+            self.looks.insert((at, conn));
+        }
+    }
+
+    /// Closes a connection whose token has expired, that of a user in a call only once the call is over.
+    async fn expire(&mut self, conn: ConnId) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let over = |known: &Conn| known.expires <= now && !self.rooms.is_in_call(&known.user);
+        if !self.conns.get(&conn).is_some_and(over) {
+            return Ok(());
+        }
+        self.send(conn, &ServerMessage::Closing { reason: Closing::TokenExpired });
+        self.forget(conn);
+        self.feed(Input::Disconnected { conn, silent_ms: 0 }).await
     }
 
     fn measure(&self) {
@@ -334,7 +363,7 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::Platform;
+    use jmrtc_protocol::{LeaveReason, Platform, Reply};
     use tokio::time::timeout;
 
     use super::*;
@@ -381,6 +410,50 @@ mod tests {
         (messages, cut)
     }
 
+    async fn ask(hub: &mut Hub, id: RequestId, conn: ConnId, request: Request, known: Vec<UserRecord>) {
+        hub.take(ToHub::Request { conn, id, request, known, expires: None }).await.unwrap();
+    }
+
+    /// Calls a user; the channel, unless it is refused.
+    async fn call(
+        hub: &mut Hub,
+        id: RequestId,
+        conn: ConnId,
+        user: &Username,
+        heard: &mut mpsc::Receiver<Utf8Bytes>,
+    ) -> Option<ChannelId> {
+        let start = Request::Start { usernames: vec![user.clone()] };
+        ask(hub, id, conn, start, vec![UserRecord::named(user.clone())]).await;
+        while let Ok(text) = heard.try_recv() {
+            let message = serde_json::from_str(&text).unwrap();
+            if let ServerMessage::Reply { reply: Reply::Start { session, .. }, .. } = message {
+                return Some(session.channel_id);
+            }
+        }
+        None
+    }
+
+    async fn leave(hub: &mut Hub, id: RequestId, conn: ConnId, channel: &ChannelId) {
+        let leave = Request::Leave { channel_id: channel.clone(), reason: LeaveReason::Hangup };
+        ask(hub, id, conn, leave, Vec::new()).await;
+    }
+
+    #[tokio::test]
+    async fn who_stays_for_its_call_alone_is_looked_at_now_and_then_and_begins_no_other() {
+        let (mut hub, _media, _records) = hub();
+        let (alice, bob) = (ConnId(1), Username::new("bob").unwrap());
+        let (mut heard, _) = sign_in(&mut hub, alice, "alice").await;
+        let channel = call(&mut hub, 1, alice, &bob, &mut heard).await.expect("a call");
+        hub.conns.get_mut(&alice).unwrap().expires = Timestamp(0);
+        hub.look_again(alice, Timestamp(0));
+        hub.look().await.unwrap();
+        assert!(hub.conns.contains_key(&alice), "it is in a call");
+        assert!(hub.looks.first().unwrap().0 >= Timestamp(LOOK_AGAIN_MS));
+        leave(&mut hub, 2, alice, &channel).await;
+        assert_eq!(call(&mut hub, 3, alice, &bob, &mut heard).await, None);
+        assert!(hub.conns.is_empty() && hub.looks.is_empty());
+    }
+
     #[test]
     fn large_messages_fill_an_outbox_sooner() {
         let (queue, mut messages) = mpsc::channel(OUTBOX_MESSAGES);
@@ -394,6 +467,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_push_is_wanted_while_it_rings_and_no_device_does() {
+        let (mut hub, _media, _records) = hub();
+        let (alice, bob) = (ConnId(1), ConnId(2));
+        let (mut heard, _) = sign_in(&mut hub, alice, "alice").await;
+        let name = Username::new("bob").unwrap();
+        let channel_id = call(&mut hub, 1, alice, &name, &mut heard).await.expect("a call");
+        let is_wanted = async |hub: &mut Hub, channel_id: &ChannelId| {
+            let (answer, answered) = oneshot::channel();
+            let (user, channel_id) = (name.clone(), channel_id.clone());
+            hub.take(ToHub::IsPushWanted { user, channel_id, answer }).await.unwrap();
+            answered.await.unwrap()
+        };
+        assert!(is_wanted(&mut hub, &channel_id).await);
+        assert!(!is_wanted(&mut hub, &ChannelId("another".into())).await);
+        let _messages = sign_in(&mut hub, bob, "bob").await;
+        assert!(!is_wanted(&mut hub, &channel_id).await, "a device rings");
+        hub.take(ToHub::Gone { conn: bob, silent: Duration::ZERO }).await.unwrap();
+        assert!(is_wanted(&mut hub, &channel_id).await);
+        leave(&mut hub, 2, alice, &channel_id).await;
+        assert!(!is_wanted(&mut hub, &channel_id).await, "it rings no more");
+    }
+
+    #[tokio::test]
     async fn a_client_that_reads_nothing_is_cut_off() {
         let (mut hub, _media, _records) = hub();
         let (conn, other) = (ConnId(1), ConnId(2));
@@ -404,7 +500,7 @@ mod tests {
             hub.take(ToHub::Ping { conn, ack: 0 }).await.unwrap();
         }
         assert_eq!(timeout(Duration::from_secs(1), cut.wait()).await, Ok(Closing::Overload));
-        assert_eq!((hub.rooms.counts().connected, hub.conns.len(), hub.expiries.len()), (1, 1, 1));
+        assert_eq!((hub.rooms.counts().connected, hub.conns.len(), hub.looks.len()), (1, 1, 1));
         assert_eq!(hub.metrics.overloads.get(), 1);
         let mut waiting = 0;
         while messages.recv().await.is_some() {

@@ -1,6 +1,9 @@
-//! How many messages a client may send, and how many of those beyond are still answered.
+//! How many messages a client may send, how many of those beyond are still answered, and how much a user may change.
 
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jmrtc_protocol::Username;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,22 +19,11 @@ pub(crate) enum Verdict {
 pub(crate) struct Limiter {
     messages: Bucket,
     refusals: Bucket,
-    changes: Bucket,
 }
 
 impl Limiter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            messages: Bucket::new(now, 50.0, 200.0),
-            refusals: Bucket::new(now, 50.0, 2_000.0),
-            changes: Bucket::new(now, 2.0, 40.0),
-        }
-    }
-
-    /// Counts one more change of a profile or relation, and tells whether it may be made: while it is, nobody else's is, and no call
-    /// begins.
-    pub(crate) fn may_change(&mut self, now: Instant) -> bool {
-        self.changes.take(now)
+        Self { messages: Bucket::new(now, 50.0, 200.0), refusals: Bucket::new(now, 50.0, 2_000.0) }
     }
 
     /// Counts one more message.
@@ -46,14 +38,40 @@ impl Limiter {
     }
 }
 
-/// A bucket of tokens, one a message.
+/// How much each user may still change of its profile and relations, on all its connections together: while a change is made,
+/// nobody else's is, nobody signs in, and no call begins.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    buckets: BTreeMap<Username, Bucket>,
+    /// When the full ones were forgotten.
+    swept: Instant,
+}
+
+impl Changes {
+    const SWEPT_EVERY: Duration = Duration::from_secs(60);
+
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { buckets: BTreeMap::new(), swept: now }
+    }
+
+    /// Counts one more change, and tells whether it may be made.
+    pub(crate) fn take(&mut self, now: Instant, user: &Username) -> bool {
+        if now.saturating_duration_since(self.swept) >= Self::SWEPT_EVERY {
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            self.swept = now;
+        }
+        self.buckets.entry(user.clone()).or_insert_with(|| Bucket::new(now, 2.0, 40.0)).take(now)
+    }
+}
+
+/// A bucket of tokens, one a message or change.
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
     filled: Instant,
-    /// Messages per second for any length of time.
+    /// How many per second for any length of time.
     per_second: f64,
-    /// Messages at once after a pause.
+    /// How many at once after a pause.
     burst: f64,
 }
 
@@ -63,8 +81,7 @@ impl Bucket {
     }
 
     fn take(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
-        self.tokens = (self.tokens + gained).min(self.burst);
+        self.tokens = self.level(now);
         self.filled = now;
         if self.tokens < 1.0 {
             return false;
@@ -72,12 +89,19 @@ impl Bucket {
         self.tokens -= 1.0;
         true
     }
+
+    fn is_full(&self, now: Instant) -> bool {
+        self.level(now) >= self.burst
+    }
+
+    fn level(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        (self.tokens + gained).min(self.burst)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -91,12 +115,19 @@ mod tests {
     }
 
     #[test]
-    fn changes_have_a_limit_of_their_own() {
+    fn every_user_has_changes_of_its_own_and_is_forgotten_once_it_may_make_them_all() {
         let start = Instant::now();
-        let mut limiter = Limiter::new(start);
-        let mut made = |at| (0..100).filter(|_| limiter.may_change(at)).count();
-        assert_eq!(made(start), 40);
-        assert_eq!(made(start + Duration::from_secs(1)), 2);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let [alice, bob] = ["alice", "bob"].map(|name| Username::new(name).unwrap());
+        let mut changes = Changes::new(start);
+        let made = |changes: &mut Changes, at, user| (0..100).filter(|_| changes.take(at, user)).count();
+        assert_eq!(made(&mut changes, start, &alice), 40);
+        assert_eq!(made(&mut changes, at(1), &alice), 2);
+        assert_eq!(made(&mut changes, at(1), &bob), 40);
+        assert_eq!(made(&mut changes, at(50), &bob), 40);
+        assert_eq!(made(&mut changes, at(60), &bob), 20);
+        assert_eq!(changes.buckets.keys().collect::<Vec<_>>(), [&bob]);
+        assert_eq!(made(&mut changes, at(60), &alice), 40);
     }
 
     #[test]

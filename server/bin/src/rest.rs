@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use jmrtc_protocol::limits::DEFAULT_HISTORY;
-use jmrtc_protocol::{ChannelId, ErrorCode, Profile, Relation, User, Username};
+use jmrtc_protocol::{ChannelId, ErrorCode, Failure, Profile, Relation, User, Username};
 use jmrtc_rooms::CallRecord;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::auth::Bearer;
-use crate::clock::unix_ms;
 use crate::directory;
 use crate::http::{Answer, Body, Refusal};
 use crate::hub::ToHub;
@@ -54,6 +53,18 @@ impl Caller {
         }
     }
 
+    /// Counts one more change. The backend may make as many as it likes.
+    fn may_change(&self, app: &App, name: &Username) -> Answer<()> {
+        self.may_see(name)?;
+        match self {
+            Self::User(own) if !app.may_change(own) => {
+                let failure = Failure::new(ErrorCode::LimitExceeded, "too many changes; slow down");
+                Err(Refusal(StatusCode::TOO_MANY_REQUESTS, failure))
+            }
+            Self::User(_) | Self::Backend => Ok(()),
+        }
+    }
+
     fn is_backend(&self) -> Answer<()> {
         match self {
             Self::Backend => Ok(()),
@@ -76,9 +87,9 @@ impl FromRequestParts<Arc<App>> for Caller {
         let rejected = |why: String| Refusal::new(ErrorCode::LoginRejected, why);
         match app.config.auth.bearer(token).map_err(rejected)? {
             Bearer::Backend => Ok(Self::Backend),
-            Bearer::User(identity) => match app.store.sign_in(&identity.user, unix_ms()).await? {
-                Some(record) => Ok(Self::User(record.username)),
-                None => Err(rejected(directory::DELETED.to_owned())),
+            Bearer::User(identity) => match app.store.admit(&identity.user, app.clock.unix_now()).await? {
+                true => Ok(Self::User(identity.user)),
+                false => Err(rejected(directory::DELETED.to_owned())),
             },
         }
     }
@@ -165,7 +176,7 @@ async fn put_user(
     At(name): At<Username>,
     body: Body,
 ) -> Answer<Response> {
-    caller.may_see(&name)?;
+    caller.may_change(&app, &name)?;
     let profile: Profile = body.read()?;
     Ok(match caller {
         Caller::User(_) => Json(directory::change_profile(&app, &name, |_| profile).await?).into_response(),
@@ -221,7 +232,7 @@ async fn put_relation(
     At((name, other)): At<(Username, Username)>,
     body: Body,
 ) -> Answer<Json<User>> {
-    caller.may_see(&name)?;
+    caller.may_change(&app, &name)?;
     let relation: Relation = body.read()?;
     Ok(Json(directory::change_relation(&app, &name, &other, |_| relation).await?))
 }

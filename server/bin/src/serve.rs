@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::App;
 use crate::cli::{IdentityArgs, ServerArgs};
-use crate::clock::{Clock, unix_ms};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::{Hub, ToHub, ToWriter};
 use crate::media::Media;
@@ -85,7 +85,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
             signature: "Says back what you say".to_owned(),
             ..Profile::default()
         };
-        store.put_user(&echo, &profile, unix_ms()).await?;
+        store.put_user(&echo, &profile, clock.unix_now()).await?;
         robots.insert(echo);
     }
     let mut seed = [0; 32];
@@ -106,13 +106,13 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         seed,
     );
 
+    let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
         let nonce = getrandom::u64().context("the operating system has no randomness")?;
-        Ok(Webhook::new(endpoint, nonce, clock, metrics.clone()))
+        Ok(Webhook::new(endpoint, nonce, clock, to_hub.clone(), metrics.clone()))
     });
     let webhook = webhook.transpose()?;
 
-    let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
     let (to_writer, records) = mpsc::channel(RECORDS);
@@ -121,7 +121,8 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (udp, tcp) = media.addresses()?;
     let warn_public = config.dev && !at.ip().is_loopback();
     let warn_plain = config.webhook.as_ref().is_some_and(Endpoint::can_be_read);
-    let app = Arc::new(App::new(config, store.clone(), to_hub, metrics.clone()));
+    let warn_grace = config.has_short_grace().then(|| config.silence());
+    let app = Arc::new(App::new(config, clock, store.clone(), to_hub, metrics.clone()));
     let hub = Hub::new(rooms, clock, metrics.clone(), to_media, to_writer, webhook);
     let server = Server {
         hub: tokio::spawn(hub.run(hub_inbox, from_media)),
@@ -140,6 +141,12 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     }
     if warn_plain {
         tracing::warn!("--webhook without https: who calls whom can be read on the way");
+    }
+    if let Some(silence) = warn_grace {
+        tracing::warn!(
+            "--grace-time is less than twice --ping-time: a client that is silent for {silence:?}, not for three pings, is given up and \
+             out of its call at once"
+        );
     }
     Ok(server)
 }

@@ -73,14 +73,19 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The user's record; a name that signs in for the first time becomes a user. None for one that was deleted.
+    /// The record of a user that is admitted.
     pub(crate) async fn sign_in(
         &self,
         username: &Username,
         now_ms: i64,
     ) -> anyhow::Result<Option<UserRecord>> {
-        if let Some(record) = self.user(username).await? {
-            return Ok(Some(record));
+        if self.admit(username, now_ms).await? { self.user(username).await } else { Ok(None) }
+    }
+
+    /// Whether a name is a user's; one that comes for the first time becomes a user, but not one that was deleted.
+    pub(crate) async fn admit(&self, username: &Username, now_ms: i64) -> anyhow::Result<bool> {
+        if self.profile(username).await?.is_some() {
+            return Ok(true);
         }
         sqlx::query(
             "INSERT INTO users (username, profile, created_time)
@@ -92,7 +97,7 @@ impl Store {
         .bind(now_ms)
         .execute(&self.pool)
         .await?;
-        self.user(username).await
+        Ok(self.profile(username).await?.is_some())
     }
 
     /// Makes a user, also one that was deleted, or gives one that is there another profile; true if it was made.
@@ -152,12 +157,7 @@ impl Store {
 
     /// A user's record; none for a name that never signed in.
     pub(crate) async fn user(&self, username: &Username) -> anyhow::Result<Option<UserRecord>> {
-        let row = sqlx::query("SELECT profile FROM users WHERE username = ?")
-            .bind(username.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let profile = from_json(row.try_get("profile")?)?;
+        let Some(profile) = self.profile(username).await? else { return Ok(None) };
         let rows = sqlx::query("SELECT username, relation FROM relations WHERE viewer = ?")
             .bind(username.as_str())
             .fetch_all(&self.pool)
@@ -168,6 +168,38 @@ impl Store {
             relations.insert(Username::new(name)?, from_json(row.try_get("relation")?)?);
         }
         Ok(Some(UserRecord { username: username.clone(), profile, relations }))
+    }
+
+    /// A user's profile; none for a name that is no user.
+    pub(crate) async fn profile(&self, username: &Username) -> anyhow::Result<Option<Profile>> {
+        let row = sqlx::query("SELECT profile FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| from_json(row.try_get("profile")?)).transpose()
+    }
+
+    /// What `viewer` keeps about `username`.
+    pub(crate) async fn relation(
+        &self,
+        viewer: &Username,
+        username: &Username,
+    ) -> anyhow::Result<Option<Relation>> {
+        let row = sqlx::query("SELECT relation FROM relations WHERE viewer = ? AND username = ?")
+            .bind(viewer.as_str())
+            .bind(username.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| from_json(row.try_get("relation")?)).transpose()
+    }
+
+    /// About how many others `viewer` keeps something.
+    pub(crate) async fn count_relations(&self, viewer: &Username) -> anyhow::Result<usize> {
+        let row = sqlx::query("SELECT count(*) AS count FROM relations WHERE viewer = ?")
+            .bind(viewer.as_str())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(usize::try_from(row.try_get::<i64, _>("count")?)?)
     }
 
     /// The records of those names that are users; of what they keep only that about each other and about `asker`.

@@ -13,11 +13,12 @@ use jmrtc_protocol::{ChannelId, User, Username, encode};
 use jmrtc_rooms::Push;
 use serde::Serialize;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::clock::{Clock, unix_s};
+use crate::clock::{Clock, unix_ms, unix_s};
+use crate::hub::ToHub;
 use crate::metrics::Metrics;
 
 /// Pushes that are not over, those that wait to be tried again among them. One too many is dropped.
@@ -126,8 +127,8 @@ impl<'a> From<&'a User> for Caller<'a> {
     }
 }
 
-/// The body of the webhook for a push that is wanted at `unix_ms`.
-fn body(push: &Push, unix_ms: i64, expire_time: i64) -> String {
+/// The body of the webhook for a push that is wanted at `unix_ms` and of use for `left_ms` more.
+fn body(push: &Push, unix_ms: i64, left_ms: u64) -> String {
     encode(&Event {
         kind: "call.push",
         timestamp: OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(unix_ms),
@@ -137,7 +138,7 @@ fn body(push: &Push, unix_ms: i64, expire_time: i64) -> String {
             inviter: (&push.inviter).into(),
             invited_by: (&push.invited_by).into(),
             silent: push.silent,
-            expire_time,
+            expire_time: unix_ms.saturating_add_unsigned(left_ms),
         },
     })
 }
@@ -174,12 +175,15 @@ fn next(outcome: &Outcome, tries: u32, left: Duration, jitter: f64) -> Next {
 struct Message {
     id: String,
     body: String,
+    user: Username,
+    channel_id: ChannelId,
 }
 
 pub(crate) struct Webhook {
     endpoint: Endpoint,
     agent: ureq::Agent,
     clock: Clock,
+    hub: mpsc::Sender<ToHub>,
     metrics: Arc<Metrics>,
     pending: Arc<Semaphore>,
     at_once: Semaphore,
@@ -189,7 +193,13 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    pub(crate) fn new(endpoint: Endpoint, nonce: u64, clock: Clock, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        nonce: u64,
+        clock: Clock,
+        hub: mpsc::Sender<ToHub>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -203,6 +213,7 @@ impl Webhook {
             agent: config.build().into(),
             endpoint,
             clock,
+            hub,
             metrics,
             pending: Arc::new(Semaphore::new(MAX_PENDING)),
             at_once: Semaphore::new(MAX_AT_ONCE),
@@ -220,7 +231,9 @@ impl Webhook {
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let message = Arc::new(Message {
             id: format!("msg_{:016x}_{number}", self.nonce),
-            body: body(push, self.clock.unix_ms(self.clock.now()), self.clock.unix_ms(push.until)),
+            body: body(push, unix_ms(), push.until.since(self.clock.now())),
+            user: push.user.clone(),
+            channel_id: push.channel_id.clone(),
         });
         let (webhook, until) = (self.clone(), self.clock.instant(push.until));
         tokio::spawn(async move {
@@ -242,6 +255,9 @@ impl Webhook {
             let Ok(turn) = timeout_at(until, self.at_once.acquire()).await else {
                 return Err(last.to_string());
             };
+            if !self.is_wanted(message).await {
+                return Err(format!("nobody is to be woken any more; until then {last}"));
+            }
             last = self.attempt(message).await;
             drop(turn);
             tries += 1;
@@ -256,13 +272,21 @@ impl Webhook {
         }
     }
 
+    /// Whether it still rings where no device does. A hub that is gone has no calls.
+    async fn is_wanted(&self, message: &Message) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let (user, channel_id) = (message.user.clone(), message.channel_id.clone());
+        let asked = self.hub.send(ToHub::IsPushWanted { user, channel_id, answer }).await;
+        asked.is_ok() && answered.await.unwrap_or(false)
+    }
+
     async fn attempt(self: &Arc<Self>, message: &Arc<Message>) -> Outcome {
         let (webhook, message) = (self.clone(), message.clone());
         let post = spawn_blocking(move || webhook.post(&message));
         post.await.unwrap_or_else(|e| Outcome::Unanswered(e.to_string()))
     }
 
-    fn post(&self, Message { id, body }: &Message) -> Outcome {
+    fn post(&self, Message { id, body, .. }: &Message) -> Outcome {
         let timestamp = unix_s();
         let answer = self
             .agent
@@ -327,7 +351,7 @@ mod tests {
             silent: true,
             until: Timestamp(0),
         };
-        let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 1_667_507_230_344)).unwrap();
+        let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 60_000)).unwrap();
         assert_eq!(
             body,
             json!({
@@ -443,7 +467,8 @@ mod tests {
         let metrics = Arc::new(Metrics::default());
         let key = SigningKey::new(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let endpoint = Endpoint { url: "http://127.0.0.1:9/".parse().unwrap(), key };
-        let webhook = Webhook::new(endpoint, 0, Clock::start(), metrics.clone());
+        let (hub, _inbox) = mpsc::channel(1);
+        let webhook = Webhook::new(endpoint, 0, Clock::start(), hub, metrics.clone());
         let push = Push {
             user: Username::new("bob").unwrap(),
             channel_id: ChannelId("channel".into()),

@@ -21,7 +21,6 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
 use crate::app::App;
-use crate::clock::unix_ms;
 use crate::directory::{self, store_failed};
 use crate::http::Refusal;
 use crate::hub::{Cut, OUTBOX_MESSAGES, Outbox, ToHub};
@@ -104,12 +103,11 @@ async fn serve(mut socket: WebSocket, app: Arc<App>) {
     };
 
     let mut present = Present { conn, silent: Duration::ZERO, hub: app.hub.clone() };
-    let silence = Duration::from_millis(app.config.ping_ms.saturating_mul(3));
+    let silence = app.config.silence();
     let heard = tokio::time::Instant::now();
     let limiter = Limiter::new(Instant::now());
     let mut connection = Connection { socket, app, conn, user, limiter, cut, waiting, silence, heard };
-    connection.run(outgoing).await;
-    present.silent = connection.heard.elapsed();
+    present.silent = connection.run(outgoing).await;
     drop(present);
     close(connection.socket).await;
 }
@@ -161,7 +159,7 @@ async fn sign_in(app: &App, first: &Text, conn: ConnId, outbox: Outbox) -> Resul
     let Hello { device, resume, .. } = hello;
     let (user, expires) = (identity.user, identity.expires);
     let _in_order = app.order.read().await;
-    let record = app.store.sign_in(&user, unix_ms()).await.map_err(|e| store_failed(&e))?;
+    let record = app.store.sign_in(&user, app.clock.unix_now()).await.map_err(|e| store_failed(&e))?;
     let record = record.ok_or_else(|| Failure::new(ErrorCode::LoginRejected, directory::DELETED))?;
     let hello = ToHub::Hello { conn, user: user.clone(), device, resume, record, expires, outbox };
     // Fails only while the server stops; then nothing comes and the connection ends.
@@ -186,29 +184,33 @@ struct Connection {
 }
 
 impl Connection {
-    /// Runs until either end wants to close.
-    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>) {
+    /// Runs until either end wants to close. For how long the client had been silent then; of one that takes too long to read, or
+    /// is cut off, nobody knows: nothing is read of it while something is sent.
+    async fn run(&mut self, mut outgoing: mpsc::Receiver<Utf8Bytes>) -> Duration {
         loop {
             tokio::select! {
                 // Being cut off comes before anything else.
                 biased;
-                reason = self.cut.wait() => return self.farewell(reason).await,
+                reason = self.cut.wait() => {
+                    self.farewell(reason).await;
+                    return Duration::ZERO;
+                }
                 text = outgoing.recv() => {
                     // The hub let go: everything it had to say is sent.
-                    let Some(text) = text else { return };
+                    let Some(text) = text else { return Duration::ZERO };
                     self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
                     if !self.deliver(text).await {
-                        return;
+                        return Duration::ZERO;
                     }
                 }
                 message = self.socket.recv() => {
-                    let Some(message) = message else { return };
+                    let Some(message) = message else { return self.heard.elapsed() };
                     self.heard = tokio::time::Instant::now();
                     if !self.receive(message).await {
-                        return;
+                        return Duration::ZERO;
                     }
                 }
-                () = sleep_until(self.heard + self.silence) => return,
+                () = sleep_until(self.heard + self.silence) => return self.heard.elapsed(),
             }
         }
     }
@@ -286,7 +288,7 @@ impl Connection {
             ClientMessage::Request {
                 id,
                 request: Request::UpdateProfile { .. } | Request::UpdateRelation { .. },
-            } if !self.limiter.may_change(Instant::now()) => self.limited(Some(id)).await,
+            } if !self.app.may_change(&self.user) => self.limited(Some(id)).await,
             ClientMessage::Request { id, request } => {
                 match Box::pin(ask(&self.app, conn, &self.user, id, request)).await {
                     Ok(None) => true,
@@ -325,7 +327,7 @@ impl Connection {
 /// Answers a request from the store, or hands it to the rooms with what they can't find out themselves: who the named
 /// users are, and until when a new token is good. None: the rooms answer.
 async fn ask(
-    app: &App,
+    app: &Arc<App>,
     conn: ConnId,
     user: &Username,
     id: RequestId,
@@ -363,12 +365,14 @@ async fn ask(
             return Ok(Some(reply));
         }
         Request::UpdateProfile { profile } => {
-            let change = |before| profile.clone().apply(before);
+            let profile = profile.clone();
+            let change = |before| profile.apply(before);
             let user = directory::change_profile(app, user, change).await?;
             return Ok(Some(Reply::UpdateProfile { user }));
         }
         Request::UpdateRelation { username, relation } => {
-            let change = |before| relation.clone().apply(before);
+            let relation = relation.clone();
+            let change = |before| relation.apply(before);
             let user = directory::change_relation(app, user, username, change).await?;
             return Ok(Some(Reply::UpdateRelation { user }));
         }
@@ -461,5 +465,66 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.metrics.connections.sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::SinkExt;
+    use serde_json::json;
+    use tokio_tungstenite::tungstenite;
+
+    use super::*;
+    use crate::clock::unix_s;
+
+    const PING: Duration = Duration::from_millis(100);
+
+    /// Signs a client in; the client, what the hub is told next, and its end of the connection.
+    async fn signed_in()
+    -> (impl SinkExt<tungstenite::Message, Error = tungstenite::Error> + Unpin, mpsc::Receiver<ToHub>, Outbox)
+    {
+        let (app, mut hub) = App::of_test("server --dev --ping-time 100ms").await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let token = app.config.auth.mint(Some(&Username::new("alice").unwrap()), unix_s(), 60).unwrap();
+        tokio::spawn(crate::listen::serve(listener, crate::http::router(app)));
+        let (mut client, _) =
+            tokio_tungstenite::connect_async(format!("ws://{address}/v1/ws")).await.unwrap();
+        let hello = json!({"type": "hello", "protocol": PROTOCOL_VERSION, "token": token,
+                           "device": {"id": "d", "platform": "native"}});
+        client.send(tungstenite::Message::text(hello.to_string())).await.unwrap();
+        let Some(ToHub::Hello { outbox, .. }) = hub.recv().await else { panic!("no hello") };
+        (client, hub, outbox)
+    }
+
+    async fn silent(hub: &mut mpsc::Receiver<ToHub>) -> Duration {
+        loop {
+            let told = timeout(Duration::from_secs(10), hub.recv()).await.expect("an end");
+            if let Some(ToHub::Gone { silent, .. }) = told {
+                return silent;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_was_silent() {
+        let (_client, mut hub, _outbox) = signed_in().await;
+        assert!(silent(&mut hub).await >= 3 * PING);
+    }
+
+    #[tokio::test]
+    async fn who_reads_slowly_may_have_spoken_unheard() {
+        let (mut client, mut hub, outbox) = signed_in().await;
+        // More than the sockets between take.
+        for _ in 0..OUTBOX_MESSAGES {
+            outbox.queue.send("x".repeat(64 << 10).into()).await.unwrap();
+        }
+        let pings = async {
+            while client.send(tungstenite::Message::text(r#"{"type":"ping","ack":0}"#)).await.is_ok() {
+                tokio::time::sleep(PING / 2).await;
+            }
+        };
+        let (silent, ()) = tokio::join!(silent(&mut hub), pings);
+        assert_eq!(silent, Duration::ZERO);
     }
 }

@@ -323,6 +323,48 @@ async fn who_calls_and_hangs_up_again_and_again_is_slowed_down_on_all_devices() 
 }
 
 #[tokio::test]
+async fn who_changes_a_profile_without_end_holds_nobody_up_on_no_connection() {
+    let server = Server::start();
+    let (mut bob, mallory) = (server.sign_in("bob").await, server.token("mallory"));
+    server.sign_in("mallory").await;
+    let puts = (0..300).map(async |n| {
+        let (path, body) = match n % 2 {
+            0 => ("/v1/users/mallory", json!({"nickname": n.to_string()})),
+            _ => ("/v1/users/mallory/relations/bob", json!({"noteName": n.to_string()})),
+        };
+        server.http("PUT", path, Some(&mallory), &body.to_string()).await
+    });
+    let bystander = async {
+        let mut carol = server.sign_in("carol").await;
+        carol.request(json!({"method": "start", "usernames": ["bob"]})).await;
+        bob.event("invited").await;
+        carol
+    };
+    let (answers, carol) = tokio::join!(futures_util::future::join_all(puts), bystander);
+    let made = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert!((40..100).contains(&made), "{made}");
+    for (status, error) in answers.iter().filter(|(status, _)| *status != 200) {
+        assert_eq!((*status, &error["name"]), (429, &json!("LIMIT_EXCEEDED")));
+    }
+    // A new connection is no new user.
+    let mut again = server.sign_in("mallory").await;
+    let mut refused = 0;
+    for _ in 0..50 {
+        let answer = again.request(json!({"method": "updateProfile", "profile": {"nickname": "M"}})).await;
+        refused += u32::from(answer["error"]["name"] == "LIMIT_EXCEEDED");
+    }
+    assert!(refused > 30, "{refused}");
+    // The company's backend may do as it likes.
+    for _ in 0..50 {
+        let (status, _) =
+            server.http("PUT", "/v1/users/mallory/relations/bob", Some(&server.backend()), "{}").await;
+        assert_eq!(status, 200);
+    }
+    drop((bob, carol, again));
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
 async fn a_head_or_body_that_never_comes_holds_no_connection() {
     let server = Server::start();
     for begun in [
