@@ -124,7 +124,8 @@ fn a_call_that_comes_back_muted() {
 
 #[test]
 fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
-    let mut rig = Rig::with(Config { muted_in: Some(ChannelId("c1".into())), ..config() });
+    let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
+    let mut rig = Rig::with(Config { memory, ..config() });
     rig.me = "bob".to_owned();
     rig.command("login", json!({ "token": token("bob") }));
     rig.opened();
