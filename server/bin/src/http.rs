@@ -178,7 +178,10 @@ async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         (true, None) | (false, _) => match timeout(ANSWER_WITHIN, next.run(request)).await {
             Ok(response) => response,
             Err(_) => {
-                let failure = Failure::new(ErrorCode::Network, "the request's body did not come in time");
+                let failure = Failure::new(
+                    ErrorCode::Network,
+                    "the request did not come in time, or its answer did not",
+                );
                 Refusal(StatusCode::REQUEST_TIMEOUT, failure).into_response()
             }
         },
