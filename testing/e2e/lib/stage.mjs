@@ -104,14 +104,21 @@ class PageDevice {
     setTimeout(() => session.detach(), ms)
   }
 
-  /** Chromium's own microphone always works, and is given to everybody. */
+  /** Chromium's own microphone always works, is given to everybody and stays. */
   async microphone(state) {
     await this.page.tab.evaluate((state) => {
       const devices = navigator.mediaDevices
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
-      devices.getUserMedia = state === 'refused' ? () => Promise.reject(new DOMException('the test refuses it', 'NotAllowedError')) : real.getUserMedia
-      devices.enumerateDevices = state === 'broken' ? () => Promise.resolve([]) : real.enumerateDevices
+      const gone = state === 'broken' || state === 'unplugged'
+      const fails = (name) => () => Promise.reject(new DOMException('the test wants it so', name))
+      devices.getUserMedia = state === 'refused' ? fails('NotAllowedError') : gone ? fails('NotFoundError') : real.getUserMedia
+      devices.enumerateDevices = gone ? () => Promise.resolve([]) : real.enumerateDevices
       navigator.permissions.query = state === 'refused' ? () => Promise.resolve({ state: 'prompt' }) : real.query
+      if (state !== 'unplugged') return
+      for (const track of window.__e2e.tracks.filter((track) => track.readyState === 'live')) {
+        track.stop()
+        track.dispatchEvent(new Event('ended'))
+      }
     }, state)
   }
 

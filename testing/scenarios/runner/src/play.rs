@@ -76,7 +76,7 @@ struct Device {
 struct Open {
     method: String,
     /// Not the scenario's, but the runner's own.
-    quiet: bool,
+    own: bool,
 }
 
 enum Told {
@@ -190,16 +190,16 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn call(&mut self, device: &str, method: &str, args: Option<Value>, quiet: bool) -> Result<u64, String> {
+    fn call(&mut self, device: &str, method: &str, args: Option<Value>, own: bool) -> Result<u64, String> {
         self.calls += 1;
         let call = self.calls;
         let state = self.device(device)?;
         if !state.runs {
             return Err(format!("the app of `{device}` does not run"));
         }
-        state.open.insert(call, Open { method: method.to_owned(), quiet });
+        state.open.insert(call, Open { method: method.to_owned(), own });
         let (device, method) = (device.to_owned(), method.to_owned());
-        self.stage.carry_out(&Order::Call { device, call, method, args })?;
+        self.stage.carry_out(&Order::Call { device, call, method, args, own })?;
         Ok(call)
     }
 
@@ -235,7 +235,7 @@ impl Player<'_> {
                 let Some(open) = state.open.remove(&call) else {
                     return Err(format!("{device} is answered what it did not ask, or twice"));
                 };
-                if open.quiet {
+                if open.own {
                     state.own.insert(call, answer);
                     return Ok(());
                 }
