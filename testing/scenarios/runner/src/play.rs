@@ -128,10 +128,16 @@ impl Player<'_> {
             Action::OneOf(ways) => self.expect(ways),
             Action::Nothing { device } => self.nothing(device),
             Action::App { device, state: AppState::Closed } => {
-                self.device(device)?.runs = false;
-                self.device(device)?.open.clear();
-                self.device(device)?.ear = Ear::default();
-                self.stage.carry_out(&Order::Kill { device: device.clone() })
+                self.stage.carry_out(&Order::Kill { device: device.clone() })?;
+                // What it was still told belongs to the life that is over.
+                while let Some(report) = self.stage.next(Duration::ZERO)? {
+                    self.hear(report)?;
+                }
+                let state = self.device(device)?;
+                state.runs = false;
+                state.open.clear();
+                state.ear = Ear::default();
+                Ok(())
             }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
             Action::Network { device, state } => {
