@@ -1,5 +1,6 @@
 // What an app may rely on, whatever is behind the bridge: answers, callbacks, promises.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { load } from './load.mjs'
 
@@ -204,4 +205,13 @@ test('every event has its add and remove, and they are the same as on and off', 
     bridge.emit(name, name)
     assert.deepEqual(got, [name, name])
   }
+})
+
+test('the example that the types are compiled with uses every member', () => {
+  const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const [, members] = /export interface JmrtcApi \{([\s\S]*?)\n\}/.exec(read('../src/types.ts'))
+  const names = [...members.matchAll(/^ {2}(\w+)[(<]/gm)].map(([, name]) => name)
+  const usage = read('types/usage.ts')
+  assert.ok(names.includes('getStats') && names.includes('removeCallQualityListener'), 'the types were understood')
+  assert.deepEqual(names.filter((name) => !usage.includes(`JMRTC.${name}(`)), [])
 })

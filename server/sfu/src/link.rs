@@ -262,7 +262,6 @@ impl Link {
     /// Writes a voice into every slot of this link that `source` holds; true when anything was written.
     /// [`Link::handle`] must follow, once for all that is written.
     pub(crate) fn hear(&mut self, now: Instant, source: LinkId, voice: &Voice) -> bool {
-        let Some((opus, red)) = self.opus() else { return false };
         let mut written = false;
         for slot in 0..self.holders.len() {
             if self.holders[slot].is_none_or(|holder| holder.source != source) {
@@ -273,7 +272,8 @@ impl Link {
                 self.stats.dropped += 1;
                 continue;
             }
-            let Some((payload_type, payload)) = voice.payload_for(opus, red) else { continue };
+            let payload = self.opus().and_then(|(opus, red)| voice.payload_for(opus, red));
+            let Some((payload_type, payload)) = payload else { continue };
             let stream = &mut self.streams[slot];
             let Some(place) = stream.place(now, voice.ssrc, voice.sequence, voice.timestamp) else {
                 continue;

@@ -40,9 +40,20 @@ pub struct Shard {
 struct Call {
     members: BTreeSet<LinkId>,
     echo: bool,
+    /// Whoever is in a slot, and the members whose slot it is. Of many who talk at once most are in none, and their
+    /// packets must cost nothing here.
+    heard: BTreeMap<LinkId, Vec<LinkId>>,
     /// Somebody has fewer slots than there are voices.
     crowded: bool,
     ranked: Option<Instant>,
+}
+
+impl Call {
+    /// Who hears a packet of `from`, and as whose voice.
+    fn listeners(&self, from: LinkId) -> impl Iterator<Item = (LinkId, LinkId)> {
+        let holders = self.heard.get(&from).into_iter().flatten();
+        holders.map(move |id| (*id, if *id == from { LinkId::ECHO } else { from }))
+    }
 }
 
 /// The shard could not make its DTLS certificate.
@@ -260,16 +271,11 @@ impl Shard {
             self.seat(now, key);
         }
         let Some(call) = self.calls.get(&key) else { return };
-        for id in &call.members {
-            let source = match (*id == from, call.echo) {
-                (false, _) => from,
-                (true, true) => LinkId::ECHO,
-                (true, false) => continue,
-            };
-            let Some(listener) = self.links.get_mut(id) else { continue };
+        for (id, source) in call.listeners(from) {
+            let Some(listener) = self.links.get_mut(&id) else { continue };
             match contain(|| listener.hear(now, source, &voice)) {
                 Some(true) => {
-                    self.unsent.insert(*id);
+                    self.unsent.insert(id);
                 }
                 Some(false) => {}
                 None => listener.die(PANIC, &mut self.outputs),
@@ -298,12 +304,18 @@ impl Shard {
         let ranking = Ranking::new(loudness);
         call.ranked = Some(now);
         call.crowded = false;
+        call.heard.clear();
         for id in &call.members {
             let Some(link) = self.links.get_mut(id) else { continue };
             let listener = Listener { id: *id, echo: call.echo };
             call.crowded |= ranking.voices_for(listener) > link.slots();
             let before = sources(&link.holders);
-            if !assign(now, &mut link.holders, listener, &ranking) {
+            let changed = assign(now, &mut link.holders, listener, &ranking);
+            for Holder { source, .. } in link.holders.iter().flatten() {
+                let speaker = if *source == LinkId::ECHO { *id } else { *source };
+                call.heard.entry(speaker).or_default().push(*id);
+            }
+            if !changed {
                 continue;
             }
             let after = sources(&link.holders);
@@ -325,4 +337,133 @@ fn contain<T>(run: impl FnOnce() -> T) -> Option<T> {
 
 fn sources(holders: &[Option<Holder>]) -> Vec<Option<LinkId>> {
     holders.iter().map(|holder| holder.map(|h| h.source)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use str0m::Rtc;
+    use str0m::media::{Direction, MediaKind};
+
+    use super::*;
+
+    const CALL: CallKey = CallKey(1);
+
+    /// A shard whose links, of `slots` each, are joined as soon as they are open.
+    struct Room {
+        shard: Shard,
+        now: Instant,
+        slots: usize,
+    }
+
+    impl Room {
+        fn of(members: u64, slots: usize) -> Self {
+            let config = ShardConfig {
+                udp: ([10, 0, 0, 1], 1).into(),
+                tcp: None,
+                max_offer_bytes: 48 * 1024,
+                max_slots: 8,
+            };
+            let mut room = Self { shard: Shard::new(config).unwrap(), now: Instant::now(), slots };
+            for id in 1..=members {
+                room.join(id, CALL);
+            }
+            room
+        }
+
+        fn join(&mut self, id: u64, call: CallKey) {
+            let mut rtc =
+                Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(true, true).build(self.now);
+            let mut api = rtc.sdp_api();
+            api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+            for _ in 0..self.slots {
+                api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+            }
+            let (offer, _) = api.apply().unwrap();
+            self.shard.open(self.now, LinkId(id), &offer.to_sdp_string()).unwrap();
+            self.shard.admit(self.now, LinkId(id), call);
+            self.check();
+        }
+
+        fn leave(&mut self, id: u64) {
+            self.shard.close(self.now, LinkId(id));
+            self.check();
+        }
+
+        /// `id` is as loud as this for so long that slots change, and the slots are given anew.
+        fn speaks(&mut self, id: u64, level: i8) {
+            for _ in 0..60 {
+                self.now += Duration::from_millis(20);
+                let link = self.shard.links.get_mut(&LinkId(id)).unwrap();
+                link.loudness.hear(self.now, Some(level));
+            }
+            self.shard.seat(self.now, self.shard.links[&LinkId(id)].call.unwrap());
+            self.check();
+        }
+
+        fn listeners(&self, from: u64) -> Vec<(u64, u64)> {
+            let call = self.shard.links[&LinkId(from)].call.unwrap();
+            self.shard.calls[&call].listeners(LinkId(from)).map(|(id, source)| (id.0, source.0)).collect()
+        }
+
+        /// Of every voice exactly those are visited who have it in a slot, and are in the call.
+        fn check(&self) {
+            for (from, speaker) in &self.shard.links {
+                let holders = self.shard.links.iter().filter(|(_, link)| link.call == speaker.call);
+                let expected: Vec<_> = holders
+                    .filter_map(|(id, link)| {
+                        let source = if id == from { LinkId::ECHO } else { *from };
+                        sources(&link.holders).contains(&Some(source)).then_some((id.0, source.0))
+                    })
+                    .collect();
+                assert_eq!(self.listeners(from.0), expected, "of {from:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_voice_that_nobody_hears_visits_nobody() {
+        let room = Room::of(6, 2);
+        assert_eq!(room.listeners(1).len(), 5);
+        assert_eq!(room.listeners(6), []);
+    }
+
+    #[test]
+    fn who_hears_whom_stays_right_as_people_speak_come_and_go() {
+        let mut room = Room::of(6, 2);
+        room.speaks(6, -30);
+        assert_eq!(room.listeners(6).len(), 5, "the loudest takes a slot of everybody");
+        room.leave(6);
+        room.leave(1);
+        room.join(7, CALL);
+        room.join(8, CallKey(2));
+        room.shard.admit(room.now, LinkId(5), CallKey(2));
+        room.check();
+        assert_eq!(room.listeners(5), [(8, 5)], "who goes to another call is heard there only");
+        for id in [2, 3, 4, 7] {
+            room.leave(id);
+        }
+        assert_eq!(room.shard.calls(), 1);
+    }
+
+    #[test]
+    fn a_new_link_of_a_member_is_heard_as_the_old_one_was() {
+        let mut room = Room::of(3, 4);
+        room.leave(2);
+        room.join(4, CALL);
+        assert_eq!(room.listeners(4), [(1, 4), (3, 4)]);
+        assert_eq!(room.listeners(1), [(3, 1), (4, 1)]);
+    }
+
+    #[test]
+    fn the_echo_is_heard_by_whoever_speaks() {
+        let mut room = Room::of(1, 1);
+        assert_eq!(room.listeners(1), []);
+        room.shard.echo(room.now, CALL, true);
+        room.check();
+        assert_eq!(room.listeners(1), [(1, 0)]);
+        room.join(2, CALL);
+        room.shard.echo(room.now, CALL, false);
+        room.check();
+        assert_eq!(room.listeners(1), [(2, 1)]);
+    }
 }

@@ -8,26 +8,40 @@ import { program, root, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
 import { Proxy } from './proxy.mjs'
 import { Server, backendToken, token } from './server.mjs'
-import { until } from './wait.mjs'
+import { until, within } from './wait.mjs'
+
+/** Above the runner's own numbers. */
+const QUESTION = 2 ** 40
 
 /** A jmrtc-phone under control. */
 class PhoneDevice {
+  asked = new Map()
+
   async start({ device, id, report, network }) {
     this.folder ??= temporary('phone')
     this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, '--folder', this.folder, 'drive'])
     this.child.out.push = (line) => {
       const { event, id, result, error, payload } = JSON.parse(line)
-      if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
+      if (event === 'reply' && id >= QUESTION) this.asked.get(id)()
+      else if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
       else if (event.startsWith('Call')) report({ device, event, payload })
     }
   }
 
+  /** Resolves when the phone has read `line`: it answers a `getState` at once, and reads in order. */
+  async #say(line) {
+    const id = QUESTION + this.asked.size
+    const answered = new Promise((resolve) => this.asked.set(id, resolve))
+    for (const each of [line, { id, method: 'getState' }]) this.child.process.stdin.write(`${JSON.stringify(each)}\n`)
+    await within(answered, `${this.child.name} to read ${JSON.stringify(line)}`)
+  }
+
   call(call, method, args) {
-    this.child.process.stdin.write(`${JSON.stringify({ id: call, method, args })}\n`)
+    return this.#say({ id: call, method, args })
   }
 
   system(event) {
-    this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
+    return this.#say({ event })
   }
 
   sleep(ms) {
@@ -104,14 +118,21 @@ class PageDevice {
     setTimeout(() => session.detach(), ms)
   }
 
-  /** Chromium's own microphone always works, and is given to everybody. */
+  /** Chromium's own microphone always works, is given to everybody and stays. */
   async microphone(state) {
     await this.page.tab.evaluate((state) => {
       const devices = navigator.mediaDevices
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
-      devices.getUserMedia = state === 'refused' ? () => Promise.reject(new DOMException('the test refuses it', 'NotAllowedError')) : real.getUserMedia
-      devices.enumerateDevices = state === 'broken' ? () => Promise.resolve([]) : real.enumerateDevices
+      const gone = state === 'broken' || state === 'unplugged'
+      const fails = (name) => () => Promise.reject(new DOMException('the test wants it so', name))
+      devices.getUserMedia = state === 'refused' ? fails('NotAllowedError') : gone ? fails('NotFoundError') : real.getUserMedia
+      devices.enumerateDevices = gone ? () => Promise.resolve([]) : real.enumerateDevices
       navigator.permissions.query = state === 'refused' ? () => Promise.resolve({ state: 'prompt' }) : real.query
+      if (state !== 'unplugged') return
+      for (const track of window.__e2e.tracks.filter((track) => track.readyState === 'live')) {
+        track.stop()
+        track.dispatchEvent(new Event('ended'))
+      }
     }, state)
   }
 

@@ -1,7 +1,7 @@
 // Compiled, never run: every member of the API used as an app uses it, with the types that the package ships.
 import {
-  ErrorCode, JMRTC, JmrtcError, type CallQuality, type CallStats, type DisconnectPayload, type Failure, type JmrtcApi,
-  type PreflightReport, type Session, type State, type User,
+  ErrorCode, JMRTC, JmrtcError, type ActiveSpeakersPayload, type CallQuality, type CallStats, type DisconnectPayload, type Failure,
+  type JmrtcApi, type MutedPayload, type PreflightReport, type Session, type State, type User,
 } from 'cordova-plugin-jmrtc'
 
 /** Fails to compile unless `A` and `B` are the same type. */
@@ -82,6 +82,8 @@ export function listeners(): void {
   const ofLeave = ({ user, reason, detail }: { user: User; reason: string; detail?: string }): void => console.log(user, reason, detail)
   const ofEnd = (end: DisconnectPayload): void => console.log(end.reason === 'hangup' || end.reason === 'busy', end.detail)
   const ofInvited = ({ invitedUsers, fromUser }: { invitedUsers: User[]; fromUser: User }): void => console.log(invitedUsers, fromUser)
+  const ofMuted = ({ user, muted }: MutedPayload): void => console.log(user.nickname, muted)
+  const ofSpeakers = ({ activeSpeakers: [first] }: ActiveSpeakersPayload): void => console.log(first?.username)
   const ofQuality = ({ score, mos, warnings }: CallQuality): void => console.log(score, mos, warnings[0] === 'oneWayAudio')
   const ofError = ({ code, description }: Failure): void => console.log(code, description)
 
@@ -91,8 +93,7 @@ export function listeners(): void {
     JMRTC.addCallReconnectingListener(ofSession), JMRTC.addCallReconnectedListener(ofSession),
     JMRTC.addCallMemberJoinListener(ofUser), JMRTC.addCallMemberLeaveListener(ofLeave),
     JMRTC.addCallDisconnectListener(ofEnd), JMRTC.addCallOtherUserInvitedListener(ofInvited),
-    JMRTC.addCallMemberMutedListener(({ user, muted }) => console.log(user.nickname, muted)),
-    JMRTC.addCallActiveSpeakersListener(({ activeSpeakers: [first] }) => console.log(first?.username)),
+    JMRTC.addCallMemberMutedListener(ofMuted), JMRTC.addCallActiveSpeakersListener(ofSpeakers),
     JMRTC.addCallErrorListener(ofError), JMRTC.on('CallDisconnect', ofEnd),
     JMRTC.addCallQualityListener(ofQuality), JMRTC.on('CallQuality', ofQuality),
   ]
@@ -107,6 +108,8 @@ export function listeners(): void {
   JMRTC.removeCallMemberLeaveListener(ofLeave)
   JMRTC.removeCallDisconnectListener(ofEnd)
   JMRTC.removeCallOtherUserInvitedListener(ofInvited)
+  JMRTC.removeCallMemberMutedListener(ofMuted)
+  JMRTC.removeCallActiveSpeakersListener(ofSpeakers)
   JMRTC.removeCallErrorListener(ofError)
   JMRTC.removeCallQualityListener(ofQuality)
   JMRTC.off('CallDisconnect', ofEnd)

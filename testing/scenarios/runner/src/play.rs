@@ -76,7 +76,7 @@ struct Device {
 struct Open {
     method: String,
     /// Not the scenario's, but the runner's own.
-    quiet: bool,
+    own: bool,
 }
 
 enum Told {
@@ -128,10 +128,16 @@ impl Player<'_> {
             Action::OneOf(ways) => self.expect(ways),
             Action::Nothing { device } => self.nothing(device),
             Action::App { device, state: AppState::Closed } => {
-                self.device(device)?.runs = false;
-                self.device(device)?.open.clear();
-                self.device(device)?.ear = Ear::default();
-                self.stage.carry_out(&Order::Kill { device: device.clone() })
+                self.stage.carry_out(&Order::Kill { device: device.clone() })?;
+                // What it was still told belongs to the life that is over.
+                while let Some(report) = self.stage.next(Duration::ZERO)? {
+                    self.hear(report)?;
+                }
+                let state = self.device(device)?;
+                state.runs = false;
+                state.open.clear();
+                state.ear = Ear::default();
+                Ok(())
             }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
             Action::Network { device, state } => {
@@ -190,16 +196,16 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn call(&mut self, device: &str, method: &str, args: Option<Value>, quiet: bool) -> Result<u64, String> {
+    fn call(&mut self, device: &str, method: &str, args: Option<Value>, own: bool) -> Result<u64, String> {
         self.calls += 1;
         let call = self.calls;
         let state = self.device(device)?;
         if !state.runs {
             return Err(format!("the app of `{device}` does not run"));
         }
-        state.open.insert(call, Open { method: method.to_owned(), quiet });
+        state.open.insert(call, Open { method: method.to_owned(), own });
         let (device, method) = (device.to_owned(), method.to_owned());
-        self.stage.carry_out(&Order::Call { device, call, method, args })?;
+        self.stage.carry_out(&Order::Call { device, call, method, args, own })?;
         Ok(call)
     }
 
@@ -235,7 +241,7 @@ impl Player<'_> {
                 let Some(open) = state.open.remove(&call) else {
                     return Err(format!("{device} is answered what it did not ask, or twice"));
                 };
-                if open.quiet {
+                if open.own {
                     state.own.insert(call, answer);
                     return Ok(());
                 }

@@ -124,7 +124,7 @@ impl Stage for Sim {
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         match order {
             Order::Open { devices, settings } => return self.open(devices, settings),
-            Order::Call { device, call, method, args } => {
+            Order::Call { device, call, method, args, .. } => {
                 return self.call(device, *call, method, args.as_ref());
             }
             Order::Start { device, id } => {
@@ -132,14 +132,15 @@ impl Stage for Sim {
                 self.world()?.open_app(device, id)
             }
             Order::Sleep { device, ms } => self.world()?.sleep(device, *ms),
-            Order::Microphone { device, state } => self.world()?.microphone(
-                device,
+            Order::Microphone { device, state } => {
+                let world = self.world()?;
                 match state {
-                    Microphone::Granted => jmrtc_sim::Microphone::Granted,
-                    Microphone::Refused => jmrtc_sim::Microphone::Refused,
-                    Microphone::Broken => jmrtc_sim::Microphone::Broken,
-                },
-            ),
+                    Microphone::Granted => world.microphone(device, jmrtc_sim::Microphone::Granted),
+                    Microphone::Refused => world.microphone(device, jmrtc_sim::Microphone::Refused),
+                    Microphone::Broken => world.microphone(device, jmrtc_sim::Microphone::Broken),
+                    Microphone::Unplugged => world.unplug(device),
+                }
+            }
             Order::Kill { device } => self.world()?.kill_app(device),
             Order::Network { device, state } => self.world()?.network(
                 device,

@@ -57,6 +57,9 @@ pub enum Order {
         /// is good for an hour; where `ms` is below 0 it has expired.
         #[serde(skip_serializing_if = "Option::is_none")]
         args: Option<Value>,
+        /// The runner wants to know something, or has to prepare it; no step says so.
+        #[serde(skip)]
+        own: bool,
     },
     /// Let a device sleep: its app is not run, and what is meant for it waits. Done at once; it wakes by itself.
     Sleep {
@@ -65,7 +68,7 @@ pub enum Order {
         /// For how long, in milliseconds.
         ms: u64,
     },
-    /// Change what becomes of the next wish for a device's microphone.
+    /// Change what becomes of the next wish for a device's microphone, or of the one in use.
     Microphone {
         /// Of which device.
         device: String,
@@ -162,6 +165,8 @@ pub enum Microphone {
     Refused,
     /// There is none that works.
     Broken,
+    /// The one in use is gone, and there is no other.
+    Unplugged,
 }
 
 /// Whether there is a server.

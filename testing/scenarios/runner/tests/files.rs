@@ -186,6 +186,54 @@ fn what_no_file_speaks_of_must_be_right_all_the_same() {
     }
 }
 
+/// A simulated world in which Bob's app is told how it sounds right before it is killed, and the runner hears of it late.
+struct LateNews {
+    sim: Sim,
+    news: Option<Report>,
+}
+
+impl Stage for LateNews {
+    fn kinds(&self) -> Vec<Kind> {
+        self.sim.kinds()
+    }
+
+    fn patience(&self) -> Duration {
+        self.sim.patience()
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        if matches!(order, Order::Kill { .. }) {
+            let payload = json!({ "score": 4, "mos": 4.1, "warnings": [] });
+            self.news =
+                Some(Report::Event { device: "bob".to_owned(), event: "CallQuality".to_owned(), payload });
+        }
+        self.sim.carry_out(order)
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        self.news.take().map_or_else(|| self.sim.next(patience), |news| Ok(Some(news)))
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        self.sim.pass(time)
+    }
+}
+
+#[test]
+fn what_an_app_was_told_before_it_was_killed_is_no_news_of_its_next_life() {
+    const STEPS: &str = "  - bob hears CallReceiveInvite: {i: [bob]}
+  - bob calls accept
+  - alice hears: [{CallConnecting: {}}, {CallMemberJoin: bob}, {CallConnected: {}}]
+  - bob hears: [{CallConnecting: {}}, {CallMemberJoin: alice}, {CallConnected: {}}]
+  - bob app: closed
+  - alice hears: [{CallMemberLeave: {user: bob, reason: networkError}}, {CallDisconnect: {reason: networkError}}]
+server: {graceTime: 2s}
+";
+    let scenario = read(&format!("{RINGS}{STEPS}")).unwrap();
+    let mut stage = LateNews { sim: Sim::new(1, false), news: None };
+    assert_eq!(play(&scenario, &mut stage), Verdict::Passed);
+}
+
 #[test]
 fn what_a_stage_can_not_do_is_skipped_with_its_reason() {
     let scenario = read(&format!("{RINGS}skip: {{sim: it has no weather}}\n")).unwrap();

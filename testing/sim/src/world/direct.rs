@@ -148,6 +148,13 @@ impl World {
         Ok(())
     }
 
+    /// The microphone of `device` is gone while it is in use, and there is no other.
+    pub fn unplug(&mut self, device: &str) -> Result<(), String> {
+        let device = self.alive(device)?;
+        self.devices[device].microphone = Microphone::Broken;
+        self.input(device, Input::Audio(AudioEvent::Failed { why: "unplugged".into() }))
+    }
+
     /// The app on `device` is killed.
     pub fn kill_app(&mut self, device: &str) -> Result<(), String> {
         let device = self.alive(device)?;
