@@ -120,6 +120,11 @@ impl Rooms {
         self.tell(device, ServerEvent::Invited { session, ring_ms });
     }
 
+    pub(crate) fn is_in_reach(&self, user: &Username) -> bool {
+        let connected = |id: &SignInId| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some());
+        self.devices_of(user).iter().any(connected)
+    }
+
     /// A device of a user is lost: if that was the last, and the user is rung, it can be woken.
     pub(crate) fn out_of_reach(&mut self, user: &Username) {
         if let Some(key) = self.places.get(user).copied() {
@@ -130,8 +135,7 @@ impl Rooms {
     /// Asks for a push, if a user is rung, may know, and has no device connected. A device that comes and goes is not woken
     /// each time.
     fn wake(&mut self, key: CallKey, user: &Username) {
-        let connected = |id: &SignInId| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some());
-        if self.devices_of(user).iter().any(connected) {
+        if self.is_in_reach(user) {
             return;
         }
         let Some(call) = self.calls.get_mut(&key) else { return };

@@ -122,9 +122,7 @@ impl Rooms {
     /// Whether a push for a call is still of use: the user is rung, may know, and has no device connected.
     pub fn is_push_wanted(&self, user: &Username, channel: &ChannelId) -> bool {
         let call = self.channels.get(channel).and_then(|key| self.calls.get(key));
-        let connected = |id: &SignInId| self.sign_ins.get(id).is_some_and(|s| s.conn.is_some());
-        call.and_then(|call| call.rung(user)).is_some_and(|m| m.is_shown())
-            && !self.devices_of(user).iter().any(connected)
+        call.and_then(|call| call.rung(user)).is_some_and(|m| m.is_shown()) && !self.is_in_reach(user)
     }
 
     /// How much there is.
