@@ -59,9 +59,14 @@ test('the relay passes packets both ways, counts them and eats what it is told t
   await once(client, 'message')
   assert.equal(relay.packets('rtp', { from: mark, up: false }).length, 0)
   assert.equal(relay.packets('stun', { from: mark, up: false }).length, 1)
+  // What is held back when it stops goes nowhere.
+  relay.delay = (p) => (p.up ? 0 : 50)
+  client.send(Buffer.from('0001', 'hex'), Number(port), host)
+  await until(() => relay.packets('stun', { from: mark, up: false }).length === 2, 'the packet on its way back')
   client.close()
   server.close()
   relay.stop()
+  await pass(100)
 })
 
 test('the proxy passes, holds, delays, cuts and lets again', async () => {

@@ -56,6 +56,7 @@ export class Relay {
   delay = () => 0
   #clients = new Map()
   #streams = new Set()
+  #stopped = false
 
   static async start(host = '127.0.0.1') {
     const relay = new Relay()
@@ -122,7 +123,7 @@ export class Relay {
   #pass(entry, send) {
     if (entry.dropped) return
     const wait = this.delay(entry)
-    if (wait > 0) setTimeout(send, wait)
+    if (wait > 0) setTimeout(() => { if (!this.#stopped) send() }, wait)
     else send()
   }
 
@@ -160,6 +161,7 @@ export class Relay {
   }
 
   stop() {
+    this.#stopped = true
     this.socket.close()
     this.tcp?.close()
     for (const stream of this.#streams) stream.destroy()
