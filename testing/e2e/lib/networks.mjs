@@ -8,7 +8,26 @@ export const SERVER = { listen: `${SERVER_HOST}:0`, args: ['--dev-public', '--me
 const WAYS = [{ name: 'wifi', net: '10.77.1' }, { name: 'cell', net: '10.77.2' }]
 
 /** Its end outside of the namespace; Linux takes 15 characters. */
-const outside = (name) => `${name}${process.pid}`.slice(0, 15)
+const outside = (name, pid) => `${name}${pid}`.slice(0, 15)
+
+/** Those of whom died before it could remove them. */
+function clear() {
+  const { stdout } = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' })
+  for (const [, pid] of (stdout ?? '').matchAll(/^jmrtc-(\d+)/gm)) {
+    try {
+      process.kill(Number(pid), 0)
+    } catch {
+      remove(pid)
+    }
+  }
+}
+
+function remove(pid) {
+  // With its other end; the namespace's own end of it comes later than one would wait for.
+  for (const { name } of WAYS) spawnSync('ip', ['link', 'delete', outside(name, pid)])
+  spawnSync('ip', ['netns', 'delete', `jmrtc-${pid}`])
+  spawnSync('ip', ['address', 'delete', `${SERVER_HOST}/32`, 'dev', 'lo'])
+}
 
 function ip(...args) {
   const { status, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' })
@@ -18,13 +37,14 @@ function ip(...args) {
 export class Networks {
   /** Makes them; what can't be made (not root, no iproute2) is an error that says why. */
   static make() {
+    clear()
     const networks = new Networks()
     networks.netns = `jmrtc-${process.pid}`
     try {
       ip('netns', 'add', networks.netns)
       ip('address', 'add', `${SERVER_HOST}/32`, 'dev', 'lo')
       for (const { name, net } of WAYS) {
-        const outer = outside(name)
+        const outer = outside(name, process.pid)
         ip('link', 'add', outer, 'type', 'veth', 'peer', 'name', name, 'netns', networks.netns)
         ip('address', 'add', `${net}.1/24`, 'dev', outer)
         ip('link', 'set', outer, 'up')
@@ -52,9 +72,6 @@ export class Networks {
   }
 
   remove() {
-    // With its other end; the namespace's own end of it comes later than one would wait for.
-    for (const { name } of WAYS) spawnSync('ip', ['link', 'delete', outside(name)])
-    spawnSync('ip', ['netns', 'delete', this.netns])
-    spawnSync('ip', ['address', 'delete', `${SERVER_HOST}/32`, 'dev', 'lo'])
+    remove(process.pid)
   }
 }
