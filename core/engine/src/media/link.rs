@@ -34,6 +34,7 @@ use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtc::statistics::StatsSelector;
 
+use super::flight::Flight;
 use super::mapped::Mapped;
 use super::reception::Reception;
 use super::reports::Reports;
@@ -88,6 +89,7 @@ pub(crate) struct Link {
     restart: Option<RTCSessionDescription>,
     transport: Option<Transport>,
     mapped: Mapped,
+    flight: Flight,
     transmits: VecDeque<(Path, BytesMut)>,
     events: VecDeque<LinkEvent>,
 }
@@ -184,6 +186,7 @@ impl Link {
             restart: None,
             transport: None,
             mapped: Mapped::default(),
+            flight: Flight::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         })
@@ -304,10 +307,11 @@ impl Link {
 
     /// When [`Self::timeout`] is due.
     pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
-        self.pc.poll_timeout()
+        self.pc.poll_timeout().into_iter().chain(self.flight.next_timeout()).min()
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
+        self.transmits.extend(self.flight.timeout(now).iter().cloned());
         self.tick(now);
         self.pump(now);
     }
@@ -391,7 +395,7 @@ impl Link {
     /// Whether there were any.
     fn collect_transmits(&mut self) -> bool {
         let before = self.transmits.len();
-        while let Some(TaggedBytesMut { transport, message, .. }) = self.pc.poll_write() {
+        while let Some(TaggedBytesMut { now, transport, message }) = self.pc.poll_write() {
             let path = Path {
                 transport: if transport.transport_protocol == TransportProtocol::TCP {
                     Transport::Tcp
@@ -404,6 +408,7 @@ impl Link {
             // RFC 7983: STUN begins with 0 to 3. All else goes over the path that ICE selected.
             if message.first().is_some_and(|b| *b > 3) {
                 self.transport = Some(path.transport);
+                self.flight.sent(now, path, &message);
             } else {
                 self.mapped.sent(&message);
             }
@@ -423,7 +428,10 @@ impl Link {
         } else if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = &event {
             debug!("link {state}");
             let event = match state {
-                RTCPeerConnectionState::Connected => LinkEvent::Connected,
+                RTCPeerConnectionState::Connected => {
+                    self.flight.done();
+                    LinkEvent::Connected
+                }
                 RTCPeerConnectionState::Disconnected => LinkEvent::Disconnected,
                 RTCPeerConnectionState::Failed => {
                     LinkEvent::Failed("no way to the server was found".to_owned())

@@ -1,5 +1,6 @@
 //! The media link with its sockets and its clock.
 
+mod flight;
 mod link;
 mod mapped;
 mod reception;

@@ -226,12 +226,24 @@ async fn a_silent_server_is_noticed() {
     assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
+/// The hello, what answers the server's, both, and the latter once more.
+#[tokio::test]
+async fn a_handshake_that_loses_packets_goes_on_soon() {
+    for eaten in [&[1][..], &[2], &[1, 3], &[2, 3]] {
+        let relay = Relay::start().await;
+        let (mut a, offer) = Media::open(1, 1, NetworkConfig::default()).unwrap();
+        let answer = udp_only(&relay.open(1, offer).await);
+        let real = sdp_address(&answer);
+        let nat = Nat::eating(real, eaten).await;
+        a.answer(answer.replace(&format!(" {} typ", real.port()), &format!(" {} typ", nat.address.port())))
+            .unwrap();
+        assert_eq!(event(&mut a).await, MediaEvent::Connected, "{eaten:?} lost");
+    }
+}
+
 #[tokio::test]
 async fn a_nat_that_forgets_us_is_noticed_and_sound_comes_back() {
     let relay = Relay::start().await;
-    let udp_only = |answer: &str| -> String {
-        answer.lines().filter(|l| !l.contains(" tcptype ")).map(|l| format!("{l}\r\n")).collect()
-    };
     let (mut a, offer) = Media::open(1, 1, NetworkConfig::default()).unwrap();
     let answer = udp_only(&relay.open(1, offer).await);
     let real = sdp_address(&answer);
@@ -252,6 +264,11 @@ async fn a_nat_that_forgets_us_is_noticed_and_sound_comes_back() {
     a.answer(behind(&udp_only(&relay.renew(1, offer).await))).unwrap();
     assert_eq!(event(&mut a).await, MediaEvent::Connected);
     talk([&mut a, &mut b], 20).await;
+}
+
+/// Without the address for TCP.
+fn udp_only(answer: &str) -> String {
+    answer.lines().filter(|l| !l.contains(" tcptype ")).map(|l| format!("{l}\r\n")).collect()
 }
 
 /// Where an answer wants UDP to be sent.
