@@ -120,7 +120,10 @@ class PageDevice {
 
   /** Chromium's own microphone always works, is given to everybody and stays. */
   async microphone(state) {
-    await this.page.tab.evaluate((state) => {
+    await this.page.tab.evaluate(async (state) => {
+      const live = () => window.__e2e.tracks.filter((track) => track.readyState === 'live')
+      // It may still be on its way to the call that has begun; the runner's patience ends where none ever comes.
+      while (state === 'unplugged' && live().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
       const devices = navigator.mediaDevices
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
       const gone = state === 'broken' || state === 'unplugged'
@@ -129,7 +132,7 @@ class PageDevice {
       devices.enumerateDevices = gone ? () => Promise.resolve([]) : real.enumerateDevices
       navigator.permissions.query = state === 'refused' ? () => Promise.resolve({ state: 'prompt' }) : real.query
       if (state !== 'unplugged') return
-      for (const track of window.__e2e.tracks.filter((track) => track.readyState === 'live')) {
+      for (const track of live()) {
         track.stop()
         track.dispatchEvent(new Event('ended'))
       }
