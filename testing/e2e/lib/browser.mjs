@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { temporary } from './paths.mjs'
 import './process.mjs'
-import { Diary } from './story.mjs'
+import { Diary, QUIET } from './story.mjs'
 import { PATIENCE, within } from './wait.mjs'
 import { writeWav } from './wav.mjs'
 
@@ -179,14 +179,14 @@ export class Page extends Diary {
 
   /** Calls a method of window.JMRTC with the seed's callbacks; resolves with its result, rejects with its failure. */
   async call(method, args) {
-    const answer = await within(this.tab.evaluate(([method, args]) => new Promise((resolve) => {
+    const answer = await within(this.tab.evaluate(([method, args, quiet]) => new Promise((resolve) => {
       const done = (answer) => {
-        if (!['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory'].includes(method)) window.__answer(method, answer)
+        if (!quiet) window.__answer(method, answer)
         resolve(answer)
       }
       const callbacks = [(result) => done({ result: result ?? null }), (error) => done({ error: { ...error, code: error.code, name: error.name, description: error.description } })]
       window.JMRTC[method](...(args === undefined ? callbacks : [args, ...callbacks]))
-    }), [method, args]), () => `${this.user}: an answer to ${method}`)
+    }), [method, args, QUIET.has(method)]), () => `${this.user}: an answer to ${method}`)
     if (answer.error) throw Object.assign(new Error(`${method}: ${answer.error.name} ${answer.error.description}`), answer.error)
     return answer.result
   }

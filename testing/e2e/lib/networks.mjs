@@ -10,6 +10,8 @@ const WAYS = [{ name: 'wifi', net: '10.77.1' }, { name: 'cell', net: '10.77.2' }
 /** Its end outside of the namespace; Linux takes 15 characters. */
 const outside = (name, pid) => `${name}${pid}`.slice(0, 15)
 
+const namespace = (pid) => `jmrtc-${pid}`
+
 /** Those of whom died before it could remove them. */
 function clear() {
   const { stdout } = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' })
@@ -25,7 +27,7 @@ function clear() {
 function remove(pid) {
   // With its other end; the namespace's own end of it comes later than one would wait for.
   for (const { name } of WAYS) spawnSync('ip', ['link', 'delete', outside(name, pid)])
-  spawnSync('ip', ['netns', 'delete', `jmrtc-${pid}`])
+  spawnSync('ip', ['netns', 'delete', namespace(pid)])
   spawnSync('ip', ['address', 'delete', `${SERVER_HOST}/32`, 'dev', 'lo'])
 }
 
@@ -39,7 +41,7 @@ export class Networks {
   static make() {
     clear()
     const networks = new Networks()
-    networks.netns = `jmrtc-${process.pid}`
+    networks.netns = namespace(process.pid)
     try {
       ip('netns', 'add', networks.netns)
       ip('address', 'add', `${SERVER_HOST}/32`, 'dev', 'lo')

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { program, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
-import { Diary } from './story.mjs'
+import { Diary, QUIET } from './story.mjs'
 import { Log, within } from './wait.mjs'
 
 let count = 0
@@ -106,6 +106,3 @@ export class Phone extends Diary {
     return code
   }
 }
-
-/** Methods that only look, and the set-up, are no part of a story. */
-const QUIET = new Set(['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory'])

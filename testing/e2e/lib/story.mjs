@@ -1,6 +1,9 @@
 // What an endpoint did and was told, as lines that a test can write down.
 import { Log } from './wait.mjs'
 
+/** Methods that only look, and the set-up, are no part of a story. */
+export const QUIET = new Set(['getState', 'isMuted', 'isSpeakerphoneEnabled', 'getUserInfo', 'updateMyInfo', 'updateRelation', 'getRelations', 'getCallHistory'])
+
 const names = (users) => (users.length === 0 ? '-' : users.map((u) => u.username).join(', '))
 
 /** `S(i: bob; j: alice)`: the session's inviting and joined members. */

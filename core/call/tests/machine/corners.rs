@@ -1,9 +1,7 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
 use jmrtc_call::{Memory, PlatformEvent};
-use jmrtc_protocol::{
-    ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage, Session,
-};
+use jmrtc_protocol::{ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -1081,18 +1079,6 @@ fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
     assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect refuse S(i: -; j: alice)"]);
 }
 
-/// The next life of Bob's app, as the one before left it: what it is welcomed with.
-fn next_life(memory: Memory, theirs: Option<Session>) -> Rig {
-    let mut rig = Rig::with(jmrtc_call::Config { memory: memory.clone(), ..config() });
-    rig.me = "bob".into();
-    rig.command("login", json!({ "token": token("bob") }));
-    rig.opened();
-    assert_eq!(rig.client.memory(), memory, "remembered over another reload");
-    rig.take();
-    rig.welcome(false, theirs);
-    rig
-}
-
 #[test]
 fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
     let muted_in = |channel: &str| Memory { muted_in: Some(ChannelId(channel.into())), ..Memory::default() };
@@ -1100,7 +1086,7 @@ fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
     for (memory, muted) in
         [(Memory::default(), false), (muted_in("c1"), true), (muted_in("c0"), false), (muted_start, true)]
     {
-        let mut rig = next_life(memory, Some(session("", "alice bob")));
+        let mut rig = Rig::next_life(memory, Some(session("", "alice bob")));
         assert_eq!(rig.client.memory().muted_in.is_some(), muted);
         rig.engine();
         rig.link();
@@ -1142,7 +1128,7 @@ fn a_call_that_was_left_does_not_come_back() {
         rig.closed();
         rig.command(method, json!(null));
         assert_eq!(rig.heard().last().unwrap(), "CallDisconnect hangup S(i: -; j: alice)", "{method}");
-        let mut next = next_life(rig.client.memory(), Some(theirs()));
+        let mut next = Rig::next_life(rig.client.memory(), Some(theirs()));
         assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
         assert_eq!(next.client.state().session, None);
         assert_eq!(next.client.memory().left, [ChannelId("c1".into())], "until the server has confirmed it");
@@ -1175,10 +1161,10 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
         assert!(!rig.client.memory().left_start);
         rig.command(method, json!(null));
         let theirs = inviter("bob", session("", "alice bob"));
-        let mut next = next_life(rig.client.memory(), Some(theirs.clone()));
+        let mut next = Rig::next_life(rig.client.memory(), Some(theirs.clone()));
         assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
         assert_eq!(next.client.state().session, None);
-        let mut next = next_life(Memory::default(), Some(theirs));
+        let mut next = Rig::next_life(Memory::default(), Some(theirs));
         next.engine();
         assert!(next.client.state().session.is_some(), "one that was not does");
     }

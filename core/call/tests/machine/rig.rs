@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jmrtc_call::{
-    AudioAction, AudioEvent, Client, CommandId, Config, Event, Input, MediaAction, MediaEvent, Output,
-    PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp, transcript,
+    AudioAction, AudioEvent, Client, CommandId, Config, Event, Input, MediaAction, MediaEvent, Memory,
+    Output, PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp, transcript,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, ClientSettings, Closing, Detail, Device, ErrorCode, FailedUser, Failure,
@@ -94,7 +94,7 @@ pub(crate) fn config() -> Config {
         seed: 7,
         device: Device { id: "phone".into(), platform: Platform::Native },
         server_url: Some("http://server".into()),
-        memory: jmrtc_call::Memory::default(),
+        memory: Memory::default(),
     }
 }
 
@@ -182,6 +182,18 @@ impl Rig {
         rig.command("accept", json!(null));
         rig.reply(Reply::Accept { session: session("", "alice bob") });
         rig.take();
+        rig
+    }
+
+    /// The next life of Bob's app, as the one before left it: what it is welcomed with.
+    pub(crate) fn next_life(memory: Memory, theirs: Option<Session>) -> Self {
+        let mut rig = Self::with(Config { memory: memory.clone(), ..config() });
+        rig.me = "bob".into();
+        rig.command("login", json!({ "token": token("bob") }));
+        rig.opened();
+        assert_eq!(rig.client.memory(), memory, "remembered over another reload");
+        rig.take();
+        rig.welcome(false, theirs);
         rig
     }
 

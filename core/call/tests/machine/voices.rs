@@ -1,6 +1,6 @@
 //! Who is muted and who speaks.
 
-use jmrtc_call::{AudioEvent, Config, Input, MediaEvent, Memory, PlatformEvent};
+use jmrtc_call::{AudioEvent, Input, MediaEvent, Memory, PlatformEvent};
 use jmrtc_protocol::{ChannelId, ErrorCode, Reason, Reply, ServerEvent, Session, Username};
 use serde_json::json;
 
@@ -112,11 +112,8 @@ fn muted_while_the_server_is_away() {
 fn a_call_that_comes_back_muted() {
     // Where the device does not remember it, the server does.
     for muted_in in [Some(ChannelId("c1".into())), None] {
-        let mut rig = Rig::with(Config { memory: Memory { muted_in, ..Memory::default() }, ..config() });
-        rig.me = "bob".to_owned();
-        rig.command("login", json!({ "token": token("bob") }));
-        rig.opened();
-        rig.welcome(false, Some(with_muted(&["bob"], session("", "alice bob"))));
+        let memory = Memory { muted_in, ..Memory::default() };
+        let mut rig = Rig::next_life(memory, Some(with_muted(&["bob"], session("", "alice bob"))));
         assert!(!rig.take().iter().any(|l| l.starts_with("> mute")), "the server knows it");
         assert!(rig.client.state().muted);
     }
@@ -125,11 +122,7 @@ fn a_call_that_comes_back_muted() {
 #[test]
 fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
     let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
-    let mut rig = Rig::with(Config { memory, ..config() });
-    rig.me = "bob".to_owned();
-    rig.command("login", json!({ "token": token("bob") }));
-    rig.opened();
-    rig.welcome(false, Some(session("", "alice bob")));
+    let mut rig = Rig::next_life(memory, Some(session("", "alice bob")));
     assert!(rig.client.state().muted);
     assert!(rig.take().contains(&"> mute c1 true".to_owned()), "the server is told now");
 }
@@ -137,11 +130,7 @@ fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
 #[test]
 fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
     let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
-    let mut rig = Rig::with(Config { memory, ..config() });
-    rig.me = "bob".to_owned();
-    rig.command("login", json!({ "token": token("bob") }));
-    rig.opened();
-    rig.welcome(false, Some(with_muted(&["bob"], session("", "alice bob"))));
+    let mut rig = Rig::next_life(memory, Some(with_muted(&["bob"], session("", "alice bob"))));
     rig.command("initEngine", json!(null));
     rig.input(Input::Platform(PlatformEvent::Microphone { granted: true }));
     rig.input(Input::Audio(AudioEvent::Failed { why: "busy".into() }));
