@@ -27,6 +27,12 @@ const CHANGES = [
   }, true],
   ['Wi-Fi to cellular, untold', ({ networks }) => networks.down('wifi'), true],
   ['a NAT gives other addresses', ({ relay }) => relay.rebind(), true],
+  ["a NAT gives other addresses, and each end's next check is lost", ({ relay }) => {
+    relay.rebind()
+    const { drop } = relay
+    const checked = new Set()
+    relay.drop = (packet) => (packet.kind === 'stun' && packet.up && !checked.has(packet.client) ? checked.add(packet.client) : drop(packet))
+  }, true],
   ['UDP is blocked', ({ relay }) => {
     relay.drop = () => true
   }, false],
