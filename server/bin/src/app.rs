@@ -11,7 +11,7 @@ use tokio::sync::{RwLock, mpsc};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::ToHub;
-use crate::limiter::Changes;
+use crate::limiter::{CHANGES, PerUser, REQUESTS};
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -21,11 +21,12 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) hub: mpsc::Sender<ToHub>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Keeps the rooms' view of users in the store's order: who changes a user holds it alone, and then with others until the
-    /// rooms are told; who tells the rooms what it has read of a user holds it with others. So does a resume, which tells them
-    /// anew, and may be a deleted user's.
+    /// Keeps the rooms' view of users in the store's order: who changes a user holds it alone until the rooms are told; who tells
+    /// the rooms what it has read of a user holds it with others. So does a resume, which tells them anew, and may be a deleted
+    /// user's.
     pub(crate) order: RwLock<()>,
-    changes: Mutex<Changes>,
+    requests: Mutex<PerUser>,
+    changes: Mutex<PerUser>,
     last_conn: AtomicU64,
 }
 
@@ -44,14 +45,20 @@ impl App {
             hub,
             metrics,
             order: RwLock::new(()),
-            changes: Mutex::new(Changes::new(Instant::now())),
+            requests: Mutex::new(PerUser::new(Instant::now(), REQUESTS)),
+            changes: Mutex::new(PerUser::new(Instant::now(), CHANGES)),
             last_conn: AtomicU64::new(0),
         }
     }
 
     /// Counts one more change by a user of its profile or relations, and tells whether it may be made.
     pub(crate) fn may_change(&self, user: &Username) -> bool {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), user)
+        may(&self.changes, user)
+    }
+
+    /// Counts one more request of a user over REST, and tells whether it may be made.
+    pub(crate) fn may_ask(&self, user: &Username) -> bool {
+        may(&self.requests, user)
     }
 
     pub(crate) fn new_conn(&self) -> ConnId {
@@ -62,6 +69,10 @@ impl App {
     pub(crate) fn is_allowed_origin(&self, origin: &str) -> bool {
         self.config.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
     }
+}
+
+fn may(budget: &Mutex<PerUser>, user: &Username) -> bool {
+    budget.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), user)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ Logs go to stderr; JMRTC_LOG chooses what, e.g. JMRTC_LOG=jmrtc_server=debug (de
 
 /// Voice calls for your own apps: sign-in, ringing and media in one server.
 #[derive(Debug, Parser)]
-#[command(name = "jmrtc-server", version, after_long_help = MANUAL, args_conflicts_with_subcommands = false)]
+#[command(name = "jmrtc-server", version, after_long_help = MANUAL, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -329,6 +329,10 @@ mod tests {
             assert!(matches!(cli.command, Some(Command::Token { .. })));
         }
         assert!(Cli::try_parse_from(["jmrtc-server", "token", "--backend"]).is_ok());
+        // Where the server's settings are in the environment, the webhook's secret is.
+        let lonely = ["jmrtc-server", "--webhook-secret", "S"];
+        assert!(Cli::try_parse_from(lonely.into_iter().chain(["token", "--backend"])).is_ok());
+        assert!(Cli::try_parse_from(lonely).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "token", "--backend", "--user", "alice"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "token"]).is_err());
         assert!(Cli::try_parse_from(["jmrtc-server", "--dev-public"]).is_err());

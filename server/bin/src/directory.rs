@@ -7,8 +7,8 @@ use jmrtc_protocol::limits::{MAX_HISTORY, MAX_RELATIONS, MAX_SERVER_MESSAGE_BYTE
 use jmrtc_protocol::{
     ChannelId, ErrorCode, FailedUser, Failure, PastCall, Profile, Relation, Reply, User, Username, encode,
 };
-use jmrtc_rooms::{CallRecord, UserRecord};
-use tokio::sync::{RwLockWriteGuard, oneshot};
+use jmrtc_rooms::CallRecord;
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::hub::ToHub;
@@ -39,13 +39,12 @@ pub(crate) async fn users(app: &App, viewer: &Username, names: Vec<Username>) ->
     if names.len() > MAX_USERS_ASKED {
         return fail(ErrorCode::LimitExceeded, format!("at most {MAX_USERS_ASKED} users at once"));
     }
-    let viewer = user(app, viewer).await?;
-    let profiles = app.store.profiles(&names.iter().collect()).await.map_err(|e| store_failed(&e))?;
+    let view = View::load(app, viewer, &names.iter().collect()).await?;
     let mut seen = BTreeSet::new();
     let (mut users, mut failed) = (Vec::new(), Vec::new());
     for name in names.into_iter().filter(|name| seen.insert(name.clone())) {
-        match profiles.get(&name) {
-            Some(profile) => users.push(seen_by(app, &viewer, &name, profile.clone())),
+        match view.user(&name) {
+            Some(user) => users.push(user),
             None => {
                 failed.push(FailedUser { username: name, name: ErrorCode::UserUnavailable.name().into() })
             }
@@ -61,12 +60,18 @@ pub(crate) async fn relations(
     after: Option<&Username>,
     limit: usize,
 ) -> Answer<(Vec<User>, bool)> {
-    let viewer = user(app, viewer).await?;
-    let mut names = viewer.relations.keys().filter(|name| after.is_none_or(|after| *name > after));
-    let page: BTreeSet<_> = names.by_ref().take(limit).collect();
-    let profiles = app.store.profiles(&page).await.map_err(|e| store_failed(&e))?;
-    let users = profiles.into_iter().map(|(name, profile)| seen_by(app, &viewer, &name, profile)).collect();
-    Ok((users, names.next().is_some()))
+    profile(app, viewer).await?;
+    let names = app.store.related(viewer, after, limit + 1).await.map_err(|e| store_failed(&e))?;
+    let page: BTreeSet<_> = names.iter().take(limit).collect();
+    let view = View::load(app, viewer, &page).await?;
+    let users = page.into_iter().filter_map(|name| view.user(name)).collect();
+    Ok((users, names.len() > limit))
+}
+
+/// A user as `viewer` sees it.
+pub(crate) async fn seen_by(app: &App, viewer: &Username, name: &Username) -> Answer<User> {
+    profile(app, viewer).await?;
+    View::load(app, viewer, &BTreeSet::from([name])).await?.user(name).ok_or_else(|| nobody(name))
 }
 
 /// A user's own profile becomes what `change` makes of it.
@@ -77,11 +82,11 @@ pub(crate) async fn change_profile(
 ) -> Answer<User> {
     let (app, name) = (app.clone(), name.clone());
     to_the_end(async move {
-        let alone = app.order.write().await;
+        let _alone = app.order.write().await;
         let profile = change(profile(&app, &name).await?);
         check(profile.check())?;
         app.store.set_profile(&name, &profile).await.map_err(|e| store_failed(&e))?;
-        tell_changed(&app, alone, &name).await?;
+        tell_rooms(&app, ToHub::ProfileChanged(name.clone(), profile.clone())).await;
         Ok(User::new(&app.config.app_key, name, profile, Relation::default()))
     })
     .await
@@ -99,7 +104,7 @@ pub(crate) async fn change_relation(
     }
     let (app, viewer, other) = (app.clone(), viewer.clone(), other.clone());
     to_the_end(async move {
-        let alone = app.order.write().await;
+        let _alone = app.order.write().await;
         profile(&app, &viewer).await?;
         let profile = profile(&app, &other).await?;
         let before = app.store.relation(&viewer, &other).await.map_err(|e| store_failed(&e))?;
@@ -114,7 +119,8 @@ pub(crate) async fn change_relation(
             }
         }
         app.store.set_relation(&viewer, &other, &relation).await.map_err(|e| store_failed(&e))?;
-        tell_changed(&app, alone, &viewer).await?;
+        let (about, kept) = (other.clone(), relation.clone());
+        tell_rooms(&app, ToHub::RelationChanged { viewer, about, relation: kept }).await;
         Ok(User::new(&app.config.app_key, other, profile, relation))
     })
     .await
@@ -125,10 +131,10 @@ pub(crate) async fn put_user(app: &Arc<App>, name: &Username, profile: Profile) 
     check(profile.check())?;
     let (app, name) = (app.clone(), name.clone());
     to_the_end(async move {
-        let alone = app.order.write().await;
+        let _alone = app.order.write().await;
         let now = app.clock.unix_now();
         let made = app.store.put_user(&name, &profile, now).await.map_err(|e| store_failed(&e))?;
-        tell_changed(&app, alone, &name).await?;
+        tell_rooms(&app, ToHub::ProfileChanged(name.clone(), profile.clone())).await;
         Ok((User::new(&app.config.app_key, name, profile, Relation::default()), made))
     })
     .await
@@ -199,12 +205,13 @@ pub(crate) async fn past_call(app: &App, viewer: &Username, channel: &ChannelId)
 
 /// Calls as `viewer` saw them; without those of which it must not know.
 async fn past(app: &App, viewer: &Username, records: &[CallRecord]) -> Answer<Vec<PastCall>> {
-    let viewer = user(app, viewer).await?;
     let names = records.iter().flat_map(|r| r.members.iter().map(|m| &m.username).chain([&r.inviter]));
-    let profiles: BTreeMap<Username, Profile> =
-        app.store.profiles(&names.collect()).await.map_err(|e| store_failed(&e))?;
-    let see = |name: &Username| seen_by(app, &viewer, name, profiles.get(name).cloned().unwrap_or_default());
-    Ok(records.iter().filter_map(|record| record.seen_by(&viewer.username, see)).collect())
+    let view = View::load(app, viewer, &names.collect()).await?;
+    let nobody = |name: &Username| {
+        User::new(&app.config.app_key, name.clone(), Profile::default(), Relation::default())
+    };
+    let see = |name: &Username| view.user(name).unwrap_or_else(|| nobody(name));
+    Ok(records.iter().filter_map(|record| record.seen_by(viewer, see)).collect())
 }
 
 /// The first calls, as many as take `most` bytes together, and whether some are left out. Of the first alone so many
@@ -236,14 +243,8 @@ async fn all_kept(app: &App) {
     }
 }
 
-/// A user that must be there.
-pub(crate) async fn user(app: &App, name: &Username) -> Answer<UserRecord> {
-    let record = app.store.user(name).await.map_err(|e| store_failed(&e))?;
-    record.ok_or_else(|| nobody(name))
-}
-
 /// The profile of a user that must be there.
-async fn profile(app: &App, name: &Username) -> Answer<Profile> {
+pub(crate) async fn profile(app: &App, name: &Username) -> Answer<Profile> {
     let profile = app.store.profile(name).await.map_err(|e| store_failed(&e))?;
     profile.ok_or_else(|| nobody(name))
 }
@@ -256,9 +257,26 @@ fn check(limits: Result<(), String>) -> Answer<()> {
     limits.map_err(|why| Failure::new(ErrorCode::LimitExceeded, why))
 }
 
-pub(crate) fn seen_by(app: &App, viewer: &UserRecord, name: &Username, profile: Profile) -> User {
-    let relation = viewer.relations.get(name).cloned().unwrap_or_default();
-    User::new(&app.config.app_key, name.clone(), profile, relation)
+/// Some users as one of them sees them.
+struct View<'a> {
+    app_key: &'a str,
+    profiles: BTreeMap<Username, Profile>,
+    relations: BTreeMap<Username, Relation>,
+}
+
+impl<'a> View<'a> {
+    /// Of those names that are users.
+    async fn load(app: &'a App, viewer: &Username, names: &BTreeSet<&Username>) -> Answer<Self> {
+        let profiles = app.store.profiles(names).await.map_err(|e| store_failed(&e))?;
+        let relations = app.store.relations(viewer, names).await.map_err(|e| store_failed(&e))?;
+        Ok(Self { app_key: &app.config.app_key, profiles, relations })
+    }
+
+    fn user(&self, name: &Username) -> Option<User> {
+        let relation = self.relations.get(name).cloned().unwrap_or_default();
+        let profile = self.profiles.get(name)?.clone();
+        Some(User::new(self.app_key, name.clone(), profile, relation))
+    }
 }
 
 /// Makes a change to its end, also where whoever asked for it waits no more: of what the store has taken the rooms must learn.
@@ -268,14 +286,6 @@ async fn to_the_end<T: Send + 'static>(
     let done = tokio::spawn(change).await;
     // Fails only if it panicked, of which the log tells.
     done.unwrap_or_else(|_| fail(ErrorCode::ServerError, "the server failed"))
-}
-
-/// Tells the rooms how a user is after a change. A record may be large: others go on meanwhile, who change nothing.
-async fn tell_changed(app: &App, alone: RwLockWriteGuard<'_, ()>, name: &Username) -> Answer<()> {
-    let _in_order = alone.downgrade();
-    let record = user(app, name).await?;
-    tell_rooms(app, ToHub::UserChanged(record)).await;
-    Ok(())
 }
 
 async fn tell_rooms(app: &App, change: ToHub) {

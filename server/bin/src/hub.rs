@@ -8,10 +8,11 @@ use std::time::Duration;
 use axum::extract::ws::Utf8Bytes;
 use jmrtc_protocol::limits::MAX_USER_BYTES;
 use jmrtc_protocol::{
-    ChannelId, Closing, Device, Request, RequestId, Resume, ServerMessage, Username, encode,
+    Closing, Device, ErrorCode, Failure, Profile, Relation, Request, RequestId, Resume, ServerMessage,
+    Username, encode,
 };
 use jmrtc_rooms::{
-    CallRecord, ConnId, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Rooms, Ticket, Timestamp,
+    CallRecord, ConnId, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Push, Rooms, Ticket, Timestamp,
     UserRecord,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -60,16 +61,17 @@ pub(crate) enum ToHub {
         /// For how long nothing had been heard on it.
         silent: Duration,
     },
-    UserChanged(UserRecord),
+    ProfileChanged(Username, Profile),
+    RelationChanged {
+        viewer: Username,
+        about: Username,
+        relation: Relation,
+    },
     UserDeleted(Username),
     /// Who is online?
     Online(oneshot::Sender<BTreeSet<Username>>),
-    /// Is a push for this call still of use?
-    IsPushWanted {
-        user: Username,
-        channel_id: ChannelId,
-        answer: oneshot::Sender<bool>,
-    },
+    /// Is this push still of use?
+    IsPushWanted(Arc<Push>, oneshot::Sender<bool>),
     /// Tell when the records of all calls that are over are in the store.
     Kept(oneshot::Sender<()>),
     /// The server stops.
@@ -226,29 +228,36 @@ impl Hub {
                     known.expires = expires;
                     self.look_again(conn, expires);
                 }
-                // Who stays for its call alone begins no other before anybody looks.
+                // Before anybody looks.
                 self.expire(conn).await?;
                 // A connection that was cut may still have had requests on their way.
-                if self.conns.contains_key(&conn) {
-                    self.feed(Input::Request { conn, id, request, known }).await?;
+                let Some(known_conn) = self.conns.get(&conn) else { return Ok(()) };
+                if known_conn.expires <= self.clock.now() && matches!(request, Request::Start { .. }) {
+                    // Who stays for its call alone begins no other.
+                    let error = Failure::new(ErrorCode::LoginRejected, "the token has expired");
+                    self.send(conn, &ServerMessage::Failure { id, error });
+                    return Ok(());
                 }
-                Ok(())
+                self.feed(Input::Request { conn, id, request, known }).await
             }
             ToHub::Ping { conn, ack } => self.feed(Input::Ping { conn, ack }).await,
             ToHub::Gone { conn, silent } => {
                 self.forget(conn);
                 self.feed(Input::Disconnected { conn, silent_ms: millis(silent) }).await
             }
-            ToHub::UserChanged(record) => self.feed(Input::UserChanged(record)).await,
+            ToHub::ProfileChanged(user, profile) => self.feed(Input::ProfileChanged(user, profile)).await,
+            ToHub::RelationChanged { viewer, about, relation } => {
+                self.feed(Input::RelationChanged { viewer, about, relation }).await
+            }
             ToHub::UserDeleted(user) => self.feed(Input::UserDeleted(user)).await,
             ToHub::Online(answer) => {
                 // Who asked may be gone.
                 let _ = answer.send(self.rooms.online());
                 Ok(())
             }
-            ToHub::IsPushWanted { user, channel_id, answer } => {
+            ToHub::IsPushWanted(push, answer) => {
                 // Who asked may be gone.
-                let _ = answer.send(self.rooms.is_push_wanted(&user, &channel_id));
+                let _ = answer.send(self.rooms.is_push_wanted(&push));
                 Ok(())
             }
             ToHub::Kept(answer) => {
@@ -281,7 +290,7 @@ impl Hub {
             Output::Push(push) => {
                 self.metrics.pushes.add(1);
                 if let Some(webhook) = &self.webhook {
-                    webhook.send(&push);
+                    webhook.send(push);
                 }
             }
             Output::Record(record) => {
@@ -363,7 +372,7 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::{LeaveReason, Platform, Reply};
+    use jmrtc_protocol::{ChannelId, LeaveReason, Platform, Reply};
     use tokio::time::timeout;
 
     use super::*;
@@ -467,26 +476,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_push_is_wanted_while_it_rings_and_no_device_does() {
+    async fn who_is_rung_with_a_token_that_has_expired_begins_no_call() {
         let (mut hub, _media, _records) = hub();
-        let (alice, bob) = (ConnId(1), ConnId(2));
-        let (mut heard, _) = sign_in(&mut hub, alice, "alice").await;
-        let name = Username::new("bob").unwrap();
-        let channel_id = call(&mut hub, 1, alice, &name, &mut heard).await.expect("a call");
-        let is_wanted = async |hub: &mut Hub, channel_id: &ChannelId| {
-            let (answer, answered) = oneshot::channel();
-            let (user, channel_id) = (name.clone(), channel_id.clone());
-            hub.take(ToHub::IsPushWanted { user, channel_id, answer }).await.unwrap();
-            answered.await.unwrap()
-        };
-        assert!(is_wanted(&mut hub, &channel_id).await);
-        assert!(!is_wanted(&mut hub, &ChannelId("another".into())).await);
-        let _messages = sign_in(&mut hub, bob, "bob").await;
-        assert!(!is_wanted(&mut hub, &channel_id).await, "a device rings");
-        hub.take(ToHub::Gone { conn: bob, silent: Duration::ZERO }).await.unwrap();
-        assert!(is_wanted(&mut hub, &channel_id).await);
-        leave(&mut hub, 2, alice, &channel_id).await;
-        assert!(!is_wanted(&mut hub, &channel_id).await, "it rings no more");
+        let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| Username::new(name).unwrap());
+        let (mut heard_by_alice, _) = sign_in(&mut hub, ConnId(1), alice.as_str()).await;
+        let (mut heard, _) = sign_in(&mut hub, ConnId(2), bob.as_str()).await;
+        call(&mut hub, 1, ConnId(1), &bob, &mut heard_by_alice).await.expect("a call");
+        hub.conns.get_mut(&ConnId(2)).unwrap().expires = Timestamp(0);
+        while heard.try_recv().is_ok() {}
+        let start = Request::Start { usernames: vec![carol.clone()] };
+        ask(&mut hub, 1, ConnId(2), start, vec![UserRecord::named(carol)]).await;
+        let answer = serde_json::from_str(&heard.try_recv().unwrap()).unwrap();
+        let ServerMessage::Failure { id: 1, error } = answer else { panic!("{answer:?}") };
+        assert_eq!(error.code, ErrorCode::LoginRejected);
+        assert!(hub.rooms.is_in_call(&bob) && hub.conns.contains_key(&ConnId(2)), "it rings on");
     }
 
     #[tokio::test]

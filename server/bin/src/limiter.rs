@@ -1,4 +1,4 @@
-//! How many messages a client may send, how many of those beyond are still answered, and how much a user may change.
+//! How many messages a client may send, how many of those beyond are still answered, and how much a user may ask and change.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,6 +15,22 @@ pub(crate) enum Verdict {
     Cut,
 }
 
+const MESSAGES: Rate = Rate { per_second: 50.0, burst: 200.0 };
+const REFUSALS: Rate = Rate { per_second: 50.0, burst: 2_000.0 };
+/// Of a user over REST, as many as over one connection.
+pub(crate) const REQUESTS: Rate = MESSAGES;
+/// Of a user's profile and relations, on all its connections: while a change is made, nobody else's is, nobody signs in, and
+/// no call begins.
+pub(crate) const CHANGES: Rate = Rate { per_second: 2.0, burst: 40.0 };
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate {
+    /// For any length of time.
+    per_second: f64,
+    /// At once after a pause.
+    burst: f64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Limiter {
     messages: Bucket,
@@ -23,7 +39,7 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { messages: Bucket::new(now, 50.0, 200.0), refusals: Bucket::new(now, 50.0, 2_000.0) }
+        Self { messages: Bucket::new(now, MESSAGES), refusals: Bucket::new(now, REFUSALS) }
     }
 
     /// Counts one more message.
@@ -38,46 +54,43 @@ impl Limiter {
     }
 }
 
-/// How much each user may still change of its profile and relations, on all its connections together: while a change is made,
-/// nobody else's is, nobody signs in, and no call begins.
+/// How much each user may still do of something.
 #[derive(Debug)]
-pub(crate) struct Changes {
+pub(crate) struct PerUser {
+    rate: Rate,
     buckets: BTreeMap<Username, Bucket>,
     /// When the full ones were forgotten.
     swept: Instant,
 }
 
-impl Changes {
+impl PerUser {
     const SWEPT_EVERY: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { buckets: BTreeMap::new(), swept: now }
+    pub(crate) fn new(now: Instant, rate: Rate) -> Self {
+        Self { rate, buckets: BTreeMap::new(), swept: now }
     }
 
-    /// Counts one more change, and tells whether it may be made.
+    /// Counts one more time, and tells whether it may be.
     pub(crate) fn take(&mut self, now: Instant, user: &Username) -> bool {
         if now.saturating_duration_since(self.swept) >= Self::SWEPT_EVERY {
             self.buckets.retain(|_, bucket| !bucket.is_full(now));
             self.swept = now;
         }
-        self.buckets.entry(user.clone()).or_insert_with(|| Bucket::new(now, 2.0, 40.0)).take(now)
+        self.buckets.entry(user.clone()).or_insert_with(|| Bucket::new(now, self.rate)).take(now)
     }
 }
 
 /// A bucket of tokens, one a message or change.
 #[derive(Debug)]
 struct Bucket {
+    rate: Rate,
     tokens: f64,
     filled: Instant,
-    /// How many per second for any length of time.
-    per_second: f64,
-    /// How many at once after a pause.
-    burst: f64,
 }
 
 impl Bucket {
-    fn new(now: Instant, per_second: f64, burst: f64) -> Self {
-        Self { tokens: burst, filled: now, per_second, burst }
+    fn new(now: Instant, rate: Rate) -> Self {
+        Self { rate, tokens: rate.burst, filled: now }
     }
 
     fn take(&mut self, now: Instant) -> bool {
@@ -91,12 +104,12 @@ impl Bucket {
     }
 
     fn is_full(&self, now: Instant) -> bool {
-        self.level(now) >= self.burst
+        self.level(now) >= self.rate.burst
     }
 
     fn level(&self, now: Instant) -> f64 {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
-        (self.tokens + gained).min(self.burst)
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.rate.per_second;
+        (self.tokens + gained).min(self.rate.burst)
     }
 }
 
@@ -119,8 +132,8 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let [alice, bob] = ["alice", "bob"].map(|name| Username::new(name).unwrap());
-        let mut changes = Changes::new(start);
-        let made = |changes: &mut Changes, at, user| (0..100).filter(|_| changes.take(at, user)).count();
+        let mut changes = PerUser::new(start, CHANGES);
+        let made = |changes: &mut PerUser, at, user| (0..100).filter(|_| changes.take(at, user)).count();
         assert_eq!(made(&mut changes, start, &alice), 40);
         assert_eq!(made(&mut changes, at(1), &alice), 2);
         assert_eq!(made(&mut changes, at(1), &bob), 40);

@@ -48,6 +48,7 @@ metrics! {
     overloads: counter "jmrtc_overloads_total" "Connections cut because the client read too slowly or sent too much.",
     pushes: counter "jmrtc_pushes_wanted_total" "Invitations to users without a connected device.",
     pushes_delivered: counter "jmrtc_pushes_delivered_total" "Webhooks for such invitations that were taken.",
+    pushes_spared: counter "jmrtc_pushes_spared_total" "Webhooks that were not sent, as nobody was to be woken any more.",
     pushes_failed: counter "jmrtc_pushes_failed_total" "Webhooks that were refused, or not taken while it rang.",
     pushes_dropped: counter "jmrtc_pushes_dropped_total" "Webhooks that were never sent, as too many were waiting.",
 }

@@ -1,5 +1,6 @@
 //! REST for the company's backend, and for users what is their own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -57,10 +58,7 @@ impl Caller {
     fn may_change(&self, app: &App, name: &Username) -> Answer<()> {
         self.may_see(name)?;
         match self {
-            Self::User(own) if !app.may_change(own) => {
-                let failure = Failure::new(ErrorCode::LimitExceeded, "too many changes; slow down");
-                Err(Refusal(StatusCode::TOO_MANY_REQUESTS, failure))
-            }
+            Self::User(own) if !app.may_change(own) => Err(too_often("too many changes; slow down")),
             Self::User(_) | Self::Backend => Ok(()),
         }
     }
@@ -76,6 +74,10 @@ impl Caller {
     }
 }
 
+fn too_often(why: &str) -> Refusal {
+    Refusal(StatusCode::TOO_MANY_REQUESTS, Failure::new(ErrorCode::LimitExceeded, why))
+}
+
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Refusal;
 
@@ -87,6 +89,9 @@ impl FromRequestParts<Arc<App>> for Caller {
         let rejected = |why: String| Refusal::new(ErrorCode::LoginRejected, why);
         match app.config.auth.bearer(token).map_err(rejected)? {
             Bearer::Backend => Ok(Self::Backend),
+            Bearer::User(identity) if !app.may_ask(&identity.user) => {
+                Err(too_often("too many requests; slow down"))
+            }
             Bearer::User(identity) => match app.store.admit(&identity.user, app.clock.unix_now()).await? {
                 true => Ok(Self::User(identity.user)),
                 false => Err(rejected(directory::DELETED.to_owned())),
@@ -140,11 +145,11 @@ async fn users(
     caller: Caller,
     Asked(page): Asked<After>,
 ) -> Answer<Json<Vec<Listed>>> {
-    let relations = match &caller {
-        Caller::User(name) if app.config.dev => directory::user(&app, name).await?.relations,
+    let viewer = match &caller {
+        Caller::User(name) if app.config.dev => Some(name),
         Caller::User(_) | Caller::Backend => {
             caller.is_backend()?;
-            Default::default()
+            None
         }
     };
     let (ask, answer) = oneshot::channel();
@@ -152,10 +157,15 @@ async fn users(
     app.hub.send(ToHub::Online(ask)).await.map_err(|_| stopping())?;
     let online = answer.await.map_err(|_| stopping())?;
     let users = app.store.list(page.after.as_ref(), MAX_LISTED).await?;
+    let mut relations = BTreeMap::new();
+    if let Some(viewer) = viewer {
+        let names = users.iter().map(|(name, _)| name).collect();
+        relations = app.store.relations(viewer, &names).await?;
+    }
     let listed = users.into_iter().map(|(name, profile)| Listed {
         online: online.contains(&name),
         user: {
-            let relation = relations.get(&name).cloned().unwrap_or_default();
+            let relation = relations.remove(&name).unwrap_or_default();
             User::new(&app.config.app_key, name, profile, relation)
         },
     });
@@ -165,8 +175,8 @@ async fn users(
 /// `GET /v1/users/{name}`: a profile. The backend, which is no user, has no relation to anybody.
 async fn user(State(app): State<Arc<App>>, caller: Caller, At(name): At<Username>) -> Answer<Json<User>> {
     caller.may_see(&name)?;
-    let record = directory::user(&app, &name).await?;
-    Ok(Json(User::new(&app.config.app_key, name, record.profile, Relation::default())))
+    let profile = directory::profile(&app, &name).await?;
+    Ok(Json(User::new(&app.config.app_key, name, profile, Relation::default())))
 }
 
 /// `PUT /v1/users/{name}`: makes a user or gives it another profile; a user its own.
@@ -220,9 +230,7 @@ async fn relation(
     At((name, other)): At<(Username, Username)>,
 ) -> Answer<Json<User>> {
     caller.may_see(&name)?;
-    let viewer = directory::user(&app, &name).await?;
-    let other = directory::user(&app, &other).await?;
-    Ok(Json(directory::seen_by(&app, &viewer, &other.username, other.profile)))
+    Ok(Json(directory::seen_by(&app, &name, &other).await?))
 }
 
 /// `PUT /v1/users/{name}/relations/{other}`: what a user keeps about another.

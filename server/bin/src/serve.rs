@@ -109,7 +109,7 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
     let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
         let nonce = getrandom::u64().context("the operating system has no randomness")?;
-        Ok(Webhook::new(endpoint, nonce, clock, to_hub.clone(), metrics.clone()))
+        Ok(Webhook::new(endpoint, nonce, clock, store.clone(), to_hub.clone(), metrics.clone()))
     });
     let webhook = webhook.transpose()?;
 

@@ -162,11 +162,7 @@ impl Store {
             .bind(username.as_str())
             .fetch_all(&self.pool)
             .await?;
-        let mut relations = BTreeMap::new();
-        for row in rows {
-            let name: String = row.try_get("username")?;
-            relations.insert(Username::new(name)?, from_json(row.try_get("relation")?)?);
-        }
+        let relations = rows.iter().map(named_relation).collect::<anyhow::Result<_>>()?;
         Ok(Some(UserRecord { username: username.clone(), profile, relations }))
     }
 
@@ -191,6 +187,44 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         row.map(|row| from_json(row.try_get("relation")?)).transpose()
+    }
+
+    /// What `viewer` keeps about those of these names about which it keeps something.
+    pub(crate) async fn relations(
+        &self,
+        viewer: &Username,
+        names: &BTreeSet<&Username>,
+    ) -> anyhow::Result<BTreeMap<Username, Relation>> {
+        let names: Vec<&Username> = names.iter().copied().collect();
+        let mut relations = BTreeMap::new();
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let mut query = QueryBuilder::new("SELECT username, relation FROM relations WHERE viewer = ");
+            query.push_bind(viewer.as_str()).push(" AND username IN (");
+            push_names(&mut query, names.iter().copied());
+            query.push(")");
+            for row in query.build().fetch_all(&self.pool).await? {
+                relations.extend([named_relation(&row)?]);
+            }
+        }
+        Ok(relations)
+    }
+
+    /// Up to `limit` names about which `viewer` keeps something, in order, those after `after`.
+    pub(crate) async fn related(
+        &self,
+        viewer: &Username,
+        after: Option<&Username>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Username>> {
+        let rows = sqlx::query(
+            "SELECT username FROM relations WHERE viewer = ? AND username > ? ORDER BY username LIMIT ?",
+        )
+        .bind(viewer.as_str())
+        .bind(after.map_or("", Username::as_str))
+        .bind(i64::try_from(limit)?)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(Username::new(row.try_get::<String, _>("username")?)?)).collect()
     }
 
     /// About how many others `viewer` keeps something.
@@ -417,6 +451,11 @@ fn named_profile(row: SqliteRow) -> anyhow::Result<(Username, Profile)> {
     Ok((Username::new(name)?, from_json(row.try_get("profile")?)?))
 }
 
+fn named_relation(row: &SqliteRow) -> anyhow::Result<(Username, Relation)> {
+    let name: String = row.try_get("username")?;
+    Ok((Username::new(name)?, from_json(row.try_get("relation")?)?))
+}
+
 fn call_record(
     channel_id: ChannelId,
     members: Vec<MemberRecord>,
@@ -583,6 +622,20 @@ mod tests {
         let record = store.user(&alice).await.unwrap().unwrap();
         assert_eq!(record.relations, BTreeMap::from([(bob.clone(), blocked)]));
         assert_eq!(store.user(&bob).await.unwrap().unwrap().relations, BTreeMap::new());
+        let carol = name("carol");
+        store.sign_in(&carol, 0).await.unwrap();
+        store.set_relation(&alice, &carol, &friend).await.unwrap();
+        let about = store.relations(&alice, &BTreeSet::from([&carol, &alice])).await.unwrap();
+        assert_eq!(about, BTreeMap::from([(carol.clone(), friend)]));
+        let related = async |viewer, after, limit| {
+            let names = store.related(viewer, after, limit).await.unwrap();
+            names.iter().map(Username::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(related(&alice, None, 9).await, "bob carol");
+        assert_eq!(related(&alice, None, 1).await, "bob");
+        assert_eq!(related(&alice, Some(&bob), 9).await, "carol");
+        assert_eq!(related(&carol, None, 9).await, "");
+        store.set_relation(&alice, &carol, &Relation::default()).await.unwrap();
         store.set_relation(&alice, &bob, &Relation::default()).await.unwrap();
         assert_eq!(store.user(&alice).await.unwrap().unwrap().relations, BTreeMap::new());
     }

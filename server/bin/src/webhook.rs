@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::clock::{Clock, unix_ms, unix_s};
 use crate::hub::ToHub;
 use crate::metrics::Metrics;
+use crate::store::Store;
 
 /// Pushes that are not over, those that wait to be tried again among them. One too many is dropped.
 const MAX_PENDING: usize = 4096;
@@ -175,14 +176,22 @@ fn next(outcome: &Outcome, tries: u32, left: Duration, jitter: f64) -> Next {
 struct Message {
     id: String,
     body: String,
-    user: Username,
-    channel_id: ChannelId,
+    push: Arc<Push>,
+}
+
+/// What became of a push in the end.
+enum Fate {
+    Delivered,
+    /// Before it could be sent nobody was to be woken any more.
+    Spared,
+    Failed(String),
 }
 
 pub(crate) struct Webhook {
     endpoint: Endpoint,
     agent: ureq::Agent,
     clock: Clock,
+    store: Store,
     hub: mpsc::Sender<ToHub>,
     metrics: Arc<Metrics>,
     pending: Arc<Semaphore>,
@@ -197,6 +206,7 @@ impl Webhook {
         endpoint: Endpoint,
         nonce: u64,
         clock: Clock,
+        store: Store,
         hub: mpsc::Sender<ToHub>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
@@ -213,6 +223,7 @@ impl Webhook {
             agent: config.build().into(),
             endpoint,
             clock,
+            store,
             hub,
             metrics,
             pending: Arc::new(Semaphore::new(MAX_PENDING)),
@@ -223,24 +234,24 @@ impl Webhook {
     }
 
     /// Has a push delivered, and returns at once.
-    pub(crate) fn send(self: &Arc<Self>, push: &Push) {
+    pub(crate) fn send(self: &Arc<Self>, mut push: Push) {
         let Ok(place) = self.pending.clone().try_acquire_owned() else {
             self.metrics.pushes_dropped.add(1);
             return;
         };
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let message = Arc::new(Message {
-            id: format!("msg_{:016x}_{number}", self.nonce),
-            body: body(push, unix_ms(), push.until.since(self.clock.now())),
-            user: push.user.clone(),
-            channel_id: push.channel_id.clone(),
-        });
+        let id = format!("msg_{:016x}_{number}", self.nonce);
+        let (wanted_at, left_ms) = (unix_ms(), push.until.since(self.clock.now()));
         let (webhook, until) = (self.clone(), self.clock.instant(push.until));
         tokio::spawn(async move {
             let _place = place;
+            webhook.name_inviter(&mut push).await;
+            let body = body(&push, wanted_at, left_ms);
+            let message = Arc::new(Message { id, body, push: Arc::new(push) });
             match webhook.deliver(&message, until).await {
-                Ok(()) => webhook.metrics.pushes_delivered.add(1),
-                Err(why) => {
+                Fate::Delivered => webhook.metrics.pushes_delivered.add(1),
+                Fate::Spared => webhook.metrics.pushes_spared.add(1),
+                Fate::Failed(why) => {
                     webhook.metrics.pushes_failed.add(1);
                     tracing::warn!("the webhook {} was not delivered: {why}", message.id);
                 }
@@ -248,22 +259,36 @@ impl Webhook {
         });
     }
 
-    async fn deliver(self: &Arc<Self>, message: &Arc<Message>, until: Instant) -> Result<(), String> {
+    /// Of a user who has no device there the rooms know what it keeps about the one who asked it in, not about others.
+    async fn name_inviter(&self, Push { user, inviter, invited_by, .. }: &mut Push) {
+        if inviter.username == invited_by.username {
+            return;
+        }
+        match self.store.relation(user, &inviter.username).await {
+            Ok(relation) => inviter.relation = relation.unwrap_or_default(),
+            Err(error) => tracing::error!("the store failed: {error:#}"),
+        }
+    }
+
+    async fn deliver(self: &Arc<Self>, message: &Arc<Message>, until: Instant) -> Fate {
         let mut tries = 0;
         let mut last = Outcome::Unanswered("all the time others were under way".to_owned());
         loop {
             let Ok(turn) = timeout_at(until, self.at_once.acquire()).await else {
-                return Err(last.to_string());
+                return Fate::Failed(last.to_string());
             };
-            if !self.is_wanted(message).await {
-                return Err(format!("nobody is to be woken any more; until then {last}"));
+            if !self.is_wanted(&message.push).await {
+                return match tries {
+                    0 => Fate::Spared,
+                    _ => Fate::Failed(format!("nobody is to be woken any more; until then {last}")),
+                };
             }
             last = self.attempt(message).await;
             drop(turn);
             tries += 1;
             match next(&last, tries, until - Instant::now(), jitter()) {
-                Next::Done => return Ok(()),
-                Next::GiveUp => return Err(last.to_string()),
+                Next::Done => return Fate::Delivered,
+                Next::GiveUp => return Fate::Failed(last.to_string()),
                 Next::TryAgain { after } => {
                     tracing::debug!("the webhook {} goes again in {after:?}: {last}", message.id);
                     sleep(after).await;
@@ -273,10 +298,9 @@ impl Webhook {
     }
 
     /// Whether it still rings where no device does. A hub that is gone has no calls.
-    async fn is_wanted(&self, message: &Message) -> bool {
+    async fn is_wanted(&self, push: &Arc<Push>) -> bool {
         let (answer, answered) = oneshot::channel();
-        let (user, channel_id) = (message.user.clone(), message.channel_id.clone());
-        let asked = self.hub.send(ToHub::IsPushWanted { user, channel_id, answer }).await;
+        let asked = self.hub.send(ToHub::IsPushWanted(push.clone(), answer)).await;
         asked.is_ok() && answered.await.unwrap_or(false)
     }
 
@@ -350,6 +374,7 @@ mod tests {
             invited_by: bob,
             silent: true,
             until: Timestamp(0),
+            ring: (1, 1),
         };
         let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 60_000)).unwrap();
         assert_eq!(
@@ -468,22 +493,24 @@ mod tests {
         let key = SigningKey::new(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let endpoint = Endpoint { url: "http://127.0.0.1:9/".parse().unwrap(), key };
         let (hub, _inbox) = mpsc::channel(1);
-        let webhook = Webhook::new(endpoint, 0, Clock::start(), hub, metrics.clone());
-        let push = Push {
+        let store = Store::in_memory().await;
+        let webhook = Webhook::new(endpoint, 0, Clock::start(), store, hub, metrics.clone());
+        let push = || Push {
             user: Username::new("bob").unwrap(),
             channel_id: ChannelId("channel".into()),
             inviter: user("alice"),
             invited_by: user("alice"),
             silent: false,
             until: Timestamp(0),
+            ring: (1, 1),
         };
         let pending = webhook.pending.clone();
         let all = pending.clone().try_acquire_many_owned(u32::try_from(MAX_PENDING).unwrap()).unwrap();
-        webhook.send(&push);
+        webhook.send(push());
         assert_eq!(metrics.pushes_dropped.get(), 1);
         drop(all);
         let turns = webhook.at_once.acquire_many(u32::try_from(MAX_AT_ONCE).unwrap()).await.unwrap();
-        webhook.send(&push);
+        webhook.send(push());
         let whole = pending.acquire_many(u32::try_from(MAX_PENDING).unwrap());
         let _all = tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap().unwrap();
         drop(turns);

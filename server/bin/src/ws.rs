@@ -205,9 +205,12 @@ impl Connection {
                 }
                 message = self.socket.recv() => {
                     let Some(message) = message else { return self.heard.elapsed() };
-                    self.heard = tokio::time::Instant::now();
+                    // Of a connection that broke nothing was heard.
+                    if message.is_ok() {
+                        self.heard = tokio::time::Instant::now();
+                    }
                     if !self.receive(message).await {
-                        return Duration::ZERO;
+                        return self.heard.elapsed();
                     }
                 }
                 () = sleep_until(self.heard + self.silence) => return self.heard.elapsed(),

@@ -132,8 +132,17 @@ pub enum Input {
         /// pings is over already.
         silent_ms: u64,
     },
-    /// The store has a new version of a user, with all its relations. Users unknown to the rooms are ignored.
-    UserChanged(UserRecord),
+    /// The store has another profile of a user, or a user anew. Users unknown to the rooms are ignored.
+    ProfileChanged(Username, Profile),
+    /// The store has another relation of a user to another.
+    RelationChanged {
+        /// Who keeps it.
+        viewer: Username,
+        /// About whom.
+        about: Username,
+        /// What is kept from now on.
+        relation: Relation,
+    },
     /// The store has deleted a user: its call ends as by a hang-up, or rings without an answer, and its devices are
     /// signed out.
     UserDeleted(Username),
@@ -196,6 +205,8 @@ pub struct Push {
     pub silent: bool,
     /// When it stops ringing.
     pub until: Timestamp,
+    /// Which entry of the call's [`CallRecord::members`] rings, and which of its pushes this is.
+    pub ring: (usize, u8),
 }
 
 /// What the media relay must do.

@@ -94,7 +94,7 @@ impl Rooms {
         self.close_conn(id, Some(Closing::Replaced));
         self.timers.clear(&Due::SignIn(id));
         if let Some(record) = record {
-            self.directory.changed(record);
+            self.directory.renew(record);
         }
         if let Some((call, user)) = self.seat_of(id) {
             self.timers.clear(&Due::Seat(call, user));

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use jmrtc_protocol::{Relation, User, Username};
+use jmrtc_protocol::{Profile, Relation, User, Username};
 
 use crate::UserRecord;
 
@@ -69,17 +69,32 @@ impl Directory {
         }
     }
 
-    /// Users that nobody holds are ignored.
-    pub(crate) fn changed(&mut self, record: UserRecord) {
+    /// The whole record of a user who may be held.
+    pub(crate) fn renew(&mut self, record: UserRecord) {
         if let Some(held) = self.users.get_mut(&record.username) {
             held.record = record;
         }
     }
 
-    /// A user is no more, and nobody keeps anything about it: whoever gets its name later is another.
+    pub(crate) fn profile_changed(&mut self, user: &Username, profile: Profile) {
+        if let Some(held) = self.users.get_mut(user) {
+            held.record.profile = profile;
+        }
+    }
+
+    pub(crate) fn relation_changed(&mut self, viewer: &Username, about: Username, relation: Relation) {
+        if let Some(held) = self.users.get_mut(viewer) {
+            held.record.relations.insert(about, relation);
+        }
+    }
+
+    /// A user is no more, keeps nothing, and nobody keeps anything about it: whoever gets its name later is another.
     pub(crate) fn deleted(&mut self, user: &Username) {
         for held in self.users.values_mut() {
             held.record.relations.remove(user);
+        }
+        if let Some(held) = self.users.get_mut(user) {
+            held.record.relations.clear();
         }
     }
 
@@ -128,7 +143,7 @@ mod tests {
         assert_eq!(directory.record(&alice), record(&[&bob, &carol], "Ally"));
         directory.learn(record(&[], "Alice"));
         assert_eq!(directory.record(&alice), record(&[&bob, &carol], "Alice"));
-        directory.changed(record(&[&carol], "Alice"));
+        directory.renew(record(&[&carol], "Alice"));
         assert_eq!(
             directory.relation(&alice, &bob),
             Relation::default(),
@@ -150,7 +165,7 @@ mod tests {
         directory.hold(record.clone());
         let mut known = UserRecord::named(bob.clone());
         known.profile.nickname = "Bob".into();
-        directory.changed(known.clone());
+        directory.profile_changed(&bob, known.profile.clone());
         assert_eq!(directory.view(&alice, &bob).profile.nickname, "", "nobody holds bob yet");
         directory.hold(known);
         let seen = directory.view(&alice, &bob);

@@ -11,7 +11,7 @@ use crate::directory::Directory;
 use crate::link::{Closed, Links};
 use crate::signin::{SignIn, SignInId};
 use crate::timers::{Due, Timers};
-use crate::{CallKey, Config, ConnId, Input, LinkId, MediaCommand, Output, Ticket, Timestamp};
+use crate::{CallKey, Config, ConnId, Input, LinkId, MediaCommand, Output, Push, Ticket, Timestamp};
 
 /// All users, sign-ins, calls and links of one app on one server.
 #[derive(Debug)]
@@ -93,7 +93,10 @@ impl Rooms {
             Input::Request { conn, id, request, known } => self.request(conn, id, request, known),
             Input::Ping { conn, ack } => self.ping(conn, ack),
             Input::Disconnected { conn, silent_ms } => self.disconnected(conn, silent_ms),
-            Input::UserChanged(record) => self.directory.changed(record),
+            Input::ProfileChanged(user, profile) => self.directory.profile_changed(&user, profile),
+            Input::RelationChanged { viewer, about, relation } => {
+                self.directory.relation_changed(&viewer, about, relation);
+            }
             Input::UserDeleted(user) => self.deleted(&user),
             Input::LinkAnswer { ticket, result } => self.link_answer(ticket, result),
             Input::Slots { link, sources } => self.slots(link, &sources),
@@ -119,10 +122,12 @@ impl Rooms {
         self.places.contains_key(user)
     }
 
-    /// Whether a push for a call is still of use: the user is rung, may know, and has no device connected.
-    pub fn is_push_wanted(&self, user: &Username, channel: &ChannelId) -> bool {
-        let call = self.channels.get(channel).and_then(|key| self.calls.get(key));
-        call.and_then(|call| call.rung(user)).is_some_and(|m| m.is_shown()) && !self.is_in_reach(user)
+    /// Whether a push is still of use: the user is rung as when it was asked for, and has no device connected, nor had one
+    /// in between.
+    pub fn is_push_wanted(&self, push: &Push) -> bool {
+        let call = self.channels.get(&push.channel_id).and_then(|key| self.calls.get(key));
+        call.and_then(|call| call.rung(&push.user)).is_some_and(|m| (m.entry, m.pushes) == push.ring)
+            && !self.is_in_reach(&push.user)
     }
 
     /// How much there is.

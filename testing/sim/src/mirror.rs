@@ -141,8 +141,8 @@ impl Mirror {
                 }
                 None
             }
-            Input::UserChanged(record) => {
-                self.model.keeps(&record.username, &record.relations);
+            Input::RelationChanged { viewer, about, relation } => {
+                self.model.keeps(viewer, about, relation);
                 None
             }
             Input::UserDeleted(user) => {
@@ -159,7 +159,7 @@ impl Mirror {
                 }
                 None
             }
-            Input::Deadline => None,
+            Input::ProfileChanged(..) | Input::Deadline => None,
         };
         self.deliver();
         self.woken(outputs)?;

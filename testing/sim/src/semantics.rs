@@ -293,12 +293,9 @@ impl Semantics {
         self.relations.retain(|(of, to), _| of != user && to != user);
     }
 
-    /// What a user keeps about others has changed.
-    pub(crate) fn keeps(&mut self, user: &Username, relations: &BTreeMap<Username, Relation>) {
-        self.relations.retain(|(of, _), _| of != user);
-        let kept =
-            relations.iter().map(|(other, relation)| ((user.clone(), other.clone()), relation.clone()));
-        self.relations.extend(kept);
+    /// What a user keeps about another has changed.
+    pub(crate) fn keeps(&mut self, user: &Username, other: &Username, relation: &Relation) {
+        self.relations.insert((user.clone(), other.clone()), relation.clone());
     }
 
     /// A member says whether it is muted; all are told if that is news.

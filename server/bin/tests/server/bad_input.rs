@@ -325,6 +325,22 @@ async fn who_calls_and_hangs_up_again_and_again_is_slowed_down_on_all_devices() 
 }
 
 #[tokio::test]
+async fn who_asks_without_end_over_rest_is_told_to_slow_down_and_the_backend_is_not() {
+    let server = Server::start();
+    server.sign_in("mallory").await;
+    let asked = async |token: &str| {
+        let gets = (0..250).map(|_| server.http("GET", "/v1/users/mallory", Some(token), ""));
+        futures_util::future::join_all(gets).await
+    };
+    let answers = asked(&server.token("mallory")).await;
+    assert!(answers.iter().filter(|(status, _)| *status == 200).count() >= 200);
+    let (status, error) = answers.iter().find(|(status, _)| *status != 200).expect("a limit");
+    assert_eq!((*status, &error["name"]), (429, &json!("LIMIT_EXCEEDED")));
+    assert!(asked(&server.backend()).await.iter().all(|(status, _)| *status == 200));
+    assert_eq!(server.http("GET", "/v1/users/bob", Some(&server.token("bob")), "").await.0, 200);
+}
+
+#[tokio::test]
 async fn who_changes_a_profile_without_end_holds_nobody_up_on_no_connection() {
     let server = Server::start();
     let (mut bob, mallory) = (server.sign_in("bob").await, server.token("mallory"));

@@ -1,6 +1,6 @@
 //! Connections and sign-ins: welcome, resume, replacement, expiry, silence.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Server, token, unix_s};
 use serde_json::json;
@@ -69,6 +69,26 @@ async fn a_silent_connection_is_given_up_and_a_pinging_one_is_not() {
     bob.is_closed().await;
     alice.ping().await;
     server.until_metric("jmrtc_connections", 1).await;
+}
+
+/// Of a connection that breaks after a silence the grace time has begun with the first ping that did not come.
+#[tokio::test]
+async fn a_silence_before_a_connection_breaks_counts() {
+    let server = Server::start_with(&["--ping-time", "1500ms", "--grace-time", "4s"]);
+    let mut alice = server.sign_in("alice").await;
+    let mut bob = server.sign_in("bob").await;
+    let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
+    bob.event("invited").await;
+    bob.request(json!({"method": "accept", "channelId": start["reply"]["session"]["channelId"]})).await;
+    alice.event("joined").await;
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        alice.ping().await;
+    }
+    drop(bob);
+    let broken = Instant::now();
+    alice.event("left").await;
+    assert!(broken.elapsed() < Duration::from_secs(3), "{:?} after it broke", broken.elapsed());
 }
 
 #[tokio::test]

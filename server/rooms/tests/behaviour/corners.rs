@@ -303,6 +303,37 @@ fn a_device_that_comes_and_goes_is_pushed_twice() {
 }
 
 #[test]
+fn a_push_is_wanted_while_it_rings_no_device_does_and_none_comes_after_it() {
+    let mut w = World::new(&["alice", "bob"]);
+    w.drop("bob");
+    w.start("alice", &["bob"]);
+    let first = w.pushes[0].clone();
+    assert!(w.rooms.is_push_wanted(&first));
+    w.come_back("bob");
+    assert!(!w.rooms.is_push_wanted(&first), "a device rings");
+    w.drop("bob");
+    let second = w.pushes[1].clone();
+    assert_eq!([&first, &second].map(|push| w.rooms.is_push_wanted(push)), [false, true]);
+    w.come_back("bob");
+    w.drop("bob");
+    assert!(w.rooms.is_push_wanted(&second), "there is no third");
+
+    w.come_back("bob");
+    w.accept("bob");
+    w.invite("alice", &["carol"]);
+    let carol = w.pushes[2].clone();
+    assert!(w.rooms.is_push_wanted(&carol));
+    w.sign_in("carol");
+    w.refuse("carol");
+    w.drop("carol");
+    w.invite("alice", &["carol"]);
+    let again = w.pushes[3].clone();
+    assert_eq!([&carol, &again].map(|push| w.rooms.is_push_wanted(push)), [false, true]);
+    w.wait(RING_MS);
+    assert!(!w.rooms.is_push_wanted(&again), "it rings no more");
+}
+
+#[test]
 fn a_push_says_who_calls_as_the_invitee_sees_it_and_for_how_long() {
     let mut w = World::new(&["alice", "bob"]);
     w.store.get_mut(&name("bob")).unwrap().profile.nickname = "Bobby".into();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jmrtc_protocol::{Device, Platform, Relation, Request};
+use jmrtc_protocol::{Device, Platform, Profile, Relation, Request};
 use jmrtc_rooms::{ConnId, Counts, Input, Timestamp};
 
 use crate::world::{GRACE_MS, RING_MS, World, name};
@@ -274,9 +274,11 @@ fn a_user_has_so_many_devices() {
 fn profiles_change_under_way() {
     let mut w = World::new(&["alice", "bob"]);
     w.start("alice", &["bob"]);
-    let mut record = w.store[&name("bob")].clone();
-    record.profile.nickname = "Bob the Builder".into();
-    w.put(Input::UserChanged(record.clone()));
+    let changed = || {
+        let profile = Profile { nickname: "Bob the Builder".into(), ..Profile::default() };
+        Input::ProfileChanged(name("bob"), profile)
+    };
+    w.put(changed());
     w.accept("bob");
     let last = format!("{:?}", w.clients["alice"].messages.last().unwrap());
     assert!(last.contains("Bob the Builder"), "{last}");
@@ -284,7 +286,7 @@ fn profiles_change_under_way() {
     for client in ["alice", "bob"] {
         w.ask(client, Request::Logout);
     }
-    w.put(Input::UserChanged(record));
+    w.put(changed());
     assert!(w.rooms.is_idle(), "a user whom nobody needs is not remembered");
 }
 

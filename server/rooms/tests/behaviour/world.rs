@@ -140,10 +140,9 @@ impl World {
     }
 
     pub(crate) fn relate(&mut self, viewer: &str, user: &str, relation: Relation) {
-        let record = self.store.get_mut(&name(viewer)).unwrap();
-        record.relations.insert(name(user), relation);
-        let record = record.clone();
-        self.put(Input::UserChanged(record));
+        let (viewer, about) = (name(viewer), name(user));
+        self.store.get_mut(&viewer).unwrap().relations.insert(about.clone(), relation.clone());
+        self.put(Input::RelationChanged { viewer, about, relation });
     }
 
     /// The store forgets what others keep about `user`, and tells nobody.

@@ -223,8 +223,8 @@ impl World {
 
     /// The company's backend changes what `of` keeps about `to`.
     pub fn relate(&mut self, of: &Username, to: &Username, relation: Relation) -> Result<(), String> {
-        self.relations.insert((of.clone(), to.clone()), relation);
-        self.server(jmrtc_rooms::Input::UserChanged(self.record(of)))
+        self.relations.insert((of.clone(), to.clone()), relation.clone());
+        self.server(jmrtc_rooms::Input::RelationChanged { viewer: of.clone(), about: to.clone(), relation })
     }
 
     /// Everything is answered and all ends agree that there is no call.

@@ -29,16 +29,17 @@ impl World {
                 if let Some(person) = self.people.get_mut(user) {
                     person.profile = profile.apply(std::mem::take(&mut person.profile));
                 }
-                self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))?;
+                self.server(jmrtc_rooms::Input::ProfileChanged(user.clone(), self.record(user).profile))?;
                 Ok(Reply::UpdateProfile { user: self.seen_by(user, user) })
             }
             Request::UpdateRelation { username, relation } if self.people.contains_key(&username) => {
                 let related = (user.clone(), username.clone());
                 let kept = relation.apply(self.relations.remove(&related).unwrap_or_default());
                 if kept != Relation::default() {
-                    self.relations.insert(related, kept);
+                    self.relations.insert(related, kept.clone());
                 }
-                self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))?;
+                let (viewer, about) = (user.clone(), username.clone());
+                self.server(jmrtc_rooms::Input::RelationChanged { viewer, about, relation: kept })?;
                 Ok(Reply::UpdateRelation { user: self.seen_by(user, &username) })
             }
             Request::Relations { after, limit } => {
@@ -123,7 +124,7 @@ impl World {
         let now = EPOCH_MS.saturating_add_unsigned(self.now);
         let person =
             self.people.entry(user.clone()).or_insert_with(|| Person { made: now, ..Person::default() });
-        person.profile = profile;
-        self.server(jmrtc_rooms::Input::UserChanged(self.record(user)))
+        person.profile = profile.clone();
+        self.server(jmrtc_rooms::Input::ProfileChanged(user.clone(), profile))
     }
 }
