@@ -321,6 +321,19 @@ fn a_deleted_user_leaves_its_call_and_is_signed_out() {
 }
 
 #[test]
+fn who_gets_a_deleted_users_name_keeps_nothing_of_what_that_one_kept() {
+    let mut w = World::in_call("alice", "bob", &["carol"]);
+    w.invite("alice", &["carol"]);
+    w.relate("carol", "alice", Relation { is_in_black_list: true, ..Relation::default() });
+    w.put(Input::UserDeleted(name("carol")));
+    w.store.get_mut(&name("carol")).unwrap().relations.clear();
+    w.put(Input::ProfileChanged(name("carol"), Profile::default()));
+    w.forget();
+    w.invite("alice", &["carol"]);
+    assert_eq!(w.woken(), ["carol by alice"]);
+}
+
+#[test]
 fn who_gets_the_name_of_a_deleted_user_is_another() {
     let mut w = World::new(&["alice", "bob"]);
     w.relate("alice", "bob", Relation { is_in_black_list: true, ..Relation::default() });
