@@ -140,24 +140,7 @@ impl Player<'_> {
                 Ok(())
             }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
-            Action::Network { device, state } => {
-                self.stage.carry_out(&Order::Network { device: device.clone(), state: *state })
-            }
-            Action::Sleep { device, ms } => {
-                self.stage.carry_out(&Order::Sleep { device: device.clone(), ms: *ms })
-            }
-            Action::Microphone { device, state } => {
-                self.stage.carry_out(&Order::Microphone { device: device.clone(), state: *state })
-            }
-            Action::System { device, event } => {
-                self.stage.carry_out(&Order::System { device: device.clone(), event: event.clone() })
-            }
-            Action::Server { state } => self.stage.carry_out(&Order::Server { state: *state }),
-            Action::Make { user, profile } => {
-                self.stage.carry_out(&Order::Make { user: user.clone(), profile: profile.clone() })
-            }
-            Action::Delete { user } => self.stage.carry_out(&Order::Delete { user: user.clone() }),
-            Action::Relate(related) => self.stage.carry_out(&Order::Relate(related.clone())),
+            Action::Stage(order) => self.stage.carry_out(order),
             Action::Wait { ms } => self.stage.pass(Duration::from_millis(*ms)),
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
-use crate::stage::{AppState, Kind, Microphone, Network, Related, ServerState, Settings, token, user_of};
+use crate::stage::{AppState, Kind, Order, Related, Settings, token, user_of};
 
 /// Long enough to be out of the way on the slowest machine; a scenario that waits for one of them says how long.
 const RING_MS: u64 = 60_000;
@@ -79,33 +79,8 @@ pub(crate) enum Action {
         device: String,
         state: AppState,
     },
-    Network {
-        device: String,
-        state: Network,
-    },
-    Sleep {
-        device: String,
-        ms: u64,
-    },
-    Microphone {
-        device: String,
-        state: Microphone,
-    },
-    System {
-        device: String,
-        event: String,
-    },
-    Server {
-        state: ServerState,
-    },
-    Make {
-        user: String,
-        profile: Profile,
-    },
-    Delete {
-        user: String,
-    },
-    Relate(Related),
+    /// The stage is told so.
+    Stage(Order),
     Wait {
         ms: u64,
     },
@@ -349,7 +324,7 @@ impl Reader<'_> {
         match phrase.words[..] {
             ["server"] => {
                 phrase.alone()?;
-                return Ok(vec![Action::Server { state: word(phrase.some()?)? }]);
+                return Ok(vec![Action::Stage(Order::Server { state: word(phrase.some()?)? })]);
             }
             ["wait"] => {
                 phrase.alone()?;
@@ -417,21 +392,24 @@ impl Reader<'_> {
             }
             ["network"] => {
                 phrase.alone()?;
-                vec![Action::Network { device, state: word(phrase.some()?)? }]
+                vec![Action::Stage(Order::Network { device, state: word(phrase.some()?)? })]
             }
             ["sleeps"] => {
                 phrase.alone()?;
                 let text = phrase.some()?.as_str().ok_or("`sleeps` needs a time")?;
-                vec![Action::Sleep { device, ms: time(text)? }]
+                vec![Action::Stage(Order::Sleep { device, ms: time(text)? })]
             }
             ["microphone"] => {
                 phrase.alone()?;
-                vec![Action::Microphone { device, state: word(phrase.some()?)? }]
+                vec![Action::Stage(Order::Microphone { device, state: word(phrase.some()?)? })]
             }
             ["system"] => {
                 phrase.alone()?;
                 let event = phrase.some()?.as_str().ok_or("`system` needs a word")?;
-                vec![Action::System { device, event: one_of(event, &SYSTEM, "word of a system")?.to_owned() }]
+                vec![Action::Stage(Order::System {
+                    device,
+                    event: one_of(event, &SYSTEM, "word of a system")?.to_owned(),
+                })]
             }
             _ => return Err(format!("`{}` is not understood", phrase.words.join(" "))),
         })
@@ -447,15 +425,15 @@ impl Reader<'_> {
             ["makes", name] => {
                 let profile =
                     phrase.value.map_or_else(|| Ok(Profile::default()), |v| filled("profile", v))?;
-                Ok(Action::Make { user: user(name)?, profile })
+                Ok(Action::Stage(Order::Make { user: user(name)?, profile }))
             }
             ["deletes", name] => {
                 phrase.none()?;
-                Ok(Action::Delete { user: user(name)? })
+                Ok(Action::Stage(Order::Delete { user: user(name)? }))
             }
             ["relates", of, "to", to] => {
                 let relation = filled("relation", phrase.some()?)?;
-                Ok(Action::Relate(Related { of: user(of)?, to: user(to)?, relation }))
+                Ok(Action::Stage(Order::Relate(Related { of: user(of)?, to: user(to)?, relation })))
             }
             _ => Err(format!("`{}` is not understood", phrase.words.join(" "))),
         }

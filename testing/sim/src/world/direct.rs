@@ -210,11 +210,6 @@ impl World {
         self.read_only = false;
     }
 
-    /// The company's backend makes a user, or gives one that is there another profile.
-    pub fn make_user(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
-        self.make(user, profile)
-    }
-
     /// The company's backend deletes a user.
     pub fn delete_user(&mut self, user: &Username) -> Result<(), String> {
         check(self.people.contains_key(user), || format!("nobody is named {user}"))?;

@@ -177,7 +177,7 @@ impl World {
                 Ok(())
             }
             Act::Make => {
-                self.make(&self.devices[device].user.clone(), Profile::default())?;
+                self.make_user(&self.devices[device].user.clone(), Profile::default())?;
                 self.renew_soon(device);
                 Ok(())
             }

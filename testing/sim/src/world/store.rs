@@ -120,7 +120,7 @@ impl World {
     }
 
     /// The company's backend makes a user of that name, or gives the one that is there another profile.
-    pub(super) fn make(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
+    pub fn make_user(&mut self, user: &Username, profile: Profile) -> Result<(), String> {
         let now = EPOCH_MS.saturating_add_unsigned(self.now);
         let person =
             self.people.entry(user.clone()).or_insert_with(|| Person { made: now, ..Person::default() });
