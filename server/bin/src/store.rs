@@ -430,7 +430,7 @@ fn calls_of_user(username: &Username, which: Which) -> QueryBuilder<sqlx::Sqlite
         // Who has the name of a user that was deleted was not in the calls of that one.
         Which::Known => {
             query.push(
-                " AND shown AND leave_time >= (SELECT created_time FROM users
+                " AND shown AND invited_time >= (SELECT created_time FROM users
                                                WHERE users.username = call_members.username)",
             );
         }
@@ -725,6 +725,10 @@ mod tests {
         store.delete_user(&bob, 40).await.unwrap();
         assert_eq!(found(&bob, Which::All, None, 9).await.unwrap(), "dab");
         store.put_user(&bob, &Profile::default(), 50).await.unwrap();
+        // The last call of the one before may end, and be kept, when the name is somebody else's already.
+        let mut late = record("e", 55, &[("alice", true), ("bob", true)]);
+        late.members.iter_mut().for_each(|member| member.invited_time = 45);
+        store.add_calls(&[late]).await.unwrap();
         assert_eq!(found(&bob, Which::Known, None, 9).await.unwrap(), "");
         assert_eq!(found(&bob, Which::Known, Some("a"), 9).await, None);
     }

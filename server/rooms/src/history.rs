@@ -5,13 +5,20 @@ use jmrtc_protocol::{PastCall, PastMember, User, Username};
 use crate::{CallRecord, MemberRecord};
 
 impl CallRecord {
+    /// How the call ended for `viewer`. None for one who was no member or must not know that it was: to a blocked
+    /// caller's victim there was no call.
+    pub fn end_for(&self, viewer: &Username) -> Option<&MemberRecord> {
+        self.members.iter().filter(|m| &m.username == viewer && m.shown).max_by_key(|m| m.leave_time)
+    }
+
     /// The call as `viewer` saw it, who is told nothing that happened later; `see` is a user in the viewer's eyes.
-    /// None for one who was no member or must not know that it was: to a blocked caller's victim there was no call.
+    /// None where [`Self::end_for`] is.
     pub fn seen_by(&self, viewer: &Username, see: impl Fn(&Username) -> User) -> Option<PastCall> {
-        let own = |member: &&MemberRecord| &member.username == viewer;
-        let last = self.members.iter().filter(own).filter(|m| m.shown).max_by_key(|m| m.leave_time)?;
+        let last = self.end_for(viewer)?;
         let end_time = last.leave_time;
-        let told = |member: &&MemberRecord| member.invited_time <= end_time && (member.shown || !own(member));
+        let told = |member: &&MemberRecord| {
+            member.invited_time <= end_time && (member.shown || &member.username != viewer)
+        };
         let past = |member: &MemberRecord| {
             let gone = member.leave_time <= end_time;
             PastMember {

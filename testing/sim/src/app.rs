@@ -120,8 +120,8 @@ pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
     })
 }
 
-/// What an app does about an event by itself, if the person is quick: answers the telephone, gets a new token. An app that
-/// `insists` calls and gives up again and again.
+/// What an app does about an event by itself, if the person is quick: answers the telephone, gets a new token, looks up the
+/// calls that were. An app that `insists` calls and gives up again and again.
 pub(crate) fn reflex(
     event: &Event,
     insists: bool,
@@ -144,6 +144,10 @@ pub(crate) fn reflex(
         Event::CallOutgoing(_) if insists && choices.roll(3) > 0 => call("hangup", Value::Null),
         Event::CallDisconnect(_) if insists => {
             call("startCallUsers", json!({ "usernames": names(users, choices) }))
+        }
+        Event::CallDisconnect(end) if choices.roll(4) == 0 => {
+            let before = Some(&end.session.channel_id).filter(|_| choices.roll(3) == 0);
+            call("getCallHistory", json!({ "before": before, "limit": 1 + choices.roll(4) }))
         }
         Event::CallOutgoing(_)
         | Event::CallConnecting(_)

@@ -8,6 +8,7 @@ mod app;
 mod budget;
 mod chance;
 mod device;
+mod history;
 mod judge;
 mod mirror;
 mod network;

@@ -10,7 +10,9 @@ use jmrtc_protocol::{
 use jmrtc_rooms::{ConnId, Input, LinkId, MediaCommand, Output, Ticket, UserRecord};
 
 use crate::budget::Budget;
+use crate::history::History;
 use crate::semantics::{CallNo, Device, Semantics, Told, View, What};
+use crate::world::EPOCH_MS;
 
 /// What time will bring. The order is that of things at one time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +25,8 @@ enum Due {
 #[derive(Debug)]
 pub(crate) struct Mirror {
     pub(crate) model: Semantics,
+    /// Outlives the server.
+    pub(crate) history: History,
     ring: u64,
     grace: u64,
     ping: u64,
@@ -97,6 +101,7 @@ impl Mirror {
     pub(crate) fn new(model: Semantics, ring: u64, grace: u64, ping: u64, budget: Budget) -> Self {
         Self {
             model,
+            history: History::default(),
             ring,
             grace,
             ping,
@@ -114,6 +119,7 @@ impl Mirror {
 
     /// Takes what the server was given and compares what it did.
     pub(crate) fn follow(&mut self, now: u64, input: &Input, outputs: &[Output]) -> Result<(), String> {
+        self.model.now = EPOCH_MS.saturating_add_unsigned(now);
         self.pass(now);
         let told_before =
             self.line_of(input).map(|(conn, line)| (conn, self.sign_ins[&line].told.len() as u64));
@@ -163,10 +169,10 @@ impl Mirror {
         };
         self.deliver();
         self.woken(outputs)?;
-        self.ended(outputs)?;
         if let Some((conn, id, answer)) = &asked {
             self.answer(*conn, *id, answer, outputs)?;
         }
+        self.ended(outputs)?;
         let asked = asked.map(|(conn, id, _)| (conn, id));
         for output in outputs {
             if let Output::Send { conn, message } = output {
@@ -176,6 +182,7 @@ impl Mirror {
         self.carried(told_before.map(|(conn, _)| conn), input, outputs);
         if let Input::UserDeleted(user) = input {
             self.signed_out(user, outputs)?;
+            self.history.deleted(user, self.model.now);
         }
         if let Input::Request { request: Request::Logout, conn, .. } = input {
             let line = self.lines.get(conn).map(|line| line.sign_in);
@@ -517,11 +524,25 @@ impl Mirror {
         check(woken == expected, || format!("woken {woken:?}, not {expected:?}"))
     }
 
-    /// Each call that has ended is recorded, once.
+    /// Each call that has ended is recorded, once and as it was.
     fn ended(&mut self, outputs: &[Output]) -> Result<(), String> {
         let over = std::mem::take(&mut self.model.over);
-        let records = outputs.iter().filter(|o| matches!(o, Output::Record(_))).count();
-        check(over.len() == records, || format!("{} calls ended, {records} records", over.len()))
+        let mut records = Vec::new();
+        for output in outputs {
+            if let Output::Record(record) = output {
+                records.push(record);
+            }
+        }
+        check(over.len() == records.len(), || {
+            format!("{} calls ended, {} records", over.len(), records.len())
+        })?;
+        for (past, record) in over.into_iter().zip(records) {
+            self.compare_call(&record.channel_id, record.start_time, past.call)?;
+            let right = past.record(record.channel_id.clone());
+            check(*record == right, || format!("{record:?} where the model says {right:?}"))?;
+            self.history.add(record.channel_id.clone(), past);
+        }
+        Ok(())
     }
 
     fn answer(

@@ -1,6 +1,6 @@
 //! What a call means, once more: `docs/call-semantics.md` as a program, written for reading. People and their
-//! devices do things one after the other; who may, and who hears of it, is all there is. No network, no time, no
-//! media, nothing that makes it fast. The server is held against it, and the devices against the server.
+//! devices do things one after the other; who may, and who hears of it, is all there is. No network, no media, no time
+//! but to write down, nothing that makes it fast. The server is held against it, and the devices against the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,8 @@ pub(crate) type Device = (Username, String);
 /// Calls are numbered as they come.
 pub(crate) type CallNo = u64;
 pub(crate) type Why = (Reason, Option<Detail>);
+/// Unix milliseconds.
+pub(crate) type Time = i64;
 
 /// What a device is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +52,33 @@ pub(crate) struct View {
     pub(crate) silent: bool,
 }
 
+/// A call that is over.
+#[derive(Debug)]
+pub(crate) struct Past {
+    pub(crate) call: CallNo,
+    pub(crate) inviter: Username,
+    /// In the order in which they came in.
+    pub(crate) stays: Vec<Stay>,
+    /// Why it ended, for those who were joined if there was anybody.
+    pub(crate) why: Why,
+}
+
+/// Somebody's time in a call, from the invitation on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stay {
+    pub(crate) user: Username,
+    pub(crate) invited_by: Username,
+    /// Its user may know.
+    pub(crate) known: bool,
+    pub(crate) invited: Time,
+    pub(crate) joined: Option<Time>,
+    pub(crate) left: Option<(Time, Why)>,
+}
+
 /// All there is.
 #[derive(Debug, Default)]
 pub(crate) struct Semantics {
+    pub(crate) now: Time,
     most_members: usize,
     /// They answer every call at once and are never busy.
     robots: BTreeSet<Username>,
@@ -67,7 +93,7 @@ pub(crate) struct Semantics {
     /// Who has begun to ring since then, or may have to be woken once more.
     pub(crate) rung: Vec<(CallNo, Username)>,
     /// Calls that ended since then.
-    pub(crate) over: Vec<CallNo>,
+    pub(crate) over: Vec<Past>,
 }
 
 #[derive(Debug, Clone)]
@@ -76,6 +102,7 @@ pub(crate) struct Call {
     pub(crate) ringing: Vec<Ringing>,
     pub(crate) joined: Vec<Joined>,
     begun: bool,
+    stays: Vec<Stay>,
 }
 
 #[derive(Debug, Clone)]
@@ -191,7 +218,14 @@ impl Semantics {
             lapsed: false,
             muted: false,
         };
-        let new = Call { inviter: me.clone(), ringing: Vec::new(), joined: vec![first], begun: false };
+        let stay = Stay { joined: Some(self.now), ..Stay::begun(me, me, true, self.now) };
+        let new = Call {
+            inviter: me.clone(),
+            ringing: Vec::new(),
+            joined: vec![first],
+            begun: false,
+            stays: vec![stay],
+        };
         self.calls.insert(call, new);
         self.invitations(call, me, &known);
         Ok((call, failed))
@@ -511,6 +545,7 @@ impl Semantics {
                 silent: relation.is_no_disturb && !blocked && !busy,
             };
             if let Some(call) = self.calls.get_mut(&no) {
+                call.stays.push(Stay::begun(user, by, ringing.known, self.now));
                 call.ringing.push(ringing);
             }
         }
@@ -531,6 +566,7 @@ impl Semantics {
             muted: false,
         });
         call.begun = true;
+        call.write_down(user, |stay| stay.joined = Some(self.now));
         for other in
             self.devices_of(user).into_iter().filter(|d| device.is_some() && device.as_ref() != Some(&d.1))
         {
@@ -547,6 +583,7 @@ impl Semantics {
         let before = call.clone();
         call.ringing.retain(|m| &m.user != user);
         call.joined.retain(|m| &m.user != user);
+        call.write_down(user, |stay| stay.left = Some((self.now, exit.to_others())));
         let call = call.clone();
         for device in before.devices(user, &self.devices) {
             let view = before.viewer(user);
@@ -562,16 +599,19 @@ impl Semantics {
     }
 
     fn end(&mut self, no: CallNo, to_joined: Why, to_rung: Why) {
-        let Some(call) = self.calls.get(&no).cloned() else { return };
-        let joined = call.joined.iter().map(|m| (&m.user, to_joined));
-        let rung = call.ringing.iter().map(|m| (&m.user, to_rung));
-        for (user, why) in joined.chain(rung) {
-            for device in call.devices(user, &self.devices) {
+        let Some(mut call) = self.calls.get(&no).cloned() else { return };
+        let joined = call.joined.iter().map(|m| (m.user.clone(), to_joined));
+        let rung = call.ringing.iter().map(|m| (m.user.clone(), to_rung));
+        for (user, why) in joined.chain(rung).collect::<Vec<_>>() {
+            for device in call.devices(&user, &self.devices) {
                 self.tell(no, &device, What::Ended(why));
             }
+            call.write_down(&user, |stay| stay.left = Some((self.now, why)));
         }
         self.calls.remove(&no);
-        self.over.push(no);
+        let given_up = call.joined.iter().all(|m| m.device.is_none()) && !call.ringing.is_empty();
+        let why = if given_up { to_rung } else { to_joined };
+        self.over.push(Past { call: no, inviter: call.inviter, stays: call.stays, why });
     }
 
     // Telling.
@@ -606,7 +646,22 @@ impl Semantics {
     }
 }
 
+impl Stay {
+    fn begun(user: &Username, invited_by: &Username, known: bool, now: Time) -> Self {
+        let (user, invited_by) = (user.clone(), invited_by.clone());
+        Self { user, invited_by, known, invited: now, joined: None, left: None }
+    }
+}
+
 impl Call {
+    /// What becomes of a member.
+    fn write_down(&mut self, user: &Username, what: impl FnOnce(&mut Stay)) {
+        let stay = self.stays.iter_mut().find(|stay| &stay.user == user && stay.left.is_none());
+        if let Some(stay) = stay {
+            what(stay);
+        }
+    }
+
     fn has(&self, user: &Username) -> bool {
         self.ringing.iter().any(|m| &m.user == user) || self.joined.iter().any(|m| &m.user == user)
     }

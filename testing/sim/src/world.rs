@@ -42,7 +42,7 @@ const REST_MS: u64 = 40_000;
 const TOLD_MS: u64 = 10_000;
 
 /// Unix milliseconds at the world's zero.
-const EPOCH_MS: i64 = 1_700_000_000_000;
+pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
 
 /// In which a link carries others' sound.
 const SLOTS: u8 = 4;
@@ -75,6 +75,8 @@ pub struct Outcome {
     pub spoken: u64,
     /// Times that the quality of a call was told.
     pub rated: u64,
+    /// Times that an app was told of calls that were over.
+    pub remembered: u64,
     /// Calls that were still running when everything was at rest.
     pub at_rest: u64,
     /// Things that happened: a person's, a message's, a timer's, a misfortune's.
@@ -145,7 +147,7 @@ pub struct World {
     people: BTreeMap<Username, Person>,
     /// What the first keeps about the second.
     relations: BTreeMap<(Username, Username), Relation>,
-    /// Calls that are over, newest last.
+    /// Calls that are over.
     records: Vec<CallRecord>,
     devices: Vec<Device>,
     rooms: Rooms,
@@ -176,6 +178,8 @@ pub struct World {
     was_linked: bool,
     /// It answers to a method call in the same step.
     at_once: bool,
+    /// What it has just been answered about calls that are over.
+    history: Option<Value>,
     /// Of the server.
     steps: u64,
     /// Items of the agenda so far.
@@ -312,6 +316,7 @@ impl World {
             by_itself: false,
             was_linked: false,
             at_once: false,
+            history: None,
             steps: 0,
             happened: 0,
             outcome: Outcome::default(),
@@ -355,6 +360,7 @@ impl World {
         }
         self.run_until(self.now + self.times.rest())?;
         self.all_gone()?;
+        self.all_remember()?;
         Ok(Outcome { steps: self.happened, ..self.outcome })
     }
 

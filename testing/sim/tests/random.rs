@@ -48,6 +48,7 @@ fn random_runs_end_well() {
                     sum.limited += outcome.limited;
                     sum.spoken += outcome.spoken;
                     sum.rated += outcome.rated;
+                    sum.remembered += outcome.remembered;
                     sum.steps += outcome.steps;
                 }
                 Err(what) => {
@@ -81,6 +82,7 @@ fn random_runs_end_well() {
         ("limited", all(|o| o.limited)),
         ("spoken", all(|o| o.spoken)),
         ("rated", all(|o| o.rated)),
+        ("remembered", all(|o| o.remembered)),
     ] {
         assert!(count * 40 > to - from, "hardly ever {what}: {count}");
     }

@@ -59,6 +59,7 @@ impl World {
         self.by_itself = input == Input::Deadline;
         self.was_linked = self.devices[device].parts.link_up;
         self.at_once = matches!(input, Input::Command { .. });
+        self.history = news::history(&input);
         self.parts_told(device, &input);
         let seen = self.devices[device].seen;
         let news = self.news(device, &input);
@@ -158,6 +159,11 @@ impl World {
                     Err(f) if f.code == ErrorCode::AlreadyInCall && !dev.has_siblings => {
                         let seen = self.at_once || dev.client.state().session.is_some();
                         check(seen, || "the server sees a call where there is none".into())?;
+                    }
+                    Ok(value) if method == "getCallHistory" => {
+                        let calls = value["calls"].as_array().map_or(0, Vec::len);
+                        self.outcome.remembered += u64::from(calls > 0);
+                        check(Some(value) == self.history, || "tells another history".into())?;
                     }
                     Ok(_) | Err(_) => {}
                 }

@@ -260,7 +260,9 @@ impl World {
         self.echoes.clear();
         self.server += 1;
         self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
+        let history = std::mem::take(&mut self.mirror.history);
         self.mirror = mirror(self.times, &self.relations);
+        self.mirror.history = history;
         let ids: Vec<_> = self.conns.iter().filter(|(_, c)| c.at_client).map(|(id, _)| *id).collect();
         for id in ids {
             let Some(conn) = self.conns.get_mut(&id) else { continue };

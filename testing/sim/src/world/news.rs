@@ -1,5 +1,7 @@
 //! What the server tells a device must be what its app hears.
 
+use jmrtc_protocol::Reply;
+
 use super::*;
 
 /// What must come of an input.
@@ -20,6 +22,13 @@ pub(super) enum News {
     Rejected { offered: bool },
     /// The token that the app has given meanwhile is tried.
     Tried,
+}
+
+/// What the server answers about calls that are over, as an app has it told.
+pub(super) fn history(input: &Input) -> Option<Value> {
+    let Input::Socket { event: SocketEvent::Message { message }, .. } = input else { return None };
+    let ServerMessage::Reply { reply: Reply::History { calls, more }, .. } = message else { return None };
+    Some(json!({ "calls": calls, "more": more }))
 }
 
 impl News {

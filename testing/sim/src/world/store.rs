@@ -1,8 +1,11 @@
 //! What the store answers: users, what they keep about each other, calls that are over.
 
-use jmrtc_protocol::{FailedUser, Reply, RequestId, User};
+use jmrtc_protocol::{FailedUser, PastCall, Reply, RequestId, User};
 
 use super::*;
+
+/// Calls that are over, and whether there are older ones.
+type Page = (Vec<PastCall>, bool);
 
 impl World {
     pub(super) fn ask_store(
@@ -54,19 +57,10 @@ impl World {
                 Ok(Reply::Relations { users, more: names.next().is_some() })
             }
             Request::History { before, limit } => {
-                let see = |name: &Username| self.seen_by(user, name);
-                let made = self.people.get(user).map_or(i64::MAX, |person| person.made);
-                // Who has the name of a user that was deleted was not in the calls of that one.
-                let was_there = |record: &&CallRecord| {
-                    record.members.iter().any(|m| m.username == *user && m.shown && m.leave_time >= made)
-                };
-                let records = self.records.iter().rev().filter(was_there);
-                let mut calls = records.filter_map(|record| record.seen_by(user, see));
-                if let Some(before) = before {
-                    calls.by_ref().find(|call| call.channel_id == before);
+                match self.history(user, before.as_ref(), limit as usize)? {
+                    Some((calls, more)) => Ok(Reply::History { calls, more }),
+                    None => Err(Failure::new(ErrorCode::InvalidParameter, "`before` is none of the calls")),
                 }
-                let page = calls.by_ref().take(limit as usize).collect();
-                Ok(Reply::History { calls: page, more: calls.next().is_some() })
             }
             Request::UpdateRelation { .. }
             | Request::UpdateToken { .. }
@@ -86,6 +80,44 @@ impl World {
             Err(error) => ServerMessage::Failure { id, error },
         };
         self.send(conn, message)
+    }
+
+    /// What a user is told of calls that are over, held against the semantics.
+    pub(super) fn history(
+        &self,
+        user: &Username,
+        before: Option<&ChannelId>,
+        limit: usize,
+    ) -> Result<Option<Page>, String> {
+        let told = self.past_calls(user, before, limit);
+        let right = self.mirror.history.page(user, before, limit, |name| self.seen_by(user, name));
+        check(told == right, || {
+            let (told, right) = (shorten(&told), shorten(&right));
+            format!(
+                "{user} asks for {limit} calls before {before:?} and is told {told}, by the model {right}"
+            )
+        })?;
+        Ok(told)
+    }
+
+    /// Up to `limit` calls of a user as the server finds them, and whether there are older ones; none if `before` is not
+    /// among them.
+    fn past_calls(&self, user: &Username, before: Option<&ChannelId>, limit: usize) -> Option<Page> {
+        let made = self.people.get(user)?.made;
+        let own = |record: &CallRecord| {
+            // Who has the name of a user that was deleted was not in the calls of that one.
+            let last = record.end_for(user).filter(|last| last.invited_time >= made)?;
+            Some((last.leave_time, record.channel_id.clone()))
+        };
+        let mut calls: Vec<_> = self.records.iter().filter_map(|r| Some((own(r)?, r))).collect();
+        calls.sort_by(|(a, _), (b, _)| b.cmp(a));
+        if let Some(before) = before {
+            let at = calls.iter().position(|(_, record)| &record.channel_id == before)?;
+            calls.drain(..=at);
+        }
+        let see = |name: &Username| self.seen_by(user, name);
+        let page = calls.iter().take(limit).filter_map(|(_, record)| record.seen_by(user, see)).collect();
+        Some((page, calls.len() > limit))
     }
 
     fn seen_by(&self, viewer: &Username, user: &Username) -> User {

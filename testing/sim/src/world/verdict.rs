@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Of a history, so that some have several.
+const PAGE: usize = 8;
+
 impl World {
     /// Whoever is rung and can be reached has been told, unless it waits for the answer to a call of its own.
     pub(super) fn the_rung_know(&self) -> Result<(), String> {
@@ -88,5 +91,16 @@ impl World {
         }
         check(self.rooms.is_idle(), || format!("the server remembers: {:?}", self.rooms.counts()))?;
         check(self.links.is_empty(), || "links are left".into())
+    }
+
+    /// Page by page, each user finds the calls that it may know of.
+    pub(super) fn all_remember(&self) -> Result<(), String> {
+        for user in self.people.keys() {
+            let mut before = None;
+            while let Some((calls, true)) = self.history(user, before.as_ref(), PAGE)? {
+                before = calls.last().map(|call| call.channel_id.clone());
+            }
+        }
+        Ok(())
     }
 }
