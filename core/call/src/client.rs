@@ -153,7 +153,7 @@ impl Client {
             muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
             muted_start: self.muted && self.outbox.starting(),
             left: unwanted.cloned().collect(),
-            left_start: self.left_start || (self.outbox.holds() && !self.outbox.starting() && call.is_none()),
+            left_start: self.left_start || (self.outbox.abandoned() && call.is_none()),
         }
     }
 

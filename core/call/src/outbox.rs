@@ -102,6 +102,14 @@ impl Entry {
         self.kind() == Kind::Start
     }
 
+    pub(crate) fn is_wanted_start(&self) -> bool {
+        self.is_start() && self.owner != Owner::Nobody
+    }
+
+    pub(crate) fn is_abandoned_start(&self) -> bool {
+        self.is_start() && self.owner == Owner::Nobody
+    }
+
     /// A no or a goodbye: it must reach the server even when the call is over here.
     pub(crate) fn is_goodbye(&self) -> bool {
         self.kind() == Kind::Goodbye
@@ -247,7 +255,12 @@ impl Outbox {
 
     /// The `startCallUsers` under way.
     pub(crate) fn starting(&self) -> bool {
-        self.entries.iter().any(|e| e.is_start() && e.owner != Owner::Nobody)
+        self.entries.iter().any(Entry::is_wanted_start)
+    }
+
+    /// Whether a start is unanswered that nobody waits for any more.
+    pub(crate) fn abandoned(&self) -> bool {
+        self.entries.iter().any(Entry::is_abandoned_start)
     }
 
     /// Whether a start is unanswered, wanted or not: invitations are held back until then.

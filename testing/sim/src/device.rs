@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_call::{Client, CommandId, Config, Event, Generation, Memory};
+use jmrtc_call::{CallState, Client, CommandId, Config, Event, Generation, Memory};
 use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Username};
 use jmrtc_rooms::ConnId;
 
@@ -74,6 +74,8 @@ pub(crate) struct Device {
     pub(crate) heard: u64,
     /// A start that the server has not answered, wanted or not.
     pub(crate) start: Option<RequestId>,
+    /// The start that the person has given up last.
+    pub(crate) given_up: Option<RequestId>,
     /// Refusals and goodbyes that it has not answered.
     pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
     /// The last that the person has said to any call was that they are out of it.
@@ -96,6 +98,8 @@ pub(crate) struct Before {
     pub(crate) call: Option<ChannelId>,
     /// A start was unanswered.
     pub(crate) starting: bool,
+    /// It was one that the person had given up, and they were in no call.
+    pub(crate) given_up: bool,
 }
 
 /// What the parts around the machine have been told to do.
@@ -146,6 +150,7 @@ impl Device {
             seen: 0,
             heard: 0,
             start: None,
+            given_up: None,
             goodbyes: BTreeMap::new(),
             out: false,
             missed: false,
@@ -162,8 +167,11 @@ impl Device {
             let state = self.client.state();
             self.before = Before {
                 muted: state.muted,
-                call: state.session.map(|session| session.channel_id),
                 starting: self.start.is_some(),
+                given_up: self.start.is_some()
+                    && self.start == self.given_up
+                    && (state.session.is_none() || state.call == CallState::Incoming),
+                call: state.session.map(|session| session.channel_id),
             };
         }
         self.client = client(&self.signs_in_as, seed, self.client.memory());
@@ -176,6 +184,7 @@ impl Device {
         self.rejected.clear();
         self.seen = 0;
         self.start = None;
+        self.given_up = None;
         self.goodbyes.clear();
         self.missed = false;
         self.doubted = None;

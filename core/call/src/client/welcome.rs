@@ -7,7 +7,7 @@ use super::sign_in::who;
 use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
-use crate::outbox::{Entry, Owner};
+use crate::outbox::Entry;
 use crate::{Event, LeavePayload, MutedPayload};
 
 /// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
@@ -52,7 +52,7 @@ impl Client {
         }
         let left_start = std::mem::take(&mut self.left_start);
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.
-        let _abandoned = self.outbox.take(|e| e.is_start() && e.owner == Owner::Nobody);
+        let _abandoned = self.outbox.take(Entry::is_abandoned_start);
         let Some(call) = &mut self.call else {
             match theirs {
                 // Unless the person had left it before the server could be told.

@@ -1170,6 +1170,18 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
     }
 }
 
+/// The next start waits until the one that was given up is answered.
+#[test]
+fn a_call_whose_start_was_given_up_does_not_come_back_in_place_of_the_next() {
+    let mut rig = Rig::ready("bob");
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    rig.command("hangup", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    let mut next = Rig::next_life(rig.client.memory(), Some(inviter("bob", session("", "alice bob"))));
+    assert!(next.take().contains(&"> leave c1".to_owned()));
+    assert_eq!(next.client.state().session, None);
+}
+
 #[test]
 fn a_token_that_is_no_longer_good_is_told_apart_from_a_lost_network() {
     let mut rig = Rig::connected();

@@ -20,7 +20,10 @@ impl World {
             dev.dialled.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
         }
         match method {
-            "hangup" | "releaseEngine" | "logout" => dev.out |= dev.looked,
+            "hangup" | "releaseEngine" | "logout" => {
+                dev.out |= dev.looked;
+                dev.given_up = dev.start;
+            }
             "startCallUsers" | "accept" => dev.out = false,
             _ => {}
         }
@@ -96,6 +99,7 @@ impl World {
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(session.channel_id.clone());
                 check(!dev.out, || "brought back into a call that the person had left".into())?;
+                check(!dev.before.given_up, || "brought back into a call that was given up".into())?;
                 let same = dev.before.call.as_ref() == Some(&session.channel_id);
                 let known = session.muted_members.contains(&dev.user);
                 let muted = dev.before.muted && (same || dev.before.starting) || known;
