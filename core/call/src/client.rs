@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ChannelId, ClientSettings, Username};
+use jmrtc_protocol::{ClientSettings, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -10,8 +10,8 @@ use crate::outbox::Outbox;
 use crate::posture::Posture;
 use crate::preflight::Preflight;
 use crate::{
-    ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Memory,
-    Output, PlatformAction, State, Timestamp,
+    ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, Left, LoginState,
+    Memory, Output, PlatformAction, State, Timestamp,
 };
 
 mod audio;
@@ -43,7 +43,7 @@ pub struct Client {
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<events::Held>,
     /// Calls that the person is out of and that no sign-in was there to tell: the next one does.
-    left: Vec<ChannelId>,
+    left: Vec<Left>,
     /// The same of a start, whose call is not known.
     left_start: bool,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
@@ -148,11 +148,10 @@ impl Client {
             return self.config.memory.clone();
         }
         let call = self.call.as_ref().filter(|c| c.is_consented());
-        let unwanted = self.outbox.declined().chain(&self.left);
         Memory {
             muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
             muted_start: self.muted && self.outbox.starting(),
-            left: unwanted.cloned().collect(),
+            left: self.outbox.left().chain(self.left.iter().cloned()).collect(),
             left_start: self.left_start || (self.outbox.abandoned() && call.is_none()),
         }
     }

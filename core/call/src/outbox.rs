@@ -1,11 +1,11 @@
 //! Requests on their way: kept until answered, sent again after a resumed reconnect.
 
-use jmrtc_protocol::{ChannelId, ClientMessage, Request, RequestId};
+use jmrtc_protocol::{ChannelId, ClientMessage, LeaveReason, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::account::Waiting;
 use crate::out::Out;
-use crate::{CommandId, Generation, SocketAction, Timestamp};
+use crate::{CommandId, Generation, Left, SocketAction, Timestamp};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
@@ -113,6 +113,17 @@ impl Entry {
     /// A no or a goodbye: it must reach the server even when the call is over here.
     pub(crate) fn is_goodbye(&self) -> bool {
         self.kind() == Kind::Goodbye
+    }
+
+    /// The call to which it says goodbye, as another sign-in would: a refusal does not hold where we are a member.
+    fn left(&self) -> Option<Left> {
+        if let Request::Leave { channel_id, reason } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), reason: *reason })
+        } else if let Request::Refuse { channel_id } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), reason: LeaveReason::Hangup })
+        } else {
+            None
+        }
     }
 
     pub(crate) fn is_mute(&self) -> bool {
@@ -270,12 +281,12 @@ impl Outbox {
 
     /// Whether the server is still to be told that we don't want `channel`.
     pub(crate) fn declines(&self, channel: &ChannelId) -> bool {
-        self.declined().any(|declined| declined == channel)
+        self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
     }
 
     /// The calls of which the server is still to be told, or to confirm, that we don't want them.
-    pub(crate) fn declined(&self) -> impl Iterator<Item = &ChannelId> {
-        self.entries.iter().filter(|e| e.is_goodbye()).filter_map(Entry::channel)
+    pub(crate) fn left(&self) -> impl Iterator<Item = Left> {
+        self.entries.iter().filter_map(Entry::left)
     }
 
     /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not.

@@ -54,7 +54,8 @@ impl MemoryFile {
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::ChannelId;
+    use jmrtc_call::Left;
+    use jmrtc_protocol::{ChannelId, LeaveReason};
 
     use super::*;
 
@@ -65,7 +66,8 @@ mod tests {
         let next = || MemoryFile::of(Some(folder.clone()));
         let nothing = Memory::default();
         let muted = Memory { muted_in: Some(ChannelId("a".into())), ..Memory::default() };
-        let left = Memory { left: vec![ChannelId("b".into())], left_start: true, ..Memory::default() };
+        let goodbye = Left { channel_id: ChannelId("b".into()), reason: LeaveReason::Hangup };
+        let left = Memory { left: vec![goodbye], left_start: true, ..Memory::default() };
         let mut memory = next();
         assert_eq!(memory.memory(), &nothing);
         for what in [&muted, &left, &nothing, &nothing] {

@@ -3,7 +3,7 @@
 
 import type { ChannelId, Event, Failure, Session, User } from './model.js'
 
-import type { ClientMessage, Device, IceServer, ServerMessage } from './wire.js'
+import type { ClientMessage, Device, IceServer, LeaveReason, ServerMessage } from './wire.js'
 
 /** How a machine is made. The same config and inputs give the same outputs. */
 export type Config = {
@@ -83,6 +83,14 @@ export type AudioEvent =
       /** For the developer. */
       why: string
     }
+
+/** A call that the person is out of. */
+export type Left = {
+  /** Which. */
+  channelId: ChannelId
+  /** What the server is to be told. */
+  reason: LeaveReason
+}
 
 /**
  * What a driver has measured on the media link since it measured last, about a second ago.
@@ -173,7 +181,7 @@ export type Memory = {
   /** The person is muted and has called somebody, and nobody knows yet which call came of it. */
   mutedStart: boolean
   /** Calls that the person is out of. */
-  left: Array<ChannelId>
+  left: Array<Left>
   /** The person has called somebody and given it up, and nobody knows yet which call came of it. */
   leftStart: boolean
 }

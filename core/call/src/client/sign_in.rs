@@ -1,6 +1,6 @@
 //! Login, logout and tokens: who is signed in.
 
-use jmrtc_protocol::{ErrorCode, Failure, Reason, Request};
+use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason, Request};
 use serde_json::{Value, json};
 
 use super::Client;
@@ -9,7 +9,7 @@ use crate::account::{Account, Line, NextLogin, Waiting};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
 use crate::outbox::Owner;
-use crate::{CommandId, LoginState, address, command};
+use crate::{CommandId, Left, LoginState, address, command};
 
 /// From `logout` to its reply.
 const LOGOUT_MS: u64 = 3_000;
@@ -93,9 +93,10 @@ impl Client {
     /// The server is told by the next sign-in, if not by this one's end.
     fn leave_later(&mut self) {
         const MOST: usize = 16;
-        let call = self.call.as_ref().filter(|c| c.is_consented()).map(|c| &c.session.channel_id);
-        let left: Vec<_> = self.outbox.declined().chain(call).cloned().collect();
-        self.left.extend(left);
+        let call = self.call.as_ref().filter(|c| c.is_consented());
+        let left =
+            call.map(|c| Left { channel_id: c.session.channel_id.clone(), reason: LeaveReason::Hangup });
+        self.left.extend(self.outbox.left().chain(left));
         self.left.drain(..self.left.len().saturating_sub(MOST));
         self.left_start |= self.outbox.holds();
     }

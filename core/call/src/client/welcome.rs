@@ -8,7 +8,7 @@ use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
 use crate::outbox::Entry;
-use crate::{Event, LeavePayload, MutedPayload};
+use crate::{Event, LeavePayload, Left, MutedPayload};
 
 /// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
 const DOUBT_MS: u64 = 3_000;
@@ -47,8 +47,8 @@ impl Client {
         let now = self.now;
         let me = self.me().cloned();
         let theirs = theirs.filter(|s| me.as_ref().is_some_and(|me| s.is_joined(me)));
-        for channel in std::mem::take(&mut self.left) {
-            self.leave_unwanted(channel, LeaveReason::Hangup);
+        for Left { channel_id, reason } in std::mem::take(&mut self.left) {
+            self.leave_unwanted(channel_id, reason);
         }
         let left_start = std::mem::take(&mut self.left_start);
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.

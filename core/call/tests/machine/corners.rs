@@ -1,7 +1,9 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
-use jmrtc_call::{Memory, PlatformEvent};
-use jmrtc_protocol::{ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
+use jmrtc_call::{Config, Left, Memory, PlatformEvent};
+use jmrtc_protocol::{
+    ChannelId, Closing, Detail, ErrorCode, LeaveReason, Reason, Reply, ServerEvent, ServerMessage,
+};
 use serde_json::json;
 
 use crate::rig::*;
@@ -1131,7 +1133,11 @@ fn a_call_that_was_left_does_not_come_back() {
         let mut next = Rig::next_life(rig.client.memory(), Some(theirs()));
         assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
         assert_eq!(next.client.state().session, None);
-        assert_eq!(next.client.memory().left, [ChannelId("c1".into())], "until the server has confirmed it");
+        assert_eq!(
+            next.client.memory().left,
+            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            "until the server has confirmed it"
+        );
         next.reply(Reply::Leave);
         assert_eq!(next.client.memory(), Memory::default());
     }
@@ -1139,7 +1145,11 @@ fn a_call_that_was_left_does_not_come_back() {
     for (method, reply) in [("hangup", Reply::Leave), ("logout", Reply::Logout)] {
         let mut rig = Rig::connected();
         rig.command(method, json!(null));
-        assert_eq!(rig.client.memory().left, [ChannelId("c1".into())], "{method}");
+        assert_eq!(
+            rig.client.memory().left,
+            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            "{method}"
+        );
         rig.reply(reply);
         assert_eq!(rig.client.memory(), Memory::default(), "{method}");
     }
@@ -1167,6 +1177,29 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
         let mut next = Rig::next_life(Memory::default(), Some(theirs));
         next.engine();
         assert!(next.client.state().session.is_some(), "one that was not does");
+    }
+}
+
+#[test]
+fn what_another_release_has_remembered_is_ignored() {
+    for kept in [json!(null), json!({ "left": ["c1"] }), json!("?")] {
+        let mut config = serde_json::to_value(config()).unwrap();
+        config["memory"] = kept;
+        assert_eq!(serde_json::from_value::<Config>(config).unwrap().memory, Memory::default());
+    }
+}
+
+/// Nobody has said no: the person's other devices ring on.
+#[test]
+fn an_accept_that_did_not_reach_the_server_is_no_refusal_in_the_next_life() {
+    for (method, goodbye) in [("accept", "> leave c1 networkError"), ("refuse", "> leave c1")] {
+        let mut rig = Rig::ringing();
+        rig.closed();
+        rig.command(method, json!(null));
+        rig.wait_in_silence(15_000);
+        assert_eq!(rig.client.state().session, None);
+        let mut next = Rig::next_life(rig.client.memory(), None);
+        assert_eq!(next.take().last().unwrap(), goodbye);
     }
 }
 
