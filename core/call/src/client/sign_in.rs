@@ -156,10 +156,12 @@ impl Client {
     pub(super) fn update_token(&mut self, id: CommandId, token: String, out: &mut Out) {
         let expires = self.answer_deadline();
         let signed_in = self.account.as_ref().filter(|a| a.sign_in.is_some());
+        let other = signed_in.is_some_and(|a| !a.is_same_user(&token));
         match signed_in.map(Account::state) {
             None | Some(LoginState::LoggedOut) => {
                 out.fail(id, ErrorCode::NotLoggedIn, "needs `login` to have succeeded");
             }
+            Some(_) if other => out.failure(id, others_token()),
             Some(LoginState::LoggedIn) => {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
             }
@@ -189,6 +191,10 @@ impl Client {
             Owner::Command(id) | Owner::Naming { command: id, .. } => out.done(id),
         }
     }
+}
+
+pub(super) fn others_token() -> Failure {
+    Failure::new(ErrorCode::LoginRejected, "the token is another user's: `login` signs in as somebody else")
 }
 
 /// What `login` answers.

@@ -3,7 +3,7 @@
 use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, User, Welcome};
 
 use super::Client;
-use super::sign_in::who;
+use super::sign_in::{others_token, who};
 use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
@@ -20,8 +20,12 @@ impl Client {
         let first = std::mem::take(&mut self.newborn);
         let Some(account) = &mut self.account else { return };
         let Some(generation) = account.line.generation() else { return };
+        if account.me().is_some_and(|me| *me != user.username) {
+            // What waits to be sent is not that user's.
+            return self.put_out(others_token(), out);
+        }
         let before = account.sign_in.take();
-        let resumed = resumed && before.as_ref().is_some_and(|b| b.user.username == user.username);
+        let resumed = resumed && before.is_some();
         let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
