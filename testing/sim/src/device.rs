@@ -68,6 +68,10 @@ pub(crate) struct Device {
     pub(crate) token: String,
     /// Tokens that the server would not have, as this life was told.
     pub(crate) rejected: BTreeSet<String>,
+    /// The tokens that the app has given in this life, by the method call.
+    pub(crate) offered: BTreeMap<CommandId, String>,
+    /// The last token that the server has taken and not rejected since, as this sign-in was told.
+    pub(crate) confirmed: Option<String>,
     /// The last event of the sign-in that has come in.
     pub(crate) seen: u64,
     /// When its connection has said something last.
@@ -147,6 +151,8 @@ impl Device {
             held: None,
             token: String::new(),
             rejected: BTreeSet::new(),
+            offered: BTreeMap::new(),
+            confirmed: None,
             seen: 0,
             heard: 0,
             start: None,
@@ -177,6 +183,7 @@ impl Device {
         self.client = client(&self.signs_in_as, seed, self.client.memory());
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
+        self.offered.clear();
         self.told.clear();
         self.looked = false;
         self.reconnecting = None;

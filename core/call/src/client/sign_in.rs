@@ -184,6 +184,7 @@ impl Client {
 
     pub(super) fn token_renewed(&mut self, token: String, owner: Owner, out: &mut Out) {
         let Some(account) = &mut self.account else { return };
+        account.confirmed = Some(token.clone());
         account.token = token;
         match owner {
             Owner::Nobody => {}

@@ -30,6 +30,7 @@ impl Client {
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
         account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
+        account.confirmed = Some(account.token.clone());
         account.failures = 0;
         account.lost = None;
         for waiting in std::mem::take(&mut account.waiting) {

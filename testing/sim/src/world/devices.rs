@@ -10,6 +10,7 @@ impl World {
         dev.commands.insert(id, (method.to_owned(), false));
         if let Some(token) = args.get("token").and_then(Value::as_str) {
             token.clone_into(&mut dev.token);
+            dev.offered.insert(id, token.to_owned());
             // Offered by the app once more, it may be tried once more.
             dev.rejected.remove(token);
         }
@@ -145,6 +146,9 @@ impl World {
                     return Err("an answer to nothing".into());
                 };
                 check(!std::mem::replace(answered, true), || format!("`{method}` answered twice"))?;
+                if let Some(token) = dev.offered.remove(&id).filter(|_| result.is_ok()) {
+                    dev.confirmed = Some(token);
+                }
                 match result {
                     Ok(value) if method == "startCallUsers" => {
                         let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
