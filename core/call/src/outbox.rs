@@ -56,6 +56,11 @@ impl Entry {
         Self { request, owner, expires, after: None, id: None, sent: false }
     }
 
+    /// The server had too much of us a moment ago.
+    fn waits(&self, now: Timestamp) -> bool {
+        self.after.is_some_and(|at| at > now)
+    }
+
     /// The call that it is about.
     pub(crate) const fn channel(&self) -> Option<&ChannelId> {
         match &self.request {
@@ -160,18 +165,15 @@ impl Outbox {
         self.entries.insert(0, Entry::new(request, Owner::Nobody, None));
     }
 
-    /// Sends what has not been sent on this connection. A start waits until an earlier one is answered:
-    /// whatever came of that has to be left first.
+    /// Sends what has not been sent on this connection. A start waits until an earlier one is answered, for whatever
+    /// came of that has to be left first, and for a goodbye that the server would not hear.
     pub(crate) fn flush(&mut self, now: Timestamp, generation: Generation, out: &mut Out) {
-        let mut starts = 0;
+        let mut engaged = self.entries.iter().any(|e| e.is_goodbye() && e.waits(now));
         for entry in &mut self.entries {
-            if entry.is_start() {
-                starts += 1;
-                if starts > 1 {
-                    continue;
-                }
+            if entry.is_start() && std::mem::replace(&mut engaged, true) {
+                continue;
             }
-            if entry.sent || entry.after.is_some_and(|at| at > now) {
+            if entry.sent || entry.waits(now) {
                 continue;
             }
             let id = *entry.id.get_or_insert_with(|| {

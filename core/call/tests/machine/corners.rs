@@ -476,6 +476,19 @@ fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
     assert_eq!(rig.take(), ["> leave c1"], "asked again, or the others would still hear silence");
 }
 
+#[test]
+fn a_goodbye_that_the_server_would_not_hear_goes_before_the_next_start() {
+    let mut rig = Rig::connected();
+    rig.command("hangup", json!(null));
+    rig.failure(ErrorCode::LimitExceeded);
+    rig.take();
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    rig.wait(999);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.wait(1);
+    assert_eq!(rig.take(), ["> leave c1", "> start carol"]);
+}
+
 /// The answer to the start was lost with the connection, and Carol calls when all is over.
 #[test]
 fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
