@@ -489,6 +489,21 @@ fn a_goodbye_that_the_server_would_not_hear_goes_before_the_next_start() {
     assert_eq!(rig.take(), ["> leave c1", "> start carol"]);
 }
 
+#[test]
+fn a_logout_that_the_server_would_not_hear_is_asked_for_again() {
+    let mut rig = Rig::connected();
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.failure(ErrorCode::LimitExceeded);
+    rig.wait(1_000);
+    assert_eq!(rig.take(), ["> logout"]);
+    let mut deaf = rig.clone();
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+    deaf.wait_in_silence(2_000);
+    assert_eq!(deaf.heard(), ["logout -> {}", "CallDisconnect hangup S(i: -; j: alice)"], "not for ever");
+}
+
 /// The answer to the start was lost with the connection, and Carol calls when all is over.
 #[test]
 fn whoever_calls_when_the_call_of_an_unanswered_start_is_over_rings() {
