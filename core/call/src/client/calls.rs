@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// Takes over a call that this device was in before the app was started anew.
-    pub(super) fn restore(&mut self, session: Session) {
+    pub(super) fn restore(&mut self, session: Session, remembered: bool) {
         let me = self.me().cloned();
         let connected = session.joined_members.len() >= 2;
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
@@ -216,8 +216,6 @@ impl Client {
         call.restored = true;
         call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
         // The device remembers, or the server does.
-        let memory = &self.config.memory;
-        let remembered = memory.muted_start || memory.muted_in.as_ref() == Some(&call.session.channel_id);
         self.muted = remembered || call.told_muted;
         self.call = Some(call);
     }

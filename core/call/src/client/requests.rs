@@ -26,8 +26,9 @@ impl Client {
         match (request, reply) {
             (Request::UpdateToken { token }, Reply::UpdateToken) => self.token_renewed(token, owner, out),
             (Request::Logout, Reply::Logout) => {
-                self.left.clear();
-                self.left_start = false;
+                if let Some(me) = self.me().cloned() {
+                    let _told = self.memory.take(&me);
+                }
                 self.finish_logout(out);
             }
             (Request::Start { .. }, Reply::Start { session, failed }) => {

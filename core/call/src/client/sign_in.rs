@@ -9,7 +9,7 @@ use crate::account::{Account, Line, NextLogin, Waiting};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
 use crate::outbox::Owner;
-use crate::{CommandId, Left, LoginState, address, command};
+use crate::{CommandId, Left, LoginState, Remembered, address, command};
 
 /// From `logout` to its reply.
 const LOGOUT_MS: u64 = 3_000;
@@ -90,15 +90,15 @@ impl Client {
         }
     }
 
-    /// The server is told by the next sign-in, if not by this one's end.
+    /// The server is told by this user's next sign-in, if not by this one's end.
     fn leave_later(&mut self) {
-        const MOST: usize = 16;
+        let Some(me) = self.me().cloned() else { return };
         let call = self.call.as_ref().filter(|c| c.is_consented());
         let left =
             call.map(|c| Left { channel_id: c.session.channel_id.clone(), reason: LeaveReason::Hangup });
-        self.left.extend(self.outbox.left().chain(left));
-        self.left.drain(..self.left.len().saturating_sub(MOST));
-        self.left_start |= self.outbox.holds();
+        let left = self.outbox.left().chain(left).collect();
+        let remembered = Remembered { left, left_start: self.outbox.holds(), ..Remembered::default() };
+        self.memory.keep(&me, remembered);
     }
 
     /// Answers every method call that waits for the server; nothing of them is asked any more.

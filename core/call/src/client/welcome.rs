@@ -8,7 +8,7 @@ use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
 use crate::outbox::Entry;
-use crate::{Event, LeavePayload, Left, MutedPayload};
+use crate::{Event, LeavePayload, Left, MutedPayload, Remembered};
 
 /// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
 const DOUBT_MS: u64 = 3_000;
@@ -50,19 +50,20 @@ impl Client {
     /// which the server has this device.
     pub(super) fn signed_in_anew(&mut self, theirs: Option<Session>, first: bool, out: &mut Out) {
         let now = self.now;
-        let me = self.me().cloned();
-        let theirs = theirs.filter(|s| me.as_ref().is_some_and(|me| s.is_joined(me)));
-        for Left { channel_id, reason } in std::mem::take(&mut self.left) {
+        let Some(me) = self.me().cloned() else { return };
+        let theirs = theirs.filter(|s| s.is_joined(&me));
+        let Remembered { muted_in, muted_start, left, left_start } = self.memory.take(&me);
+        for Left { channel_id, reason } in left {
             self.leave_unwanted(channel_id, reason);
         }
-        let left_start = std::mem::take(&mut self.left_start);
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.
         let _abandoned = self.outbox.take(Entry::is_abandoned_start);
         let Some(call) = &mut self.call else {
             match theirs {
                 // Unless the person had left it before the server could be told.
                 Some(session) if first && !left_start && !self.outbox.leaves(&session.channel_id) => {
-                    self.restore(session);
+                    let muted = muted_start || muted_in.as_ref() == Some(&session.channel_id);
+                    self.restore(session, muted);
                 }
                 // A start that is sent again leaves it by itself.
                 Some(session) if !self.outbox.starting() => {

@@ -1,6 +1,6 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
-use jmrtc_call::{Config, Left, Memory, PlatformEvent};
+use jmrtc_call::{Config, Left, Memory, PlatformEvent, Remembered};
 use jmrtc_protocol::{
     ChannelId, Closing, Detail, ErrorCode, LeaveReason, Reason, Reply, ServerEvent, ServerMessage,
 };
@@ -1111,13 +1111,15 @@ fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
 
 #[test]
 fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
-    let muted_in = |channel: &str| Memory { muted_in: Some(ChannelId(channel.into())), ..Memory::default() };
-    let muted_start = Memory { muted_start: true, ..Memory::default() };
+    let muted_in = |channel: &str| {
+        bobs(Remembered { muted_in: Some(ChannelId(channel.into())), ..Remembered::default() })
+    };
+    let muted_start = bobs(Remembered { muted_start: true, ..Remembered::default() });
     for (memory, muted) in
         [(Memory::default(), false), (muted_in("c1"), true), (muted_in("c0"), false), (muted_start, true)]
     {
         let mut rig = Rig::next_life(memory, Some(session("", "alice bob")));
-        assert_eq!(rig.client.memory().muted_in.is_some(), muted);
+        assert_eq!(rig.remembered().muted_in.is_some(), muted);
         rig.engine();
         rig.link();
         assert_eq!(rig.client.state().muted, muted);
@@ -1128,7 +1130,7 @@ fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
 #[test]
 fn what_is_remembered_of_being_muted_is_of_the_call() {
     let c1 = ChannelId("c1".into());
-    let muted_in = |rig: &Rig| rig.client.memory().muted_in;
+    let muted_in = |rig: &Rig| rig.remembered().muted_in;
     let mut rig = Rig::ringing();
     rig.command("setIsMuted", json!({ "muted": true }));
     assert_eq!(rig.client.memory(), Memory::default(), "rung and not in it");
@@ -1144,9 +1146,9 @@ fn what_is_remembered_of_being_muted_is_of_the_call() {
     let mut rig = Rig::ready("bob");
     rig.command("setIsMuted", json!({ "muted": true }));
     rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
-    assert!(rig.client.memory().muted_start, "whatever comes of it");
+    assert!(rig.remembered().muted_start, "whatever comes of it");
     rig.started(session("alice", "bob"));
-    assert!(!rig.client.memory().muted_start && muted_in(&rig).is_some());
+    assert!(!rig.remembered().muted_start && muted_in(&rig).is_some());
 }
 
 /// The person is out of it, the server does not know, and the system ends the app.
@@ -1162,7 +1164,7 @@ fn a_call_that_was_left_does_not_come_back() {
         assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
         assert_eq!(next.client.state().session, None);
         assert_eq!(
-            next.client.memory().left,
+            next.remembered().left,
             [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
             "until the server has confirmed it"
         );
@@ -1174,7 +1176,7 @@ fn a_call_that_was_left_does_not_come_back() {
         let mut rig = Rig::connected();
         rig.command(method, json!(null));
         assert_eq!(
-            rig.client.memory().left,
+            rig.remembered().left,
             [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
             "{method}"
         );
@@ -1196,7 +1198,7 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
         let mut rig = Rig::ready("bob");
         rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
         rig.closed();
-        assert!(!rig.client.memory().left_start);
+        assert!(!rig.remembered().left_start);
         rig.command(method, json!(null));
         let theirs = inviter("bob", session("", "alice bob"));
         let mut next = Rig::next_life(rig.client.memory(), Some(theirs.clone()));
@@ -1208,9 +1210,31 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
     }
 }
 
+/// Bob leaves and signs out where the server can't be told, and hands the device on to Carol, whom the call rings.
+#[test]
+fn what_one_user_has_left_is_nothing_to_the_next() {
+    let mut rig = Rig::connected();
+    rig.closed();
+    rig.command("logout", json!(null));
+    let kept = rig.client.memory();
+    let next_life = Rig::with(Config { memory: kept.clone(), ..config() });
+    for mut rig in [rig, next_life] {
+        rig.take();
+        rig.login("carol");
+        rig.event(invited(session("carol", "alice bob")));
+        assert!(!rig.take().iter().any(|l| l.starts_with("> leave")));
+        assert_eq!(rig.client.memory(), kept, "for him");
+        rig.command("logout", json!(null));
+        rig.reply(Reply::Logout);
+        rig.login("bob");
+        assert!(rig.take().contains(&"> leave c1".to_owned()));
+    }
+}
+
 #[test]
 fn what_another_release_has_remembered_is_ignored() {
-    for kept in [json!(null), json!({ "left": ["c1"] }), json!("?")] {
+    let older = json!({ "mutedIn": null, "mutedStart": false, "left": ["c1"], "leftStart": false });
+    for kept in [json!(null), json!("?"), older] {
         let mut config = serde_json::to_value(config()).unwrap();
         config["memory"] = kept;
         assert_eq!(serde_json::from_value::<Config>(config).unwrap().memory, Memory::default());
