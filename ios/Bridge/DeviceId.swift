@@ -2,20 +2,13 @@ import Foundation
 
 /// Names this installation.
 public enum DeviceId {
-    /// Kept in a file of `folder`, out of backups: on another phone it would be another device.
+    /// Kept in a file of `folder`.
     public static func kept(in folder: URL) -> String {
         let file = folder.appendingPathComponent("jmrtc-device")
         if let kept = try? String(contentsOf: file, encoding: .utf8), !kept.isEmpty { return kept }
         let made = UUID().uuidString.lowercased()
         do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try made.write(to: file, atomically: true, encoding: .utf8)
-            #if canImport(Darwin)
-            var values = URLResourceValues()
-            values.isExcludedFromBackup = true
-            var kept = file
-            try kept.setResourceValues(values)
-            #endif
         } catch {
             NSLog("JMRTC: the device's name can't be kept: %@", "\(error)")
         }

@@ -6,7 +6,8 @@ import JmrtcBridge
 /// method: its callback is kept and gets every event. One instance a WebView; the call itself outlives it in `CallSession`.
 @objc(JmrtcPlugin)
 public final class JmrtcPlugin: CDVPlugin, WebView {
-    private static let folder = FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask)[0]
+    private static let folder = Folder.own(
+        in: FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask)[0])
     private static let session = CallSession(
         system: System(microphone: Microphone(), audio: AudioSession(), network: NetworkPath()),
         deviceId: DeviceId.kept(in: folder), folder: folder)

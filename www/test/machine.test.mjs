@@ -35,28 +35,30 @@ test('a failure has code, name and description', async () => {
 })
 
 test('signing in: a socket to /v1/ws, hello, welcome, answer', async () => {
-  const { wasm, handle, call } = await machine({ memory: { mutedIn: 'a call that does not come back' } })
+  const welcome = readFileSync(new URL('../../protocol/fixtures/server.welcome.json', import.meta.url), 'utf8')
+  const { user: { username, appKey } } = JSON.parse(welcome)
+  const mutedIn = 'a call that does not come back'
+  const { wasm, handle, call } = await machine({ memory: { [username]: { mutedIn } } })
   const open = call(0, 'login', { token: 'header.claims.signature' }).find(({ output }) => output === 'socket')
   assert.deepEqual(open, { output: 'socket', action: 'open', generation: 1, url: 'ws://127.0.0.1:8080/v1/ws' })
   assert.ok(wasm.nextDeadline() > 0)
-  assert.equal(JSON.parse(wasm.memory()).mutedIn, 'a call that does not come back')
+  assert.equal(JSON.parse(wasm.memory())[username].mutedIn, mutedIn)
   const hello = handle(5.5, { input: 'socket', generation: 1, event: { event: 'opened' } })
     .find(({ action }) => action === 'send').message
   assert.equal(hello.type, 'hello')
   assert.deepEqual(hello.device, { id: 'd', platform: 'browser' })
   assert.throws(() => wasm.received(6, 1, '{"type":"pong","type":"pong"}'), /twice/)
   assert.throws(() => wasm.received(6, 1, '{"type":"unheard of"}'))
-  const welcome = readFileSync(new URL('../../protocol/fixtures/server.welcome.json', import.meta.url), 'utf8')
-  const { user: { username, appKey } } = JSON.parse(welcome)
   const outputs = JSON.parse(wasm.received(7, 1, welcome))
   assert.deepEqual(outputs.find(({ output }) => output === 'reply').result, { Ok: { username, appKey } })
   assert.equal(wasm.memory(), undefined)
 })
 
-test('what is no input or config throws and changes nothing', async () => {
+test('what is no input or config throws and changes nothing, what is no memory is none', async () => {
   const { wasm, call } = await machine()
   assert.throws(() => wasm.handle(0, 'no json'))
   assert.throws(() => wasm.handle(0, '{"input":"unheard of"}'))
   await assert.rejects(createMachine({}))
+  await machine({ memory: 'of another release' })
   assert.equal(call(1, 'init')[0].output, 'reply')
 })

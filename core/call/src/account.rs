@@ -9,6 +9,8 @@ use crate::{CommandId, Generation, LoginState, Timestamp, address};
 pub(crate) struct Account {
     pub(crate) url: String,
     pub(crate) token: String,
+    /// The last that the server has taken, as long as it has not rejected it.
+    pub(crate) confirmed: Option<String>,
     /// None until the first `welcome`.
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) line: Line,
@@ -115,7 +117,16 @@ impl Line {
 
 impl Account {
     pub(crate) const fn new(url: String, token: String) -> Self {
-        Self { url, token, sign_in: None, line: Line::Barred, failures: 0, lost: None, waiting: Vec::new() }
+        Self {
+            url,
+            token,
+            confirmed: None,
+            sign_in: None,
+            line: Line::Barred,
+            failures: 0,
+            lost: None,
+            waiting: Vec::new(),
+        }
     }
 
     pub(crate) fn me(&self) -> Option<&Username> {

@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ChannelId, ClientSettings, Username};
+use jmrtc_protocol::{ClientSettings, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -11,7 +11,7 @@ use crate::posture::Posture;
 use crate::preflight::Preflight;
 use crate::{
     ActiveSpeakersPayload, AudioAction, CallState, Config, Event, Generation, Input, LoginState, Memory,
-    Output, PlatformAction, State, Timestamp,
+    Output, PlatformAction, Remembered, State, Timestamp,
 };
 
 mod audio;
@@ -42,10 +42,8 @@ pub struct Client {
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<events::Held>,
-    /// Calls that the person is out of and that no sign-in was there to tell: the next one does.
-    left: Vec<ChannelId>,
-    /// The same of a start, whose call is not known.
-    left_start: bool,
+    /// Of users who are not signed in, or on their way out.
+    memory: Memory,
     /// No `welcome` has come in this app's life: the first may bring back a call of the life before.
     newborn: bool,
     /// How the server wants its clients, as it said last.
@@ -68,11 +66,10 @@ pub struct Client {
 
 impl Client {
     /// A machine that nothing has happened to yet.
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
         Self {
             dice: Dice::new(config.seed),
-            left: config.memory.left.clone(),
-            left_start: config.memory.left_start,
+            memory: std::mem::take(&mut config.memory),
             config,
             now: Timestamp::default(),
             account: None,
@@ -144,17 +141,18 @@ impl Client {
 
     /// What this app's life leaves to the next, should it end now: the next one's [`Config::memory`].
     pub fn memory(&self) -> Memory {
-        if self.newborn {
-            return self.config.memory.clone();
+        let mut memory = self.memory.clone();
+        if let Some(me) = self.me() {
+            let call = self.call.as_ref().filter(|c| c.is_consented());
+            let remembered = Remembered {
+                muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
+                muted_start: self.muted && self.outbox.starting(),
+                left: self.outbox.left().collect(),
+                left_start: self.outbox.abandoned() && call.is_none(),
+            };
+            memory.keep(me, remembered);
         }
-        let call = self.call.as_ref().filter(|c| c.is_consented());
-        let unwanted = self.outbox.declined().chain(&self.left);
-        Memory {
-            muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
-            muted_start: self.muted && self.outbox.starting(),
-            left: unwanted.cloned().collect(),
-            left_start: self.left_start || (self.outbox.holds() && !self.outbox.starting() && call.is_none()),
-        }
+        memory
     }
 
     /// How many events of old sockets and links were dropped.

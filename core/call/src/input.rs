@@ -4,7 +4,7 @@ use jmrtc_protocol::{Device, ServerMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{LinkSample, Memory};
+use crate::{LinkSample, Memory, memory};
 
 /// Milliseconds on a clock of the driver's that never goes back and counts sleep. The zero is the driver's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Config {
     /// Where `login` goes when it names no server: the WebSocket URL, or the server's `http(s)` address.
     pub server_url: Option<String>,
     /// What [`crate::Client::memory`] said last in this app's life before.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "memory::readable")]
     pub memory: Memory,
 }
 

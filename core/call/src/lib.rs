@@ -38,7 +38,7 @@ pub use event::{
 pub use input::{
     AudioEvent, CommandId, Config, Generation, Input, MediaEvent, PlatformEvent, SocketEvent, Timestamp,
 };
-pub use memory::Memory;
+pub use memory::{Left, Memory, Remembered};
 pub use output::{AudioAction, MediaAction, Output, PlatformAction, SocketAction};
 pub use preflight::{CheckName, PreflightCheck, PreflightReport};
 pub use quality::{CallQuality, LinkSample, Warning, mos};

@@ -1,11 +1,11 @@
 //! Requests on their way: kept until answered, sent again after a resumed reconnect.
 
-use jmrtc_protocol::{ChannelId, ClientMessage, Request, RequestId};
+use jmrtc_protocol::{ChannelId, ClientMessage, LeaveReason, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::account::Waiting;
 use crate::out::Out;
-use crate::{CommandId, Generation, SocketAction, Timestamp};
+use crate::{CommandId, Generation, Left, SocketAction, Timestamp};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
@@ -56,6 +56,11 @@ impl Entry {
         Self { request, owner, expires, after: None, id: None, sent: false }
     }
 
+    /// The server had too much of us a moment ago.
+    fn waits(&self, now: Timestamp) -> bool {
+        self.after.is_some_and(|at| at > now)
+    }
+
     /// The call that it is about.
     pub(crate) const fn channel(&self) -> Option<&ChannelId> {
         match &self.request {
@@ -102,9 +107,28 @@ impl Entry {
         self.kind() == Kind::Start
     }
 
+    pub(crate) fn is_wanted_start(&self) -> bool {
+        self.is_start() && self.owner != Owner::Nobody
+    }
+
+    pub(crate) fn is_abandoned_start(&self) -> bool {
+        self.is_start() && self.owner == Owner::Nobody
+    }
+
     /// A no or a goodbye: it must reach the server even when the call is over here.
     pub(crate) fn is_goodbye(&self) -> bool {
         self.kind() == Kind::Goodbye
+    }
+
+    /// The call to which it says goodbye, as another sign-in would: a refusal does not hold where we are a member.
+    fn left(&self) -> Option<Left> {
+        if let Request::Leave { channel_id, reason } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), reason: *reason })
+        } else if let Request::Refuse { channel_id } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), reason: LeaveReason::Hangup })
+        } else {
+            None
+        }
     }
 
     pub(crate) fn is_mute(&self) -> bool {
@@ -141,18 +165,15 @@ impl Outbox {
         self.entries.insert(0, Entry::new(request, Owner::Nobody, None));
     }
 
-    /// Sends what has not been sent on this connection. A start waits until an earlier one is answered:
-    /// whatever came of that has to be left first.
+    /// Sends what has not been sent on this connection. A start waits until an earlier one is answered, for whatever
+    /// came of that has to be left first, and for a goodbye that the server would not hear.
     pub(crate) fn flush(&mut self, now: Timestamp, generation: Generation, out: &mut Out) {
-        let mut starts = 0;
+        let mut engaged = self.entries.iter().any(|e| e.is_goodbye() && e.waits(now));
         for entry in &mut self.entries {
-            if entry.is_start() {
-                starts += 1;
-                if starts > 1 {
-                    continue;
-                }
+            if entry.is_start() && std::mem::replace(&mut engaged, true) {
+                continue;
             }
-            if entry.sent || entry.after.is_some_and(|at| at > now) {
+            if entry.sent || entry.waits(now) {
                 continue;
             }
             let id = *entry.id.get_or_insert_with(|| {
@@ -247,7 +268,12 @@ impl Outbox {
 
     /// The `startCallUsers` under way.
     pub(crate) fn starting(&self) -> bool {
-        self.entries.iter().any(|e| e.is_start() && e.owner != Owner::Nobody)
+        self.entries.iter().any(Entry::is_wanted_start)
+    }
+
+    /// Whether a start is unanswered that nobody waits for any more.
+    pub(crate) fn abandoned(&self) -> bool {
+        self.entries.iter().any(Entry::is_abandoned_start)
     }
 
     /// Whether a start is unanswered, wanted or not: invitations are held back until then.
@@ -257,12 +283,12 @@ impl Outbox {
 
     /// Whether the server is still to be told that we don't want `channel`.
     pub(crate) fn declines(&self, channel: &ChannelId) -> bool {
-        self.declined().any(|declined| declined == channel)
+        self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
     }
 
     /// The calls of which the server is still to be told, or to confirm, that we don't want them.
-    pub(crate) fn declined(&self) -> impl Iterator<Item = &ChannelId> {
-        self.entries.iter().filter(|e| e.is_goodbye()).filter_map(Entry::channel)
+    pub(crate) fn left(&self) -> impl Iterator<Item = Left> {
+        self.entries.iter().filter_map(Entry::left)
     }
 
     /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not.

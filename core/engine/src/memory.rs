@@ -54,7 +54,8 @@ impl MemoryFile {
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::ChannelId;
+    use jmrtc_call::{Left, Remembered};
+    use jmrtc_protocol::{ChannelId, LeaveReason, Username};
 
     use super::*;
 
@@ -64,8 +65,10 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let next = || MemoryFile::of(Some(folder.clone()));
         let nothing = Memory::default();
-        let muted = Memory { muted_in: Some(ChannelId("a".into())), ..Memory::default() };
-        let left = Memory { left: vec![ChannelId("b".into())], left_start: true, ..Memory::default() };
+        let of = |remembered| Memory([(Username::new("bob").unwrap(), remembered)].into());
+        let muted = of(Remembered { muted_in: Some(ChannelId("a".into())), ..Remembered::default() });
+        let goodbye = Left { channel_id: ChannelId("b".into()), reason: LeaveReason::Hangup };
+        let left = of(Remembered { left: vec![goodbye], left_start: true, ..Remembered::default() });
         let mut memory = next();
         assert_eq!(memory.memory(), &nothing);
         for what in [&muted, &left, &nothing, &nothing] {

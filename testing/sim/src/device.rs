@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_call::{Client, CommandId, Config, Event, Generation, Memory};
+use jmrtc_call::{CallState, Client, CommandId, Config, Event, Generation, Memory};
 use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Username};
 use jmrtc_rooms::ConnId;
 
@@ -68,12 +68,18 @@ pub(crate) struct Device {
     pub(crate) token: String,
     /// Tokens that the server would not have, as this life was told.
     pub(crate) rejected: BTreeSet<String>,
+    /// The tokens that the app has given in this life, by the method call.
+    pub(crate) offered: BTreeMap<CommandId, String>,
+    /// The last token that the server has taken and not rejected since, as this sign-in was told.
+    pub(crate) confirmed: Option<String>,
     /// The last event of the sign-in that has come in.
     pub(crate) seen: u64,
     /// When its connection has said something last.
     pub(crate) heard: u64,
     /// A start that the server has not answered, wanted or not.
     pub(crate) start: Option<RequestId>,
+    /// The start that the person has given up last.
+    pub(crate) given_up: Option<RequestId>,
     /// Refusals and goodbyes that it has not answered.
     pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
     /// The last that the person has said to any call was that they are out of it.
@@ -96,6 +102,8 @@ pub(crate) struct Before {
     pub(crate) call: Option<ChannelId>,
     /// A start was unanswered.
     pub(crate) starting: bool,
+    /// It was one that the person had given up, and they were in no call.
+    pub(crate) given_up: bool,
 }
 
 /// What the parts around the machine have been told to do.
@@ -143,9 +151,12 @@ impl Device {
             held: None,
             token: String::new(),
             rejected: BTreeSet::new(),
+            offered: BTreeMap::new(),
+            confirmed: None,
             seen: 0,
             heard: 0,
             start: None,
+            given_up: None,
             goodbyes: BTreeMap::new(),
             out: false,
             missed: false,
@@ -162,13 +173,17 @@ impl Device {
             let state = self.client.state();
             self.before = Before {
                 muted: state.muted,
-                call: state.session.map(|session| session.channel_id),
                 starting: self.start.is_some(),
+                given_up: self.start.is_some()
+                    && self.start == self.given_up
+                    && (state.session.is_none() || state.call == CallState::Incoming),
+                call: state.session.map(|session| session.channel_id),
             };
         }
         self.client = client(&self.signs_in_as, seed, self.client.memory());
         self.ear = Ear::new(self.user.clone());
         self.commands.clear();
+        self.offered.clear();
         self.told.clear();
         self.looked = false;
         self.reconnecting = None;
@@ -176,6 +191,7 @@ impl Device {
         self.rejected.clear();
         self.seen = 0;
         self.start = None;
+        self.given_up = None;
         self.goodbyes.clear();
         self.missed = false;
         self.doubted = None;

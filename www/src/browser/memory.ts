@@ -1,14 +1,13 @@
 import type { Memory } from '../generated/machine.js'
 
 const KEY = 'jmrtc.memory'
-const NOTHING: Memory = { mutedIn: null, mutedStart: false, left: [], leftStart: false }
 
-/** How the person stood to calls when this tab was loaded last: one that comes back must not undo it. */
+/** How people stood to calls when this tab was loaded last: one that comes back must not undo it. The machine takes what it can't read for nothing. */
 export function memoryBefore(): Memory {
   try {
-    return { ...NOTHING, ...(JSON.parse(sessionStorage.getItem(KEY) ?? '{}') as Partial<Memory>) }
+    return JSON.parse(sessionStorage.getItem(KEY) ?? '{}') as Memory
   } catch {
-    return NOTHING
+    return {}
   }
 }
 

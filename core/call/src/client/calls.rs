@@ -6,7 +6,7 @@ use super::Client;
 use super::media::close_link_of;
 use crate::call::{Accept, Accepting, Call, Leaving};
 use crate::out::Out;
-use crate::outbox::Owner;
+use crate::outbox::{Entry, Owner};
 use crate::{CommandId, DisconnectPayload, Event, PlatformAction, Timestamp};
 
 /// How long the server may take to confirm a goodbye before we end the call without it.
@@ -121,7 +121,7 @@ impl Client {
 
     /// A start that nobody waits for any more: answered now; what comes of it is left as soon as it is there.
     pub(super) fn abandon_start(&mut self, code: ErrorCode, why: &str, out: &mut Out) {
-        for entry in self.outbox.take(|e| e.is_start() && e.owner != Owner::Nobody) {
+        for entry in self.outbox.take(Entry::is_wanted_start) {
             out.fail_all(entry.owner.command(), code, why);
             if entry.id.is_some() {
                 let forget = self.answer_deadline().plus(60_000);
@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// Takes over a call that this device was in before the app was started anew.
-    pub(super) fn restore(&mut self, session: Session) {
+    pub(super) fn restore(&mut self, session: Session, remembered: bool) {
         let me = self.me().cloned();
         let connected = session.joined_members.len() >= 2;
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
@@ -216,8 +216,6 @@ impl Client {
         call.restored = true;
         call.told_muted = me.is_some_and(|me| call.session.muted_members.contains(&me));
         // The device remembers, or the server does.
-        let memory = &self.config.memory;
-        let remembered = memory.muted_start || memory.muted_in.as_ref() == Some(&call.session.channel_id);
         self.muted = remembered || call.told_muted;
         self.call = Some(call);
     }

@@ -154,7 +154,8 @@ impl Client {
         }
     }
 
-    /// The token is no longer good: the app is asked for a new one, unless it has given one that was on its way.
+    /// The token is not good, or no longer: the app is asked for a new one, unless it has given one that was on its way, or
+    /// the one before may still be good.
     fn bar(&mut self, error: Failure, out: &mut Out) {
         self.close_socket(out);
         self.interrupted(out);
@@ -165,15 +166,21 @@ impl Client {
         let (same, newer): (Vec<_>, Vec<_>) =
             offered.into_iter().partition(|(token, _)| *token == account.token);
         rejected.extend(same.into_iter().map(|(_, waiting)| waiting));
-        if rejected.is_empty() && newer.is_empty() {
+        let before = account.confirmed.take().filter(|token| *token != account.token);
+        if rejected.is_empty() && newer.is_empty() && before.is_none() {
             return out.error(error, self.call.as_ref().map(|c| c.session.clone()));
         }
         rejected.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        let goes_on = before.is_some() || !newer.is_empty();
+        if let Some(token) = before {
+            account.confirmed = Some(token.clone());
+            account.token = token;
+        }
         for (token, waiting) in newer {
             account.token = token;
             account.waiting.push(waiting);
         }
-        if !account.waiting.is_empty() {
+        if goes_on {
             self.open_socket(out);
         }
     }

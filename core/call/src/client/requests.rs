@@ -26,8 +26,9 @@ impl Client {
         match (request, reply) {
             (Request::UpdateToken { token }, Reply::UpdateToken) => self.token_renewed(token, owner, out),
             (Request::Logout, Reply::Logout) => {
-                self.left.clear();
-                self.left_start = false;
+                if let Some(me) = self.me().cloned() {
+                    let _told = self.memory.take(&me);
+                }
                 self.finish_logout(out);
             }
             (Request::Start { .. }, Reply::Start { session, failed }) => {
@@ -91,6 +92,7 @@ impl Client {
 
     fn failed(&mut self, entry: Entry, error: Failure, out: &mut Out) {
         let command = entry.owner.command();
+        let for_now = matches!(error.code, ErrorCode::LimitExceeded | ErrorCode::ServerError);
         match entry.request {
             Request::UpdateToken { .. }
             | Request::Invite { .. }
@@ -101,6 +103,8 @@ impl Client {
             | Request::History { .. } => {
                 command.into_iter().for_each(|id| out.failure(id, error.clone()));
             }
+            // Had it been dropped, the server would keep us signed in.
+            Request::Logout if for_now => self.outbox.retry(entry.request, self.now.plus(RETRY_MS)),
             Request::Logout => self.finish_logout(out),
             Request::Start { .. } => {
                 command.into_iter().for_each(|id| out.failure(id, error.clone()));
@@ -122,14 +126,14 @@ impl Client {
                 let (channel_id, code) = (channel_id.clone(), error.code);
                 self.goodbye_failed(&channel_id, error, out);
                 // Had it been dropped, the server would keep us in the call.
-                if matches!(code, ErrorCode::LimitExceeded | ErrorCode::ServerError) {
+                if for_now {
                     self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
                 } else if code != ErrorCode::CallEnded {
                     self.leave_unwanted(channel_id, LeaveReason::Hangup);
                 }
             }
             Request::Mute { ref channel_id, muted } => {
-                if matches!(error.code, ErrorCode::LimitExceeded | ErrorCode::ServerError) {
+                if for_now {
                     self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
                 } else {
                     // Nothing that asking again would mend.

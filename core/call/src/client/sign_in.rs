@@ -1,6 +1,6 @@
 //! Login, logout and tokens: who is signed in.
 
-use jmrtc_protocol::{ErrorCode, Failure, Reason, Request};
+use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason, Request};
 use serde_json::{Value, json};
 
 use super::Client;
@@ -9,7 +9,7 @@ use crate::account::{Account, Line, NextLogin, Waiting};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
 use crate::outbox::Owner;
-use crate::{CommandId, LoginState, address, command};
+use crate::{CommandId, Left, LoginState, Remembered, address, command};
 
 /// From `logout` to its reply.
 const LOGOUT_MS: u64 = 3_000;
@@ -90,14 +90,15 @@ impl Client {
         }
     }
 
-    /// The server is told by the next sign-in, if not by this one's end.
+    /// The server is told by this user's next sign-in, if not by this one's end.
     fn leave_later(&mut self) {
-        const MOST: usize = 16;
-        let call = self.call.as_ref().filter(|c| c.is_consented()).map(|c| &c.session.channel_id);
-        let left: Vec<_> = self.outbox.declined().chain(call).cloned().collect();
-        self.left.extend(left);
-        self.left.drain(..self.left.len().saturating_sub(MOST));
-        self.left_start |= self.outbox.holds();
+        let Some(me) = self.me().cloned() else { return };
+        let call = self.call.as_ref().filter(|c| c.is_consented());
+        let left =
+            call.map(|c| Left { channel_id: c.session.channel_id.clone(), reason: LeaveReason::Hangup });
+        let left = self.outbox.left().chain(left).collect();
+        let remembered = Remembered { left, left_start: self.outbox.holds(), ..Remembered::default() };
+        self.memory.keep(&me, remembered);
     }
 
     /// Answers every method call that waits for the server; nothing of them is asked any more.
@@ -155,10 +156,12 @@ impl Client {
     pub(super) fn update_token(&mut self, id: CommandId, token: String, out: &mut Out) {
         let expires = self.answer_deadline();
         let signed_in = self.account.as_ref().filter(|a| a.sign_in.is_some());
+        let other = signed_in.is_some_and(|a| !a.is_same_user(&token));
         match signed_in.map(Account::state) {
             None | Some(LoginState::LoggedOut) => {
                 out.fail(id, ErrorCode::NotLoggedIn, "needs `login` to have succeeded");
             }
+            Some(_) if other => out.failure(id, others_token()),
             Some(LoginState::LoggedIn) => {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
             }
@@ -181,6 +184,7 @@ impl Client {
 
     pub(super) fn token_renewed(&mut self, token: String, owner: Owner, out: &mut Out) {
         let Some(account) = &mut self.account else { return };
+        account.confirmed = Some(token.clone());
         account.token = token;
         match owner {
             Owner::Nobody => {}
@@ -188,6 +192,10 @@ impl Client {
             Owner::Command(id) | Owner::Naming { command: id, .. } => out.done(id),
         }
     }
+}
+
+pub(super) fn others_token() -> Failure {
+    Failure::new(ErrorCode::LoginRejected, "the token is another user's: `login` signs in as somebody else")
 }
 
 /// What `login` answers.

@@ -3,12 +3,12 @@
 use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, User, Welcome};
 
 use super::Client;
-use super::sign_in::who;
+use super::sign_in::{others_token, who};
 use crate::account::{Line, SignIn, Waiting, sane};
 use crate::call::Accept;
 use crate::out::Out;
-use crate::outbox::{Entry, Owner};
-use crate::{Event, LeavePayload, MutedPayload};
+use crate::outbox::Entry;
+use crate::{Event, LeavePayload, Left, MutedPayload, Remembered};
 
 /// An invitation that the server may have forgotten is told anew within so many milliseconds, or over.
 const DOUBT_MS: u64 = 3_000;
@@ -20,12 +20,17 @@ impl Client {
         let first = std::mem::take(&mut self.newborn);
         let Some(account) = &mut self.account else { return };
         let Some(generation) = account.line.generation() else { return };
+        if account.me().is_some_and(|me| *me != user.username) {
+            // What waits to be sent is not that user's.
+            return self.put_out(others_token(), out);
+        }
         let before = account.sign_in.take();
-        let resumed = resumed && before.as_ref().is_some_and(|b| b.user.username == user.username);
+        let resumed = resumed && before.is_some();
         let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
         account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
+        account.confirmed = Some(account.token.clone());
         account.failures = 0;
         account.lost = None;
         for waiting in std::mem::take(&mut account.waiting) {
@@ -45,19 +50,20 @@ impl Client {
     /// which the server has this device.
     pub(super) fn signed_in_anew(&mut self, theirs: Option<Session>, first: bool, out: &mut Out) {
         let now = self.now;
-        let me = self.me().cloned();
-        let theirs = theirs.filter(|s| me.as_ref().is_some_and(|me| s.is_joined(me)));
-        for channel in std::mem::take(&mut self.left) {
-            self.leave_unwanted(channel, LeaveReason::Hangup);
+        let Some(me) = self.me().cloned() else { return };
+        let theirs = theirs.filter(|s| s.is_joined(&me));
+        let Remembered { muted_in, muted_start, left, left_start } = self.memory.take(&me);
+        for Left { channel_id, reason } in left {
+            self.leave_unwanted(channel_id, reason);
         }
-        let left_start = std::mem::take(&mut self.left_start);
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.
-        let _abandoned = self.outbox.take(|e| e.is_start() && e.owner == Owner::Nobody);
+        let _abandoned = self.outbox.take(Entry::is_abandoned_start);
         let Some(call) = &mut self.call else {
             match theirs {
                 // Unless the person had left it before the server could be told.
                 Some(session) if first && !left_start && !self.outbox.leaves(&session.channel_id) => {
-                    self.restore(session);
+                    let muted = muted_start || muted_in.as_ref() == Some(&session.channel_id);
+                    self.restore(session, muted);
                 }
                 // A start that is sent again leaves it by itself.
                 Some(session) if !self.outbox.starting() => {

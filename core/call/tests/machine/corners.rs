@@ -1,7 +1,9 @@
 //! The corners of section 3: races, both ways; each ends cleanly.
 
-use jmrtc_call::{Memory, PlatformEvent};
-use jmrtc_protocol::{ChannelId, Closing, Detail, ErrorCode, Reason, Reply, ServerEvent, ServerMessage};
+use jmrtc_call::{Config, Left, Memory, PlatformEvent, Remembered};
+use jmrtc_protocol::{
+    ChannelId, Closing, Detail, ErrorCode, LeaveReason, Reason, Reply, ServerEvent, ServerMessage,
+};
 use serde_json::json;
 
 use crate::rig::*;
@@ -472,6 +474,34 @@ fn a_goodbye_that_the_server_does_not_confirm_ends_all_the_same() {
     assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
     rig.wait(1_000);
     assert_eq!(rig.take(), ["> leave c1"], "asked again, or the others would still hear silence");
+}
+
+#[test]
+fn a_goodbye_that_the_server_would_not_hear_goes_before_the_next_start() {
+    let mut rig = Rig::connected();
+    rig.command("hangup", json!(null));
+    rig.failure(ErrorCode::LimitExceeded);
+    rig.take();
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    rig.wait(999);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.wait(1);
+    assert_eq!(rig.take(), ["> leave c1", "> start carol"]);
+}
+
+#[test]
+fn a_logout_that_the_server_would_not_hear_is_asked_for_again() {
+    let mut rig = Rig::connected();
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.failure(ErrorCode::LimitExceeded);
+    rig.wait(1_000);
+    assert_eq!(rig.take(), ["> logout"]);
+    let mut deaf = rig.clone();
+    rig.reply(Reply::Logout);
+    assert_eq!(rig.heard(), ["logout -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
+    deaf.wait_in_silence(2_000);
+    assert_eq!(deaf.heard(), ["logout -> {}", "CallDisconnect hangup S(i: -; j: alice)"], "not for ever");
 }
 
 /// The answer to the start was lost with the connection, and Carol calls when all is over.
@@ -1081,13 +1111,15 @@ fn releasing_the_engine_or_signing_out_refuses_a_call_that_rings() {
 
 #[test]
 fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
-    let muted_in = |channel: &str| Memory { muted_in: Some(ChannelId(channel.into())), ..Memory::default() };
-    let muted_start = Memory { muted_start: true, ..Memory::default() };
+    let muted_in = |channel: &str| {
+        bobs(Remembered { muted_in: Some(ChannelId(channel.into())), ..Remembered::default() })
+    };
+    let muted_start = bobs(Remembered { muted_start: true, ..Remembered::default() });
     for (memory, muted) in
         [(Memory::default(), false), (muted_in("c1"), true), (muted_in("c0"), false), (muted_start, true)]
     {
         let mut rig = Rig::next_life(memory, Some(session("", "alice bob")));
-        assert_eq!(rig.client.memory().muted_in.is_some(), muted);
+        assert_eq!(rig.remembered().muted_in.is_some(), muted);
         rig.engine();
         rig.link();
         assert_eq!(rig.client.state().muted, muted);
@@ -1098,7 +1130,7 @@ fn a_call_that_comes_back_after_a_reload_is_as_muted_as_before() {
 #[test]
 fn what_is_remembered_of_being_muted_is_of_the_call() {
     let c1 = ChannelId("c1".into());
-    let muted_in = |rig: &Rig| rig.client.memory().muted_in;
+    let muted_in = |rig: &Rig| rig.remembered().muted_in;
     let mut rig = Rig::ringing();
     rig.command("setIsMuted", json!({ "muted": true }));
     assert_eq!(rig.client.memory(), Memory::default(), "rung and not in it");
@@ -1114,9 +1146,9 @@ fn what_is_remembered_of_being_muted_is_of_the_call() {
     let mut rig = Rig::ready("bob");
     rig.command("setIsMuted", json!({ "muted": true }));
     rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
-    assert!(rig.client.memory().muted_start, "whatever comes of it");
+    assert!(rig.remembered().muted_start, "whatever comes of it");
     rig.started(session("alice", "bob"));
-    assert!(!rig.client.memory().muted_start && muted_in(&rig).is_some());
+    assert!(!rig.remembered().muted_start && muted_in(&rig).is_some());
 }
 
 /// The person is out of it, the server does not know, and the system ends the app.
@@ -1131,7 +1163,11 @@ fn a_call_that_was_left_does_not_come_back() {
         let mut next = Rig::next_life(rig.client.memory(), Some(theirs()));
         assert_eq!(next.take(), [r#"login -> {"username":"bob","appKey":"app"}"#, "> leave c1"], "{method}");
         assert_eq!(next.client.state().session, None);
-        assert_eq!(next.client.memory().left, [ChannelId("c1".into())], "until the server has confirmed it");
+        assert_eq!(
+            next.remembered().left,
+            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            "until the server has confirmed it"
+        );
         next.reply(Reply::Leave);
         assert_eq!(next.client.memory(), Memory::default());
     }
@@ -1139,7 +1175,11 @@ fn a_call_that_was_left_does_not_come_back() {
     for (method, reply) in [("hangup", Reply::Leave), ("logout", Reply::Logout)] {
         let mut rig = Rig::connected();
         rig.command(method, json!(null));
-        assert_eq!(rig.client.memory().left, [ChannelId("c1".into())], "{method}");
+        assert_eq!(
+            rig.remembered().left,
+            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            "{method}"
+        );
         rig.reply(reply);
         assert_eq!(rig.client.memory(), Memory::default(), "{method}");
     }
@@ -1158,7 +1198,7 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
         let mut rig = Rig::ready("bob");
         rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
         rig.closed();
-        assert!(!rig.client.memory().left_start);
+        assert!(!rig.remembered().left_start);
         rig.command(method, json!(null));
         let theirs = inviter("bob", session("", "alice bob"));
         let mut next = Rig::next_life(rig.client.memory(), Some(theirs.clone()));
@@ -1168,6 +1208,63 @@ fn a_call_whose_start_was_given_up_does_not_come_back() {
         next.engine();
         assert!(next.client.state().session.is_some(), "one that was not does");
     }
+}
+
+/// Bob leaves and signs out where the server can't be told, and hands the device on to Carol, whom the call rings.
+#[test]
+fn what_one_user_has_left_is_nothing_to_the_next() {
+    let mut rig = Rig::connected();
+    rig.closed();
+    rig.command("logout", json!(null));
+    let kept = rig.client.memory();
+    let next_life = Rig::with(Config { memory: kept.clone(), ..config() });
+    for mut rig in [rig, next_life] {
+        rig.take();
+        rig.login("carol");
+        rig.event(invited(session("carol", "alice bob")));
+        assert!(!rig.take().iter().any(|l| l.starts_with("> leave")));
+        assert_eq!(rig.client.memory(), kept, "for him");
+        rig.command("logout", json!(null));
+        rig.reply(Reply::Logout);
+        rig.login("bob");
+        assert!(rig.take().contains(&"> leave c1".to_owned()));
+    }
+}
+
+#[test]
+fn what_another_release_has_remembered_is_ignored() {
+    let older = json!({ "mutedIn": null, "mutedStart": false, "left": ["c1"], "leftStart": false });
+    for kept in [json!(null), json!("?"), older] {
+        let mut config = serde_json::to_value(config()).unwrap();
+        config["memory"] = kept;
+        assert_eq!(serde_json::from_value::<Config>(config).unwrap().memory, Memory::default());
+    }
+}
+
+/// Nobody has said no: the person's other devices ring on.
+#[test]
+fn an_accept_that_did_not_reach_the_server_is_no_refusal_in_the_next_life() {
+    for (method, goodbye) in [("accept", "> leave c1 networkError"), ("refuse", "> leave c1")] {
+        let mut rig = Rig::ringing();
+        rig.closed();
+        rig.command(method, json!(null));
+        rig.wait_in_silence(15_000);
+        assert_eq!(rig.client.state().session, None);
+        let mut next = Rig::next_life(rig.client.memory(), None);
+        assert_eq!(next.take().last().unwrap(), goodbye);
+    }
+}
+
+/// The next start waits until the one that was given up is answered.
+#[test]
+fn a_call_whose_start_was_given_up_does_not_come_back_in_place_of_the_next() {
+    let mut rig = Rig::ready("bob");
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    rig.command("hangup", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["carol"] }));
+    let mut next = Rig::next_life(rig.client.memory(), Some(inviter("bob", session("", "alice bob"))));
+    assert!(next.take().contains(&"> leave c1".to_owned()));
+    assert_eq!(next.client.state().session, None);
 }
 
 #[test]

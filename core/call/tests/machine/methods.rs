@@ -568,6 +568,87 @@ fn a_token_that_was_not_confirmed_does_not_take_a_newer_ones_place() {
 }
 
 #[test]
+fn a_new_token_that_is_no_good_leaves_the_one_before() {
+    let mut rig = Rig::connected();
+    let rejected = |rig: &mut Rig| {
+        let error = jmrtc_protocol::Failure::new(jmrtc_protocol::ErrorCode::LoginRejected, "no good");
+        rig.message(jmrtc_protocol::ServerMessage::Fault { error });
+    };
+    let bad = |rig: &mut Rig| {
+        rig.closed();
+        rig.command("updateToken", json!({ "token": format!("{}1", token("bob")) }));
+        rig.opened();
+        rig.take();
+        rejected(rig);
+        assert_eq!(
+            rig.take(),
+            ["socket close", "updateToken -> LOGIN_REJECTED", "socket open ws://server/v1/ws"]
+        );
+        assert_eq!(serde_json::to_value(&rig.client).unwrap()["account"]["token"], token("bob"));
+        rig.opened();
+        rig.take();
+    };
+    bad(&mut rig);
+    rig.welcome(true, None);
+    assert_eq!(rig.heard(), ["CallReconnected"]);
+    // Nobody waits for the answer any more.
+    rig.closed();
+    rig.command("updateToken", json!({ "token": format!("{}2", token("bob")) }));
+    rig.closed();
+    rig.reconnect();
+    rig.take();
+    rejected(&mut rig);
+    rig.opened();
+    rig.welcome(true, None);
+    assert_eq!(rig.heard(), ["CallReconnected"]);
+    // Nor is the one before.
+    bad(&mut rig);
+    rejected(&mut rig);
+    assert_eq!(rig.take(), ["socket close", "CallError LOGIN_REJECTED"]);
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::TokenRejected);
+}
+
+#[test]
+fn a_new_token_of_another_user_is_refused() {
+    let away = |mut rig: Rig| {
+        rig.closed();
+        rig
+    };
+    let barred = |mut rig: Rig| {
+        rig.closing(jmrtc_protocol::Closing::TokenExpired);
+        rig
+    };
+    for mut rig in [Rig::connected(), away(Rig::connected()), barred(Rig::connected())] {
+        rig.take();
+        rig.command("updateToken", json!({ "token": token("carol") }));
+        assert_eq!(rig.take(), ["updateToken -> LOGIN_REJECTED"]);
+    }
+    // One that does not tell its user to anybody but the server.
+    let mut rig = Rig::connected();
+    rig.closed();
+    rig.command("updateRelation", args("updateRelation"));
+    rig.command("updateToken", json!({ "token": "a riddle" }));
+    rig.opened();
+    rig.take();
+    rig.me = "carol".into();
+    rig.welcome(false, Some(session("", "alice carol")));
+    assert_eq!(
+        rig.take(),
+        [
+            "socket close",
+            "updateRelation -> NOT_LOGGED_IN",
+            "updateToken -> NOT_LOGGED_IN",
+            "CallError LOGIN_REJECTED",
+            "CallDisconnect networkError S(i: -; j: alice)",
+            "audio off",
+            "media close",
+            "platform ended",
+        ]
+    );
+    assert_eq!(rig.client.state().login, jmrtc_call::LoginState::LoggedOut);
+}
+
+#[test]
 fn the_directory_answers_what_the_server_says() {
     for (state, rig) in states() {
         let signed_in = !["new", "logging in"].contains(&state);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jmrtc_call::{
     AudioAction, AudioEvent, Client, CommandId, Config, Event, Input, MediaAction, MediaEvent, Memory,
-    Output, PlatformAction, PlatformEvent, SocketAction, SocketEvent, Timestamp, transcript,
+    Output, PlatformAction, PlatformEvent, Remembered, SocketAction, SocketEvent, Timestamp, transcript,
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, ClientSettings, Closing, Detail, Device, ErrorCode, FailedUser, Failure,
@@ -96,6 +96,11 @@ pub(crate) fn config() -> Config {
         server_url: Some("http://server".into()),
         memory: Memory::default(),
     }
+}
+
+/// What the life before has left to Bob.
+pub(crate) fn bobs(remembered: Remembered) -> Memory {
+    Memory(BTreeMap::from([(name("bob"), remembered)]))
 }
 
 /// An unsigned token for `who`, good for nothing but telling its user.
@@ -400,6 +405,11 @@ impl Rig {
     /// The last audio posture told: what may run.
     pub(crate) fn transcript(&self) -> &[String] {
         &self.lines
+    }
+
+    /// What this life would leave to its user's next.
+    pub(crate) fn remembered(&self) -> Remembered {
+        self.client.memory().0.remove(&name(&self.me)).unwrap_or_default()
     }
 
     pub(crate) fn unanswered(&self) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! Who is muted and who speaks.
 
-use jmrtc_call::{AudioEvent, Input, MediaEvent, Memory, PlatformEvent};
+use jmrtc_call::{AudioEvent, Input, MediaEvent, PlatformEvent, Remembered};
 use jmrtc_protocol::{ChannelId, ErrorCode, Reason, Reply, ServerEvent, Session, Username};
 use serde_json::json;
 
@@ -112,7 +112,7 @@ fn muted_while_the_server_is_away() {
 fn a_call_that_comes_back_muted() {
     // Where the device does not remember it, the server does.
     for muted_in in [Some(ChannelId("c1".into())), None] {
-        let memory = Memory { muted_in, ..Memory::default() };
+        let memory = bobs(Remembered { muted_in, ..Remembered::default() });
         let mut rig = Rig::next_life(memory, Some(with_muted(&["bob"], session("", "alice bob"))));
         assert!(!rig.take().iter().any(|l| l.starts_with("> mute")), "the server knows it");
         assert!(rig.client.state().muted);
@@ -121,7 +121,7 @@ fn a_call_that_comes_back_muted() {
 
 #[test]
 fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
-    let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
+    let memory = bobs(Remembered { muted_in: Some(ChannelId("c1".into())), ..Remembered::default() });
     let mut rig = Rig::next_life(memory, Some(session("", "alice bob")));
     assert!(rig.client.state().muted);
     assert!(rig.take().contains(&"> mute c1 true".to_owned()), "the server is told now");
@@ -129,7 +129,7 @@ fn a_call_that_comes_back_is_muted_where_only_the_device_knows() {
 
 #[test]
 fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
-    let memory = Memory { muted_in: Some(ChannelId("c1".into())), ..Memory::default() };
+    let memory = bobs(Remembered { muted_in: Some(ChannelId("c1".into())), ..Remembered::default() });
     let mut rig = Rig::next_life(memory, Some(with_muted(&["bob"], session("", "alice bob"))));
     rig.command("initEngine", json!(null));
     rig.input(Input::Platform(PlatformEvent::Microphone { granted: true }));
@@ -137,7 +137,7 @@ fn a_call_that_comes_back_muted_stays_so_when_the_engine_fails_once() {
     let told = rig.take();
     assert!(told.contains(&"initEngine -> ENGINE_FAILED".to_owned()), "{told:?}");
     assert!(!told.iter().any(|l| l.starts_with("> mute")), "{told:?}");
-    assert!(rig.client.state().muted && rig.client.memory().muted_in.is_some());
+    assert!(rig.client.state().muted && rig.remembered().muted_in.is_some());
 }
 
 #[test]

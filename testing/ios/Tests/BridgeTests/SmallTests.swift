@@ -34,9 +34,9 @@ final class NetworkWatchTests: XCTestCase {
 
 final class DeviceIdTests: XCTestCase {
     func testKept() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-            .appendingPathComponent("new")
-        defer { try? FileManager.default.removeItem(at: folder.deletingLastPathComponent()) }
+        let parent = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: parent) }
+        let folder = Folder.own(in: parent)
         let made = DeviceId.kept(in: folder)
         XCTAssertNotNil(UUID(uuidString: made))
         XCTAssertEqual(DeviceId.kept(in: folder), made)
@@ -45,7 +45,7 @@ final class DeviceIdTests: XCTestCase {
     }
 
     func testAFolderThatCantBeMade() {
-        let nowhere = URL(fileURLWithPath: "/dev/null/folder")
+        let nowhere = Folder.own(in: URL(fileURLWithPath: "/dev/null"))
         XCTAssertNotNil(UUID(uuidString: DeviceId.kept(in: nowhere)))
     }
 }

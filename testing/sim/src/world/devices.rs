@@ -10,6 +10,7 @@ impl World {
         dev.commands.insert(id, (method.to_owned(), false));
         if let Some(token) = args.get("token").and_then(Value::as_str) {
             token.clone_into(&mut dev.token);
+            dev.offered.insert(id, token.to_owned());
             // Offered by the app once more, it may be tried once more.
             dev.rejected.remove(token);
         }
@@ -20,7 +21,10 @@ impl World {
             dev.dialled.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
         }
         match method {
-            "hangup" | "releaseEngine" | "logout" => dev.out |= dev.looked,
+            "hangup" | "releaseEngine" | "logout" => {
+                dev.out |= dev.looked;
+                dev.given_up = dev.start;
+            }
             "startCallUsers" | "accept" => dev.out = false,
             _ => {}
         }
@@ -97,6 +101,7 @@ impl World {
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(session.channel_id.clone());
                 check(!dev.out, || "brought back into a call that the person had left".into())?;
+                check(!dev.before.given_up, || "brought back into a call that was given up".into())?;
                 let same = dev.before.call.as_ref() == Some(&session.channel_id);
                 let known = session.muted_members.contains(&dev.user);
                 let muted = dev.before.muted && (same || dev.before.starting) || known;
@@ -142,6 +147,9 @@ impl World {
                     return Err("an answer to nothing".into());
                 };
                 check(!std::mem::replace(answered, true), || format!("`{method}` answered twice"))?;
+                if let Some(token) = dev.offered.remove(&id).filter(|_| result.is_ok()) {
+                    dev.confirmed = Some(token);
+                }
                 match result {
                     Ok(value) if method == "startCallUsers" => {
                         let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;

@@ -62,7 +62,7 @@ impl News {
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
             ),
-            Self::Tried => check(login == LoginState::Reconnecting, || "a new token is not tried".into()),
+            Self::Tried => check(login == LoginState::Reconnecting, || "another token is not tried".into()),
             Self::Rejected { offered: true } if login == LoginState::Reconnecting => Ok(()),
             Self::Rejected { .. } => {
                 let told = matches!(login, LoginState::TokenRejected | LoginState::LoggedOut);
@@ -123,10 +123,12 @@ impl World {
         if !current || login == LoginState::LoggedOut {
             return News::None;
         }
-        let slept = self.now >= dev.heard + 2 * self.times.ping;
+        let slept = login == LoginState::LoggedIn && self.now >= dev.heard + 2 * self.times.ping;
         dev.heard = self.now;
+        dev.confirmed = dev.confirmed.take().filter(|_| login != LoginState::LoggingIn);
         match message {
             ServerMessage::Welcome(welcome) => {
+                dev.confirmed = dev.conn.and_then(|id| self.conns.get(&id)).map(|c| c.token.clone());
                 if !welcome.resumed {
                     dev.seen = 0;
                     dev.start = None;
@@ -201,11 +203,13 @@ impl World {
 
 impl Device {
     /// The server has rejected a token.
-    fn rejects(&self) -> News {
+    fn rejects(&mut self) -> News {
+        self.confirmed = self.confirmed.take().filter(|token| !self.rejected.contains(token));
         let brings = |method: &str| ["login", "updateToken"].contains(&method);
         let mut offers = self.commands.values().rev().filter(|(method, _)| brings(method));
         match offers.next() {
             Some((_, false)) if !self.rejected.contains(&self.token) => News::Tried,
+            _ if self.confirmed.is_some() => News::Tried,
             last => News::Rejected { offered: last.into_iter().chain(offers).any(|(_, answered)| !answered) },
         }
     }
