@@ -232,11 +232,13 @@ impl Hub {
                 self.expire(conn).await?;
                 // A connection that was cut may still have had requests on their way.
                 let Some(known_conn) = self.conns.get(&conn) else { return Ok(()) };
-                if known_conn.expires <= self.clock.now() && matches!(request, Request::Start { .. }) {
+                if known_conn.expires <= self.clock.now()
+                    && self.rooms.begins_call(&known_conn.user, &request)
+                {
                     // Who stays for its call alone begins no other.
                     let error = Failure::new(ErrorCode::LoginRejected, "the token has expired");
                     self.send(conn, &ServerMessage::Failure { id, error });
-                    return Ok(());
+                    return self.drop_cut().await;
                 }
                 self.feed(Input::Request { conn, id, request, known }).await
             }
@@ -272,13 +274,21 @@ impl Hub {
 
     /// Gives the rooms an input and carries out what they say, until they have nothing more to say.
     async fn feed(&mut self, input: Input) -> anyhow::Result<()> {
-        let mut next = Some(input);
-        while let Some(input) = next {
-            let outputs = self.rooms.handle(self.clock.now(), input);
-            for output in outputs {
-                self.carry_out(output).await?;
-            }
-            next = self.cut.pop().map(|conn| Input::Disconnected { conn, silent_ms: 0 });
+        self.handle(input).await?;
+        self.drop_cut().await
+    }
+
+    /// Tells the rooms of the connections that were cut.
+    async fn drop_cut(&mut self) -> anyhow::Result<()> {
+        while let Some(conn) = self.cut.pop() {
+            self.handle(Input::Disconnected { conn, silent_ms: 0 }).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, input: Input) -> anyhow::Result<()> {
+        for output in self.rooms.handle(self.clock.now(), input) {
+            self.carry_out(output).await?;
         }
         Ok(())
     }
@@ -317,7 +327,7 @@ impl Hub {
         }
     }
 
-    /// Closes a connection from our side; the rooms learn it in `feed`.
+    /// Closes a connection from our side; the rooms learn it in `drop_cut`.
     fn cut_off(&mut self, conn: ConnId, closing: Closing) {
         if let Some(known) = self.conns.remove(&conn) {
             self.looks.remove(&(known.look, conn));
@@ -490,6 +500,7 @@ mod tests {
         let ServerMessage::Failure { id: 1, error } = answer else { panic!("{answer:?}") };
         assert_eq!(error.code, ErrorCode::LoginRejected);
         assert!(hub.rooms.is_in_call(&bob) && hub.conns.contains_key(&ConnId(2)), "it rings on");
+        assert!(call(&mut hub, 2, ConnId(2), &alice, &mut heard).await.is_some(), "that is an accept");
     }
 
     #[tokio::test]

@@ -205,12 +205,12 @@ impl Connection {
                 }
                 message = self.socket.recv() => {
                     let Some(message) = message else { return self.heard.elapsed() };
-                    // Of a connection that broke nothing was heard.
-                    if message.is_ok() {
+                    let broken = message.is_err();
+                    if !broken {
                         self.heard = tokio::time::Instant::now();
                     }
                     if !self.receive(message).await {
-                        return self.heard.elapsed();
+                        return if broken { self.heard.elapsed() } else { Duration::ZERO };
                     }
                 }
                 () = sleep_until(self.heard + self.silence) => return self.heard.elapsed(),

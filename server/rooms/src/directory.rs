@@ -84,7 +84,12 @@ impl Directory {
 
     pub(crate) fn relation_changed(&mut self, viewer: &Username, about: Username, relation: Relation) {
         if let Some(held) = self.users.get_mut(viewer) {
-            held.record.relations.insert(about, relation);
+            // What the store does not keep must not add up here.
+            if relation == Relation::default() {
+                held.record.relations.remove(&about);
+            } else {
+                held.record.relations.insert(about, relation);
+            }
         }
     }
 
@@ -171,8 +176,15 @@ mod tests {
         let seen = directory.view(&alice, &bob);
         assert_eq!((seen.profile.nickname.as_str(), seen.relation.note_name.as_str()), ("Bob", "Bobby"));
         assert_eq!(directory.view(&carol, &bob).relation, Relation::default());
+        directory.relation_changed(
+            &alice,
+            carol.clone(),
+            Relation { is_friend: true, ..Relation::default() },
+        );
+        assert!(directory.relation(&alice, &carol).is_friend);
+        directory.relation_changed(&alice, carol, Relation::default());
         directory.release(&alice);
-        assert_eq!(directory.record(&alice), record);
+        assert_eq!(directory.record(&alice), record, "nothing adds up");
         directory.release(&alice);
         directory.release(&bob);
         assert!(directory.is_empty());

@@ -149,6 +149,17 @@ impl Rooms {
         Reply::Logout
     }
 
+    /// Whether a request of a user's begins a call, which a start that answers the one that rings does not.
+    pub fn begins_call(&self, user: &Username, request: &Request) -> bool {
+        matches!(request, Request::Start { usernames } if self.collision(user, usernames) != Collision::Glare)
+    }
+
+    fn collision(&self, user: &Username, usernames: &[Username]) -> Collision {
+        let others: BTreeSet<&Username> = usernames.iter().filter(|name| *name != user).collect();
+        let only = others.first().copied().filter(|_| others.len() == 1);
+        collision(self.standing(user), only)
+    }
+
     fn start(
         &mut self,
         asker: &Asker,
@@ -156,9 +167,7 @@ impl Rooms {
         known: Vec<UserRecord>,
     ) -> Result<Reply, Failure> {
         let user = &asker.user;
-        let others: BTreeSet<&Username> = usernames.iter().filter(|name| *name != user).collect();
-        let only = others.first().copied().filter(|_| others.len() == 1);
-        let collision = collision(self.standing(user), only);
+        let collision = self.collision(user, &usernames);
         match collision {
             Collision::InCall => return fail(ErrorCode::AlreadyInCall, "there is a call already"),
             Collision::Glare => return self.answer_glare(asker, &usernames),
