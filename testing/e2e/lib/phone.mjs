@@ -90,8 +90,9 @@ export class Phone extends Diary {
   }
 
   /** The operating system tells it something. */
-  system(event) {
-    this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
+  async system(event) {
+    const { session } = await this.call('getState')
+    this.child.process.stdin.write(`${JSON.stringify({ event, channelId: session?.channelId ?? '' })}\n`)
   }
 
   /** Dies at once, as when the system kills an app. */
