@@ -90,9 +90,8 @@ export class Phone extends Diary {
   }
 
   /** The operating system tells it something. */
-  async system(event) {
-    const { session } = await this.call('getState')
-    this.child.process.stdin.write(`${JSON.stringify({ event, channelId: session?.channelId ?? '' })}\n`)
+  system(event) {
+    this.child.process.stdin.write(`${JSON.stringify({ event })}\n`)
   }
 
   /** Dies at once, as when the system kills an app. */
