@@ -1,4 +1,5 @@
 use jmrtc_engine::call;
+use jmrtc_protocol::ChannelId;
 
 /// What the operating system or the person at its call screen did.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -11,9 +12,15 @@ pub enum PlatformEvent {
     /// The network changed (Wi-Fi to cellular, a new address) or came back.
     NetworkChanged,
     /// The person answered on the system's own call screen or notification.
-    Answered,
+    Answered {
+        /// The call shown there: where it is over, no other is answered in its place.
+        channel_id: String,
+    },
     /// The person refused or hung up there.
-    Declined,
+    Declined {
+        /// The call shown there.
+        channel_id: String,
+    },
 }
 
 impl From<PlatformEvent> for call::PlatformEvent {
@@ -21,8 +28,8 @@ impl From<PlatformEvent> for call::PlatformEvent {
         match event {
             PlatformEvent::Microphone { granted } => Self::Microphone { granted },
             PlatformEvent::NetworkChanged => Self::NetworkChanged,
-            PlatformEvent::Answered => Self::Answered,
-            PlatformEvent::Declined => Self::Declined,
+            PlatformEvent::Answered { channel_id } => Self::Answered { channel_id: ChannelId(channel_id) },
+            PlatformEvent::Declined { channel_id } => Self::Declined { channel_id: ChannelId(channel_id) },
         }
     }
 }

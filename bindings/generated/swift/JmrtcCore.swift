@@ -1446,11 +1446,19 @@ public enum PlatformEvent: Equatable, Hashable {
     /**
      * The person answered on the system's own call screen or notification.
      */
-    case answered
+    case answered(
+        /**
+         * The call shown there: where it is over, no other is answered in its place.
+         */channelId: String
+    )
     /**
      * The person refused or hung up there.
      */
-    case declined
+    case declined(
+        /**
+         * The call shown there.
+         */channelId: String
+    )
 
 
 
@@ -1477,9 +1485,11 @@ public struct FfiConverterTypePlatformEvent: FfiConverterRustBuffer {
 
         case 2: return .networkChanged
 
-        case 3: return .answered
+        case 3: return .answered(channelId: try FfiConverterString.read(from: &buf)
+        )
 
-        case 4: return .declined
+        case 4: return .declined(channelId: try FfiConverterString.read(from: &buf)
+        )
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -1498,12 +1508,14 @@ public struct FfiConverterTypePlatformEvent: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
 
 
-        case .answered:
+        case let .answered(channelId):
             writeInt(&buf, Int32(3))
+            FfiConverterString.write(channelId, into: &buf)
 
 
-        case .declined:
+        case let .declined(channelId):
             writeInt(&buf, Int32(4))
+            FfiConverterString.write(channelId, into: &buf)
 
         }
     }

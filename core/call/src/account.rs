@@ -2,6 +2,7 @@ use jmrtc_protocol::limits::{DEFAULT_MAX_MEMBERS, DEFAULT_SLOTS, MAX_SLOTS};
 use jmrtc_protocol::{ClientSettings, Resume, User, Username};
 use serde::{Deserialize, Serialize};
 
+use crate::outbox::Owner;
 use crate::{CommandId, Generation, LoginState, Timestamp, address};
 
 /// Who is signed in, or wants to be, and how the connection stands.
@@ -19,7 +20,7 @@ pub(crate) struct Account {
     /// Since when there has been no connection.
     pub(crate) lost: Option<Timestamp>,
     /// Method calls that the next `welcome` answers.
-    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) waiting: Vec<Owner>,
 }
 
 /// What the server said when it let us in.
@@ -30,21 +31,6 @@ pub(crate) struct SignIn {
     /// The last event seen, and the last that the server knows to be.
     pub(crate) seq: u64,
     pub(crate) acked: u64,
-}
-
-/// A method call that waits for the connection.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) enum Waiting {
-    Login(CommandId),
-    UpdateToken(CommandId),
-}
-
-impl Waiting {
-    pub(crate) const fn id(self) -> CommandId {
-        match self {
-            Self::Login(id) | Self::UpdateToken(id) => id,
-        }
-    }
 }
 
 /// The signalling connection.

@@ -1,6 +1,6 @@
 //! What the machine is told.
 
-use jmrtc_protocol::{Device, ServerMessage};
+use jmrtc_protocol::{ChannelId, Device, ServerMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -165,8 +165,14 @@ pub enum PlatformEvent {
     },
     /// The network changed (Wi-Fi to cellular, a new address): renew what depends on it now.
     NetworkChanged,
-    /// The person answered on the system's own call screen.
-    Answered,
-    /// The person refused or hung up on the system's own call screen.
-    Declined,
+    /// The person answered on the system's own call screen. Nothing comes of it where that is over and another call there.
+    Answered {
+        /// The call that the screen showed.
+        channel_id: ChannelId,
+    },
+    /// The person refused or hung up there.
+    Declined {
+        /// The call that the screen showed.
+        channel_id: ChannelId,
+    },
 }

@@ -3,7 +3,6 @@
 use jmrtc_protocol::{ChannelId, ClientMessage, LeaveReason, Request, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::account::Waiting;
 use crate::out::Out;
 use crate::{CommandId, Generation, Left, SocketAction, Timestamp};
 
@@ -36,7 +35,7 @@ pub(crate) enum Owner {
     Nobody,
     /// A method call.
     Command(CommandId),
-    /// A `login` that renews the token of the user who is signed in.
+    /// A `login`.
     Login(CommandId),
     /// A `startCallUsers` or `inviteUsers`; `oneself` was among the names and has been dropped.
     Naming { command: CommandId, oneself: bool },
@@ -83,28 +82,8 @@ impl Entry {
         }
     }
 
-    const fn kind(&self) -> Kind {
-        match self.request {
-            Request::Start { .. } => Kind::Start,
-            Request::Refuse { .. } | Request::Leave { .. } => Kind::Goodbye,
-            Request::Mute { .. } => Kind::Mute,
-            Request::Link { .. } => Kind::Link,
-            Request::Preflight { .. } => Kind::Preflight,
-            Request::UpdateToken { .. }
-            | Request::Logout
-            | Request::Accept { .. }
-            | Request::Invite { .. }
-            | Request::Users { .. }
-            | Request::UpdateProfile { .. }
-            | Request::UpdateRelation { .. }
-            | Request::Relations { .. }
-            | Request::History { .. }
-            | Request::EndPreflight => Kind::Other,
-        }
-    }
-
-    pub(crate) fn is_start(&self) -> bool {
-        self.kind() == Kind::Start
+    pub(crate) const fn is_start(&self) -> bool {
+        matches!(self.request, Request::Start { .. })
     }
 
     pub(crate) fn is_wanted_start(&self) -> bool {
@@ -116,8 +95,8 @@ impl Entry {
     }
 
     /// A no or a goodbye: it must reach the server even when the call is over here.
-    pub(crate) fn is_goodbye(&self) -> bool {
-        self.kind() == Kind::Goodbye
+    pub(crate) const fn is_goodbye(&self) -> bool {
+        matches!(self.request, Request::Refuse { .. } | Request::Leave { .. })
     }
 
     /// The call to which it says goodbye, as another sign-in would: a refusal does not hold where we are a member.
@@ -131,28 +110,17 @@ impl Entry {
         }
     }
 
-    pub(crate) fn is_mute(&self) -> bool {
-        self.kind() == Kind::Mute
+    pub(crate) const fn is_mute(&self) -> bool {
+        matches!(self.request, Request::Mute { .. })
     }
 
-    pub(crate) fn is_link(&self) -> bool {
-        self.kind() == Kind::Link
+    pub(crate) const fn is_link(&self) -> bool {
+        matches!(self.request, Request::Link { .. })
     }
 
-    pub(crate) fn is_preflight(&self) -> bool {
-        self.kind() == Kind::Preflight
+    pub(crate) const fn is_preflight(&self) -> bool {
+        matches!(self.request, Request::Preflight { .. })
     }
-}
-
-/// What requests are told apart by while they wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Start,
-    Goodbye,
-    Mute,
-    Link,
-    Preflight,
-    Other,
 }
 
 impl Outbox {
@@ -220,17 +188,11 @@ impl Outbox {
     }
 
     /// Takes out the new tokens on their way, and who waits for each.
-    pub(crate) fn take_tokens(&mut self) -> Vec<(String, Waiting)> {
+    pub(crate) fn take_tokens(&mut self) -> Vec<(String, Owner)> {
         let taken = self.take(|e| matches!(e.request, Request::UpdateToken { .. }));
         let offered = |entry: Entry| {
             let Request::UpdateToken { token } = entry.request else { return None };
-            match entry.owner {
-                Owner::Nobody => None,
-                Owner::Login(id) => Some((token, Waiting::Login(id))),
-                Owner::Command(id) | Owner::Naming { command: id, .. } => {
-                    Some((token, Waiting::UpdateToken(id)))
-                }
-            }
+            Some((token, entry.owner))
         };
         taken.into_iter().filter_map(offered).collect()
     }

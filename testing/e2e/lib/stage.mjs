@@ -22,26 +22,37 @@ class PhoneDevice {
     this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, '--folder', this.folder, 'drive'])
     this.child.out.push = (line) => {
       const { event, id, result, error, payload } = JSON.parse(line)
-      if (event === 'reply' && id >= QUESTION) this.asked.get(id)()
+      if (event === 'reply' && id >= QUESTION) this.asked.get(id)(result)
       else if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
       else if (event.startsWith('Call')) report({ device, event, payload })
     }
   }
 
-  /** Resolves when the phone has read `line`: it answers a `getState` at once, and reads in order. */
-  async #say(line) {
+  #write(line) {
+    this.child.process.stdin.write(`${JSON.stringify(line)}\n`)
+  }
+
+  /** How the phone stands when it has read what was said before: it answers at once, and reads in order. */
+  #state() {
     const id = QUESTION + this.asked.size
     const answered = new Promise((resolve) => this.asked.set(id, resolve))
-    for (const each of [line, { id, method: 'getState' }]) this.child.process.stdin.write(`${JSON.stringify(each)}\n`)
-    await within(answered, `${this.child.name} to read ${JSON.stringify(line)}`)
+    this.#write({ id, method: 'getState' })
+    return within(answered, `${this.child.name} to read what it was told`)
+  }
+
+  async #say(line) {
+    this.#write(line)
+    await this.#state()
   }
 
   call(call, method, args) {
     return this.#say({ id: call, method, args })
   }
 
-  system(event) {
-    return this.#say({ event })
+  /** At the screen of the call there is. */
+  async system(event) {
+    const { session } = await this.#state()
+    return this.#say({ event, channelId: session?.channelId ?? '' })
   }
 
   sleep(ms) {

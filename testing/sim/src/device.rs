@@ -217,6 +217,11 @@ impl Device {
         }
     }
 
+    /// The call on the system's screen; an empty name for none.
+    pub(crate) fn channel(&self) -> ChannelId {
+        self.client.state().session.map_or_else(|| ChannelId(String::new()), |session| session.channel_id)
+    }
+
     pub(crate) fn unanswered(&self) -> Vec<&str> {
         self.commands.values().filter(|(_, answered)| !answered).map(|(method, _)| method.as_str()).collect()
     }

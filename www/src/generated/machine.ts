@@ -217,8 +217,16 @@ export type PlatformEvent =
       granted: boolean
     }
   | { event: 'networkChanged' }
-  | { event: 'answered' }
-  | { event: 'declined' }
+  | {
+      event: 'answered'
+      /** The call that the screen showed. */
+      channelId: ChannelId
+    }
+  | {
+      event: 'declined'
+      /** The call that the screen showed. */
+      channelId: ChannelId
+    }
 
 /** How one user stands to calls. */
 export type Remembered = {

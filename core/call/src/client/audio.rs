@@ -1,6 +1,6 @@
 //! The audio engine: permission, preparation, release.
 
-use jmrtc_protocol::{ErrorCode, Failure, LeaveReason, Reason};
+use jmrtc_protocol::{ChannelId, ErrorCode, Failure, LeaveReason, Reason};
 use serde_json::Value;
 
 use super::Client;
@@ -114,8 +114,8 @@ impl Client {
         match event {
             PlatformEvent::Microphone { granted } => self.microphone(granted, out),
             PlatformEvent::NetworkChanged => self.network_changed(out),
-            PlatformEvent::Answered => self.answered(out),
-            PlatformEvent::Declined => self.declined(out),
+            PlatformEvent::Answered { channel_id } => self.answered(&channel_id, out),
+            PlatformEvent::Declined { channel_id } => self.declined(&channel_id, out),
         }
     }
 
@@ -133,12 +133,12 @@ impl Client {
         }
     }
 
-    fn answered(&mut self, out: &mut Out) {
+    fn answered(&mut self, channel: &ChannelId, out: &mut Out) {
         if self.outbox.starting() {
             return;
         }
         let ready = self.engine.is_ready();
-        let Some(call) = &mut self.call else { return };
+        let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) else { return };
         match &mut call.accept {
             Accept::Ringing(_) if ready => self.accept_call(Vec::new(), out),
             Accept::Ringing(ring) => {
@@ -151,8 +151,8 @@ impl Client {
         }
     }
 
-    fn declined(&mut self, out: &mut Out) {
-        let Some(call) = &self.call else { return };
+    fn declined(&mut self, channel: &ChannelId, out: &mut Out) {
+        let Some(call) = self.call.as_ref().filter(|c| c.is(channel)) else { return };
         match &call.accept {
             Accept::Ringing(_) | Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Joined => {
                 self.hang_up(None, out);

@@ -5,6 +5,7 @@ use jmrtc_protocol::{ClientMessage, Closing, ErrorCode, Failure, Hello, PROTOCOL
 use super::Client;
 use crate::account::{Account, Line, silence};
 use crate::out::Out;
+use crate::outbox::Owner;
 use crate::{Generation, SocketAction, SocketEvent};
 
 /// From opening a socket to `welcome` at the first `login`.
@@ -145,7 +146,7 @@ impl Client {
             let waiting = std::mem::take(&mut account.waiting);
             self.close_socket(out);
             self.account = None;
-            waiting.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+            waiting.into_iter().filter_map(Owner::command).for_each(|id| out.failure(id, error.clone()));
         } else if error.code == ErrorCode::LoginRejected {
             self.bar(error, out);
         } else {
@@ -170,7 +171,7 @@ impl Client {
         if rejected.is_empty() && newer.is_empty() && before.is_none() {
             return out.error(error, self.call.as_ref().map(|c| c.session.clone()));
         }
-        rejected.into_iter().for_each(|w| out.failure(w.id(), error.clone()));
+        rejected.into_iter().filter_map(Owner::command).for_each(|id| out.failure(id, error.clone()));
         let goes_on = before.is_some() || !newer.is_empty();
         if let Some(token) = before {
             account.confirmed = Some(token.clone());
@@ -235,9 +236,7 @@ impl Client {
             account.failures = account.failures.saturating_add(1);
             account.line = Line::Down { at: self.now.plus(wait) };
         }
-        for waiting in waiting {
-            out.fail(waiting.id(), ErrorCode::Network, why);
-        }
+        out.fail_all(waiting.into_iter().filter_map(Owner::command), ErrorCode::Network, why);
     }
 
     /// What has to happen when a connection that was up ends, whatever comes next.

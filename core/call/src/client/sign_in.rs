@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Client;
 use super::calls::dismiss;
-use crate::account::{Account, Line, NextLogin, Waiting};
+use crate::account::{Account, Line, NextLogin};
 use crate::call::{Accept, Leaving};
 use crate::out::Out;
 use crate::outbox::Owner;
@@ -36,7 +36,7 @@ impl Client {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Login(id), Some(expires));
             }
             LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected if same => {
-                self.go_on_with(token, Waiting::Login(id), out);
+                self.go_on_with(token, Owner::Login(id), out);
             }
             LoginState::LoggingIn
             | LoginState::Reconnecting
@@ -51,7 +51,7 @@ impl Client {
 
     pub(super) fn sign_in(&mut self, login: NextLogin, out: &mut Out) {
         let mut account = Account::new(login.url, login.token);
-        account.waiting.push(Waiting::Login(login.command));
+        account.waiting.push(Owner::Login(login.command));
         self.account = Some(account);
         self.open_socket(out);
     }
@@ -109,7 +109,7 @@ impl Client {
         let mut unanswered: Vec<_> =
             self.outbox.clear().into_iter().filter_map(|e| e.owner.command()).collect();
         if let Some(account) = &mut self.account {
-            unanswered.extend(std::mem::take(&mut account.waiting).into_iter().map(Waiting::id));
+            unanswered.extend(std::mem::take(&mut account.waiting).into_iter().filter_map(Owner::command));
         }
         let mut done = Vec::new();
         match self.call.as_mut().map(|c| &mut c.accept) {
@@ -166,14 +166,14 @@ impl Client {
                 self.outbox.push(Request::UpdateToken { token }, Owner::Command(id), Some(expires));
             }
             Some(LoginState::LoggingIn | LoginState::Reconnecting | LoginState::TokenRejected) => {
-                self.go_on_with(token, Waiting::UpdateToken(id), out);
+                self.go_on_with(token, Owner::Command(id), out);
             }
         }
     }
 
     /// Signs in with another token. Those that the server has not confirmed are older and must not take its place:
     /// whoever waits for them waits for the sign-in.
-    fn go_on_with(&mut self, token: String, waiting: Waiting, out: &mut Out) {
+    fn go_on_with(&mut self, token: String, waiting: Owner, out: &mut Out) {
         let older = self.outbox.take_tokens();
         let Some(account) = &mut self.account else { return };
         account.token = token;
@@ -186,11 +186,7 @@ impl Client {
         let Some(account) = &mut self.account else { return };
         account.confirmed = Some(token.clone());
         account.token = token;
-        match owner {
-            Owner::Nobody => {}
-            Owner::Login(id) => out.ok(id, who(account)),
-            Owner::Command(id) | Owner::Naming { command: id, .. } => out.done(id),
-        }
+        confirm(owner, account, out);
     }
 }
 
@@ -198,8 +194,17 @@ pub(super) fn others_token() -> Failure {
     Failure::new(ErrorCode::LoginRejected, "the token is another user's: `login` signs in as somebody else")
 }
 
+/// The server has taken the token.
+pub(super) fn confirm(owner: Owner, account: &Account, out: &mut Out) {
+    match owner {
+        Owner::Nobody => {}
+        Owner::Login(id) => out.ok(id, who(account)),
+        Owner::Command(id) | Owner::Naming { command: id, .. } => out.done(id),
+    }
+}
+
 /// What `login` answers.
-pub(super) fn who(account: &Account) -> Value {
+fn who(account: &Account) -> Value {
     account
         .sign_in
         .as_ref()

@@ -3,8 +3,8 @@
 use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, User, Welcome};
 
 use super::Client;
-use super::sign_in::{others_token, who};
-use crate::account::{Line, SignIn, Waiting, sane};
+use super::sign_in::{confirm, others_token};
+use crate::account::{Line, SignIn, sane};
 use crate::call::Accept;
 use crate::out::Out;
 use crate::outbox::Entry;
@@ -33,11 +33,8 @@ impl Client {
         account.confirmed = Some(account.token.clone());
         account.failures = 0;
         account.lost = None;
-        for waiting in std::mem::take(&mut account.waiting) {
-            match waiting {
-                Waiting::Login(id) => out.ok(id, who(account)),
-                Waiting::UpdateToken(id) => out.done(id),
-            }
+        for owner in std::mem::take(&mut account.waiting) {
+            confirm(owner, account, out);
         }
         if !resumed {
             self.outbox.renumber();

@@ -208,8 +208,8 @@ fn step() -> impl Strategy<Value = Step> {
             PlatformEvent::Microphone { granted: true },
             PlatformEvent::Microphone { granted: false },
             PlatformEvent::NetworkChanged,
-            PlatformEvent::Answered,
-            PlatformEvent::Declined,
+            rig::answered("c1"),
+            rig::declined("c1"),
         ])
         .prop_map(Step::Platform),
         2 => select(vec![0, 1, 100, 10_000, 70_000, u64::MAX / 2]).prop_map(Step::Wait),
@@ -437,7 +437,7 @@ proptest! {
         (world.socket, world.media) = (1, 0);
         let yes = |step: &Step| match step {
             Step::Command(method, _) => matches!(*method, "accept" | "startCallUsers"),
-            Step::Platform(event) => *event == PlatformEvent::Answered,
+            Step::Platform(event) => matches!(event, PlatformEvent::Answered { .. }),
             Step::Socket(..) | Step::Answer(..) | Step::Media(..) | Step::Audio(_) | Step::Wait(_)
             | Step::Deadline => false,
         };

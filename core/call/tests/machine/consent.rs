@@ -208,18 +208,18 @@ fn muted_means_that_nothing_is_sent() {
 #[test]
 fn answered_on_the_systems_screen() {
     let mut rig = Rig::ringing();
-    rig.platform(PlatformEvent::Answered);
+    rig.platform(answered("c1"));
     assert_eq!(
         rig.take(),
         ["platform dismiss", "> accept c1", "platform started", "platform speaker false", "audio capture"]
     );
-    rig.platform(PlatformEvent::Answered);
+    rig.platform(answered("c1"));
     assert_eq!(rig.take(), [""; 0]);
 
     let mut rig = Rig::signed_in("bob");
     rig.event(invited(session("bob", "alice")));
     rig.take();
-    rig.platform(PlatformEvent::Answered);
+    rig.platform(answered("c1"));
     assert_eq!(rig.take(), ["platform microphone?"]);
     rig.platform(PlatformEvent::Microphone { granted: true });
     silent(&mut rig.clone(), "not before it is ready");
@@ -228,7 +228,7 @@ fn answered_on_the_systems_screen() {
 
     let mut rig = Rig::signed_in("bob");
     rig.event(invited(session("bob", "alice")));
-    rig.platform(PlatformEvent::Answered);
+    rig.platform(answered("c1"));
     rig.take();
     rig.platform(PlatformEvent::Microphone { granted: false });
     assert_eq!(
@@ -243,15 +243,30 @@ fn answered_on_the_systems_screen() {
     );
 }
 
+/// The call shown there ended as the person touched the screen, and another rings.
+#[test]
+fn what_is_said_to_one_call_is_not_said_to_the_next() {
+    let mut rig = Rig::ringing();
+    rig.event(ended(session("", "alice"), Reason::Cancel, None));
+    rig.event(invited(of("c2", inviter("carol", session("bob", "carol")))));
+    rig.take();
+    for event in [answered("c1"), declined("c1")] {
+        rig.platform(event);
+        assert_eq!(rig.take(), [""; 0]);
+    }
+    rig.platform(declined("c2"));
+    assert_eq!(rig.take()[..2], ["platform dismiss", "> refuse c2"]);
+}
+
 #[test]
 fn declined_on_the_systems_screen() {
     let mut rig = Rig::ringing();
-    rig.platform(PlatformEvent::Declined);
+    rig.platform(declined("c1"));
     assert_eq!(rig.take(), ["platform dismiss", "> refuse c1", "media close"]);
     rig.reply(Reply::Refuse);
     rig.event(ended(session("", "alice"), Reason::Refuse, None));
     assert_eq!(rig.heard(), ["CallDisconnect refuse S(i: -; j: alice)"]);
-    rig.platform(PlatformEvent::Declined);
-    rig.platform(PlatformEvent::Answered);
+    rig.platform(declined("c1"));
+    rig.platform(answered("c1"));
     assert_eq!(rig.take(), [""; 0]);
 }

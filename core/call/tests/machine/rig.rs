@@ -70,6 +70,14 @@ pub(crate) fn muted(who: &str, muted: bool) -> ServerEvent {
     ServerEvent::Muted { channel_id: ChannelId("c1".into()), user: user(who), muted }
 }
 
+pub(crate) fn answered(channel: &str) -> PlatformEvent {
+    PlatformEvent::Answered { channel_id: ChannelId(channel.into()) }
+}
+
+pub(crate) fn declined(channel: &str) -> PlatformEvent {
+    PlatformEvent::Declined { channel_id: ChannelId(channel.into()) }
+}
+
 /// The same event in another call.
 pub(crate) fn in_call(channel: &str, mut event: ServerEvent) -> ServerEvent {
     match &mut event {

@@ -153,8 +153,9 @@ impl Stage for Sim {
                 },
             ),
             Order::System { device, event } => {
-                let event: PlatformEvent =
-                    serde_json::from_value(json!({ "event": event })).map_err(|e| e.to_string())?;
+                let channel = self.world()?.state(device).and_then(|s| s.session).map(|s| s.channel_id);
+                let event = json!({ "event": event, "channelId": channel.map_or_else(String::new, |c| c.0) });
+                let event: PlatformEvent = serde_json::from_value(event).map_err(|e| e.to_string())?;
                 self.world()?.system(device, event)
             }
             Order::Server { state } => match state {

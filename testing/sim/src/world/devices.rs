@@ -316,14 +316,14 @@ impl World {
         let dev = &mut self.devices[device];
         let state = dev.client.state();
         match event {
-            PlatformEvent::Declined => dev.out |= state.session.is_some(),
-            PlatformEvent::Answered => dev.out = false,
+            PlatformEvent::Declined { .. } => dev.out |= state.session.is_some(),
+            PlatformEvent::Answered { .. } => dev.out = false,
             PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => {}
         }
         if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
             match event {
-                PlatformEvent::Answered => dev.yes.insert(session.channel_id),
-                PlatformEvent::Declined => dev.no.insert(session.channel_id),
+                PlatformEvent::Answered { .. } => dev.yes.insert(session.channel_id),
+                PlatformEvent::Declined { .. } => dev.no.insert(session.channel_id),
                 PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => false,
             };
         }

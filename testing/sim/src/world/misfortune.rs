@@ -104,8 +104,14 @@ impl World {
         let left = self.plan.rest.saturating_sub(self.now);
         match step.act {
             Act::Call { method, args } => self.command(device, &method, args).map(|_| ()),
-            Act::Answer => self.platform(device, PlatformEvent::Answered),
-            Act::Decline => self.platform(device, PlatformEvent::Declined),
+            Act::Answer => {
+                let channel_id = self.devices[device].channel();
+                self.platform(device, PlatformEvent::Answered { channel_id })
+            }
+            Act::Decline => {
+                let channel_id = self.devices[device].channel();
+                self.platform(device, PlatformEvent::Declined { channel_id })
+            }
             Act::Kill => {
                 self.stop(device);
                 if let Some(choices) = self.choices.as_mut()

@@ -85,15 +85,15 @@ class CallTest {
                 carol.call("startCallUsers", """{"usernames":["dave"]}""")
                 carol.expect("CallOutgoing")
                 dave.expect("CallReceiveInvite")
-                dave.action<PlatformAction.ShowIncoming>()
-                dave.engine.platformEvent(PlatformEvent.Answered)
+                val shown = dave.action<PlatformAction.ShowIncoming>().call.channelId
+                dave.engine.platformEvent(PlatformEvent.Answered(shown))
                 for (app in listOf(carol, dave)) {
                     app.expect("CallConnecting")
                     app.expect("CallMemberJoin")
                     app.expect("CallConnected")
                 }
                 dave.engine.platformEvent(PlatformEvent.NetworkChanged)
-                dave.engine.platformEvent(PlatformEvent.Declined)
+                dave.engine.platformEvent(PlatformEvent.Declined(shown))
                 assertEquals("hangup", carol.expect("CallMemberLeave").text("reason"))
                 carol.expect("CallDisconnect")
                 // A changed network may have been noticed before the end.

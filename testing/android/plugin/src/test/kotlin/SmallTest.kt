@@ -3,6 +3,7 @@ import android.net.ConnectivityManager
 import io.github.jmrtc.cordova.CallNotification
 import io.github.jmrtc.cordova.DeviceId
 import io.github.jmrtc.cordova.NetworkWatch
+import io.github.jmrtc.core.CallInfo
 import java.io.File
 import kotlin.io.path.createTempDirectory
 import kotlin.test.Test
@@ -23,7 +24,7 @@ class SmallTest {
 
     @Test
     fun `people without a name are shown as the app`() {
-        val shown = CallNotification(context).build("").extras.getString(Notification.EXTRA_TITLE)
+        val shown = CallNotification(context).build(CallInfo("c1", emptyList(), false, 0)).extras.getString(Notification.EXTRA_TITLE)
         assertEquals(context.applicationInfo.loadLabel(context.packageManager).toString(), shown)
     }
 

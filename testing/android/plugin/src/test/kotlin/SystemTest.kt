@@ -1,5 +1,6 @@
 import android.app.Activity
 import android.app.Notification
+import android.app.PendingIntent
 import android.content.Intent
 import android.content.pm.ServiceInfo
 import android.media.AudioAttributes
@@ -106,7 +107,11 @@ class SystemTest {
         start("button")
         connect("button")
         val service = runService()
-        service.get().onStartCommand(Intent(CallService.HANG_UP), 0, 2)
+        service.get().onStartCommand(Intent(CallService.HANG_UP, CallService.data("of a call before")), 0, 2)
+        assertEquals("connected", app.callForObject("getState").getString("call"))
+        val extras = shadowOf(service.get()).lastForegroundNotification.extras
+        val button = extras.getParcelable(Notification.EXTRA_HANG_UP_INTENT, PendingIntent::class.java)
+        service.get().onStartCommand(shadowOf(button).savedIntent, 0, 3)
         assertEquals("hangup", app.expect("CallDisconnect").getString("reason"))
         until({ "the service's end" }) { shadowOf(service.get()).isStoppedBySelf }
         service.destroy()

@@ -2246,14 +2246,32 @@ sealed class PlatformEvent {
     /**
      * The person answered on the system's own call screen or notification.
      */
-    object Answered : PlatformEvent()
+    data class Answered(
+        /**
+         * The call shown there: where it is over, no other is answered in its place.
+         */
+        val `channelId`: kotlin.String) : PlatformEvent()
 
+    {
+
+
+        companion object
+    }
 
     /**
      * The person refused or hung up there.
      */
-    object Declined : PlatformEvent()
+    data class Declined(
+        /**
+         * The call shown there.
+         */
+        val `channelId`: kotlin.String) : PlatformEvent()
 
+    {
+
+
+        companion object
+    }
 
 
 
@@ -2275,8 +2293,12 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
                 FfiConverterBoolean.read(buf),
                 )
             2 -> PlatformEvent.NetworkChanged
-            3 -> PlatformEvent.Answered
-            4 -> PlatformEvent.Declined
+            3 -> PlatformEvent.Answered(
+                FfiConverterString.read(buf),
+                )
+            4 -> PlatformEvent.Declined(
+                FfiConverterString.read(buf),
+                )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
     }
@@ -2299,12 +2321,14 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterString.allocationSize(value.`channelId`)
             )
         }
         is PlatformEvent.Declined -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterString.allocationSize(value.`channelId`)
             )
         }
     }
@@ -2322,10 +2346,12 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             }
             is PlatformEvent.Answered -> {
                 buf.putInt(3)
+                FfiConverterString.write(value.`channelId`, buf)
                 Unit
             }
             is PlatformEvent.Declined -> {
                 buf.putInt(4)
+                FfiConverterString.write(value.`channelId`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }

@@ -10,21 +10,23 @@ import android.content.Intent
 import android.graphics.drawable.Icon
 import android.os.Build
 import androidx.annotation.RequiresApi
+import io.github.jmrtc.core.CallInfo
 
 /** What the system shows while the person is in a call: with whom, the way back to the app, a button to hang up. */
 internal class CallNotification(private val context: Context) {
     private val appName = context.applicationInfo.loadLabel(context.packageManager).toString()
 
-    /** [people] as text; null where the call is over already. Nobody has to have a name, but the system insists on one. */
-    fun build(people: String?): Notification {
-        val name = people?.ifEmpty { null } ?: appName
+    /** Null where [call] is over already. Nobody has to have a name, but the system insists on one. */
+    fun build(call: CallInfo?): Notification {
+        val name = call?.people?.joinToString { it.displayName }?.ifEmpty { null } ?: appName
+        val hangUp = hangUp(call?.channelId.orEmpty())
         val builder = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) builder26() else builderBefore26()
         builder.setSmallIcon(android.R.drawable.sym_action_call)
             .setContentTitle(name)
             .setCategory(Notification.CATEGORY_CALL)
             .setOngoing(true)
             .setContentIntent(backToApp())
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) callStyle(builder, name) else button(builder)
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) callStyle(builder, name, hangUp) else button(builder, hangUp)
         return builder.build()
     }
 
@@ -40,17 +42,18 @@ internal class CallNotification(private val context: Context) {
     private fun builderBefore26() = Notification.Builder(context).setPriority(Notification.PRIORITY_LOW)
 
     @RequiresApi(Build.VERSION_CODES.S)
-    private fun callStyle(builder: Notification.Builder, name: String) {
-        builder.setStyle(Notification.CallStyle.forOngoingCall(Person.Builder().setName(name).build(), hangUp()))
+    private fun callStyle(builder: Notification.Builder, name: String, hangUp: PendingIntent) {
+        builder.setStyle(Notification.CallStyle.forOngoingCall(Person.Builder().setName(name).build(), hangUp))
     }
 
-    private fun button(builder: Notification.Builder) {
+    private fun button(builder: Notification.Builder, hangUp: PendingIntent) {
         val icon = Icon.createWithResource(context, android.R.drawable.ic_menu_close_clear_cancel)
-        builder.addAction(Notification.Action.Builder(icon, HANG_UP_TEXT, hangUp()).build())
+        builder.addAction(Notification.Action.Builder(icon, HANG_UP_TEXT, hangUp).build())
     }
 
-    private fun hangUp(): PendingIntent {
-        val intent = Intent(context, CallService::class.java).setAction(CallService.HANG_UP)
+    /** The call is part of what makes two intents differ; extras are not. */
+    private fun hangUp(channelId: String): PendingIntent {
+        val intent = Intent(CallService.HANG_UP, CallService.data(channelId), context, CallService::class.java)
         return PendingIntent.getService(context, 0, intent, PendingIntent.FLAG_IMMUTABLE)
     }
 

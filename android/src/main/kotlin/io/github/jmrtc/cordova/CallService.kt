@@ -5,6 +5,7 @@ import android.app.Service
 import android.content.Context
 import android.content.Intent
 import android.content.pm.ServiceInfo
+import android.net.Uri
 import android.os.Build
 import android.os.IBinder
 import android.util.Log
@@ -16,12 +17,12 @@ class CallService : Service() {
     override fun onBind(intent: Intent?): IBinder? = null
 
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
-        if (intent?.action == HANG_UP) CallSession.current?.hangUp()
-        val people = Switch.people
+        if (intent?.action == HANG_UP) CallSession.current?.hangUp(intent.data?.schemeSpecificPart.orEmpty())
+        val call = Switch.call
         // Also where the call is over already: the system insists on what startForegroundService announced.
-        show(CallNotification(this).build(people))
+        show(CallNotification(this).build(call))
         Switch.running = this
-        if (people == null) stopSelf()
+        if (call == null) stopSelf()
         return START_NOT_STICKY
     }
 
@@ -43,8 +44,8 @@ class CallService : Service() {
 
     /** Turns the service on and off. On the main thread. */
     internal class Switch(private val context: Context) {
-        fun on(call: CallInfo) {
-            people = call.people.joinToString { it.displayName }
+        fun on(started: CallInfo) {
+            call = started
             val intent = Intent(context, CallService::class.java)
             try {
                 if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) start26(intent) else context.startService(intent)
@@ -55,7 +56,7 @@ class CallService : Service() {
 
         /** A service that is only about to run stops itself: stopping it from here would end the app. */
         fun off() {
-            people = null
+            call = null
             running?.stopSelf()
         }
 
@@ -63,8 +64,8 @@ class CallService : Service() {
         private fun start26(intent: Intent) = context.startForegroundService(intent)
 
         companion object {
-            /** Whom the person is in a call with; null without a call. */
-            var people: String? = null
+            /** In which the person is. */
+            var call: CallInfo? = null
 
             var running: CallService? = null
         }
@@ -74,6 +75,10 @@ class CallService : Service() {
         /** What the notification's button starts the service with. */
         const val HANG_UP = "io.github.jmrtc.HANG_UP"
         const val NOTIFICATION = 871
+
+        /** Names the call that is meant. */
+        fun data(channelId: String): Uri = Uri.fromParts("jmrtc", channelId, null)
+
         private const val TAG = "JMRTC"
     }
 }

@@ -51,8 +51,8 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
     /** Calls a method; its answer goes to the page. False once the engine has stopped. */
     fun command(id: String, method: String, args: String): Boolean = engine.command(id, method, args)
 
-    /** As the person wishes, at the notification. */
-    fun hangUp() = engine.platformEvent(PlatformEvent.Declined)
+    /** As the person wishes, at the notification of that call. */
+    fun hangUp(channelId: String) = engine.platformEvent(PlatformEvent.Declined(channelId))
 
     /** The person looks at the app. On the main thread. */
     fun appBecameActive() = router.appBecameActive()
