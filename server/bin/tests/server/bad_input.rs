@@ -332,9 +332,14 @@ async fn who_asks_without_end_over_rest_is_told_to_slow_down_and_the_backend_is_
         let gets = (0..250).map(|_| server.http("GET", "/v1/users/mallory", Some(token), ""));
         futures_util::future::join_all(gets).await
     };
-    let answers = asked(&server.token("mallory")).await;
+    let (mut answers, mallory) = (Vec::new(), server.token("mallory"));
+    // However slow the machine is: 50 a second come back.
+    while answers.iter().all(|(status, _)| *status == 200) {
+        answers.extend(asked(&mallory).await);
+        assert!(answers.len() < 5_000, "there is no limit");
+    }
     assert!(answers.iter().filter(|(status, _)| *status == 200).count() >= 200);
-    let (status, error) = answers.iter().find(|(status, _)| *status != 200).expect("a limit");
+    let (status, error) = answers.iter().find(|(status, _)| *status != 200).unwrap();
     assert_eq!((*status, &error["name"]), (429, &json!("LIMIT_EXCEEDED")));
     assert!(asked(&server.backend()).await.iter().all(|(status, _)| *status == 200));
     assert_eq!(server.http("GET", "/v1/users/bob", Some(&server.token("bob")), "").await.0, 200);
