@@ -159,6 +159,8 @@ impl World {
             ServerMessage::Closing { reason: Closing::TokenExpired } => {
                 let conn = dev.conn.and_then(|id| self.conns.get(&id));
                 dev.rejected.extend(conn.map(|c| c.token.clone()));
+                // The server may have taken another, too late for the device to learn it.
+                dev.confirmed = dev.confirmed.take().filter(|_| login != LoginState::LoggedIn);
                 dev.rejects()
             }
             ServerMessage::Fault { error } if error.code == ErrorCode::LoginRejected => {
