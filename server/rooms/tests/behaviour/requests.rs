@@ -334,6 +334,30 @@ fn invitations_are_counted_for_a_user_and_all_its_devices() {
 }
 
 #[test]
+fn who_asks_people_in_without_end_is_told_so_and_the_others_are_spared() {
+    let mut config = config();
+    config.invitations_per_minute = 30;
+    let mut w = World::with(config);
+    for client in ["alice", "bob", "carol"] {
+        w.sign_in(client);
+    }
+    w.start("alice", &["bob"]);
+    w.accept("bob");
+    for _ in 0..29 {
+        w.invite("alice", &["carol"]);
+        w.refuse("carol");
+    }
+    w.forget();
+    w.invite("alice", &["carol"]);
+    w.expect("alice", &["! LIMIT_EXCEEDED"]);
+    for other in ["bob", "carol"] {
+        w.expect(other, &[]);
+    }
+    w.invite("bob", &["carol"]);
+    assert_eq!(w.got("carol").len(), 1, "{:?}", w.got("carol"));
+}
+
+#[test]
 fn a_whole_call_can_be_filled_at_once() {
     let mut config = config();
     config.invitations_per_minute = 1;
