@@ -35,7 +35,8 @@ Media:
   addresses of --advertise-udp and --advertise-tcp, or those bound where these are not given.
 
 Signals:
-  Ctrl-C or SIGTERM ends all calls cleanly (`networkError`, detail `serverShutdown`), then stops.
+  Ctrl-C or SIGTERM ends all calls cleanly (`networkError`, detail `serverShutdown`), then stops;
+  with --keep-calls it leaves them to the next server.
 
 Exit codes:
   0  stopped by a signal, or done
@@ -159,6 +160,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "JMRTC_SLOTS", default_value_t = DEFAULT_SLOTS as u8,
           value_parser = clap::value_parser!(u8).range(1..=MAX_SLOTS as i64), value_name = "N")]
     pub(crate) slots: u8,
+
+    /// Don't end the calls when the server stops: one that is started with the same --data within the --grace-time goes on
+    /// with them, and their members, for whom it is an outage of that long, with each other.
+    #[arg(long, env = "JMRTC_KEEP_CALLS")]
+    pub(crate) keep_calls: bool,
 
     /// Testing: eat all UDP media, as a firewall would.
     #[arg(long, hide = true)]

@@ -32,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) ping_ms: u64,
     pub(crate) max_members: usize,
     pub(crate) invitations_per_minute: u32,
+    pub(crate) keep_calls: bool,
     pub(crate) slots: u8,
 }
 
@@ -75,6 +76,7 @@ impl Config {
             ping_ms: millis(server.ping_time),
             max_members: server.max_members as usize,
             invitations_per_minute: server.invitations,
+            keep_calls: server.keep_calls,
             slots: server.slots,
         })
     }

@@ -12,8 +12,8 @@ use jmrtc_protocol::{
     Username, encode,
 };
 use jmrtc_rooms::{
-    CallRecord, ConnId, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Push, Rooms, Ticket, Timestamp,
-    UserRecord,
+    CallRecord, ConnId, Handover, Input, LinkId, MAX_KEPT_USERS, MediaCommand, Output, Push, Rooms, Ticket,
+    Timestamp, UserRecord,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -74,8 +74,16 @@ pub(crate) enum ToHub {
     IsPushWanted(Arc<Push>, oneshot::Sender<bool>),
     /// Tell when the records of all calls that are over are in the store.
     Kept(oneshot::Sender<()>),
+    /// The first message: the calls of the server before.
+    TakeOver {
+        handover: Handover,
+        known: Vec<UserRecord>,
+    },
     /// The server stops.
-    Shutdown,
+    Stop {
+        /// The next one goes on with the calls.
+        hands_over: bool,
+    },
 }
 
 /// What the store's writer is told.
@@ -83,6 +91,8 @@ pub(crate) enum ToHub {
 pub(crate) enum ToWriter {
     /// Keep it.
     Keep(CallRecord),
+    /// Keep the calls for the next server.
+    HandOver(Handover),
     /// All before this is done.
     Tell(oneshot::Sender<()>),
 }
@@ -180,7 +190,7 @@ impl Hub {
         }
     }
 
-    /// Runs until [`ToHub::Shutdown`] has been carried out. Returning for any other reason is a fault.
+    /// Runs until [`ToHub::Stop`] has been carried out. Returning for any other reason is a fault.
     pub(crate) async fn run(
         mut self,
         mut inbox: mpsc::Receiver<ToHub>,
@@ -194,8 +204,8 @@ impl Hub {
             tokio::select! {
                 message = inbox.recv() => match message {
                     None => anyhow::bail!("the hub has no senders left"),
-                    Some(ToHub::Shutdown) => {
-                        self.feed(Input::Shutdown).await?;
+                    Some(ToHub::Stop { hands_over }) => {
+                        self.feed(if hands_over { Input::Suspend } else { Input::Shutdown }).await?;
                         return Ok(());
                     }
                     Some(message) => self.take(message).await?,
@@ -267,8 +277,9 @@ impl Hub {
                 let _ = self.records.try_send(ToWriter::Tell(answer));
                 Ok(())
             }
+            ToHub::TakeOver { handover, known } => self.feed(Input::TakeOver { handover, known }).await,
             // Taken care of by `run`.
-            ToHub::Shutdown => Ok(()),
+            ToHub::Stop { .. } => Ok(()),
         }
     }
 
@@ -310,6 +321,10 @@ impl Hub {
                     self.metrics.records_lost.add(1);
                     tracing::error!("a call's record is lost: {e}");
                 }
+            }
+            Output::Handover(handover) => {
+                let told = self.records.send(ToWriter::HandOver(handover)).await;
+                told.map_err(|_| anyhow::anyhow!("the store's writer is gone"))?;
             }
             Output::Media(command) => {
                 self.media.send(command).await.map_err(|_| anyhow::anyhow!("the media task is gone"))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use jmrtc_protocol::{Profile, Username};
-use jmrtc_rooms::{CallRecord, Rooms};
+use jmrtc_rooms::{CallRecord, Handover, Rooms, UserRecord};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -107,6 +107,10 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     );
 
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
+    // Now that all is bound that can be taken already.
+    if let Some((handover, known)) = left_calls(&store).await? {
+        to_hub.send(ToHub::TakeOver { handover, known }).await?;
+    }
     let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
         let nonce = getrandom::u64().context("the operating system has no randomness")?;
         Ok(Webhook::new(endpoint, nonce, clock, store.clone(), to_hub.clone(), metrics.clone()))
@@ -168,11 +172,12 @@ impl Server {
         }
     }
 
-    /// Ends all calls, sends the last messages, keeps the last records.
+    /// Ends all calls, or keeps them for the next server, sends the last messages, keeps the last records.
     async fn stop(self) -> anyhow::Result<()> {
         tracing::info!("stopping");
         let deadline = Instant::now() + DRAIN;
-        self.app.hub.send(ToHub::Shutdown).await.map_err(|_| anyhow!("the hub is gone"))?;
+        let hands_over = self.app.config.keep_calls;
+        self.app.hub.send(ToHub::Stop { hands_over }).await.map_err(|_| anyhow!("the hub is gone"))?;
         // The hub's end drops every connection's queue, so that each sends what waits and closes, and
         // drops the senders of the two other tasks, which end once they have done what waits.
         tokio::time::timeout_at(deadline, self.hub).await.context("the hub did not stop")???;
@@ -193,6 +198,25 @@ impl Server {
     }
 }
 
+/// The calls that the server before has left, and whom they concern.
+async fn left_calls(store: &Store) -> anyhow::Result<Option<(Handover, Vec<UserRecord>)>> {
+    let handover = match store.take_handover().await {
+        Ok(Some(handover)) if !handover.is_empty() => handover,
+        Ok(_) => return Ok(None),
+        Err(e) => {
+            tracing::error!("the calls that the server before has left are lost: {e:#}");
+            return Ok(None);
+        }
+    };
+    let mut known = Vec::new();
+    for cast in handover.casts() {
+        if let Some(first) = cast.first().copied() {
+            known.extend(store.users_named(&cast, first).await?);
+        }
+    }
+    Ok(Some((handover, known)))
+}
+
 /// Why a task that must never end did.
 fn failure(who: &str, end: Result<Result<(), String>, JoinError>) -> anyhow::Error {
     match end {
@@ -211,6 +235,11 @@ async fn write_records(store: Store, metrics: Arc<Metrics>, mut inbox: mpsc::Rec
         for message in messages.drain(..) {
             match message {
                 ToWriter::Keep(record) => records.push(record),
+                ToWriter::HandOver(handover) => {
+                    if let Err(e) = store.put_handover(&handover).await {
+                        tracing::error!("the calls are lost to the next server: {e:#}");
+                    }
+                }
                 ToWriter::Tell(waiting) => {
                     keep(&store, &metrics, &records).await;
                     records.clear();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jmrtc_protocol::{ChannelId, Profile, Relation, Username};
-use jmrtc_rooms::{CallRecord, MemberRecord, UserRecord};
+use jmrtc_rooms::{CallRecord, Handover, MemberRecord, UserRecord};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -16,9 +16,10 @@ use sqlx::sqlite::{
 use sqlx::{QueryBuilder, Row, SqlSafeStr, SqliteConnection};
 
 /// Everything a new file gets, in order; never changed once released.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "users and calls", include_str!("../migrations/0001_users_and_calls.sql")),
     (2, "history and deletion", include_str!("../migrations/0002_history_and_deletion.sql")),
+    (3, "handover", include_str!("../migrations/0003_handover.sql")),
 ];
 
 /// Names in one query: SQLite takes 32,766 parameters, and a page of history may name more.
@@ -411,6 +412,24 @@ impl Store {
             calls.insert(channel.clone(), call_record(ChannelId(channel), members, &row)?);
         }
         Ok(channels.iter().filter_map(|channel| calls.remove(channel)).collect())
+    }
+
+    /// Keeps the calls of a server that stops.
+    pub(crate) async fn put_handover(&self, handover: &Handover) -> anyhow::Result<()> {
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("DELETE FROM handover").execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO handover (calls) VALUES (?)")
+            .bind(to_json(handover)?)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The calls that the server before has left, once.
+    pub(crate) async fn take_handover(&self) -> anyhow::Result<Option<Handover>> {
+        let row = sqlx::query("DELETE FROM handover RETURNING calls").fetch_optional(&self.pool).await?;
+        row.map(|row| from_json(row.try_get("calls")?)).transpose()
     }
 
     /// Waits for what is under way and closes the file.

@@ -6,6 +6,9 @@ use jmrtc_protocol::{
     ChannelId, Detail, Device, IceServer, Profile, Reason, Relation, Request, RequestId, Resume,
     ServerMessage, User, Username,
 };
+use serde::{Deserialize, Serialize};
+
+use crate::Handover;
 
 /// Milliseconds on a clock of the driver's that never goes back. The zero is the driver's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -164,6 +167,17 @@ pub enum Input {
     Deadline,
     /// The server stops: every call ends, every connection is closed.
     Shutdown,
+    /// The server stops and another will take its place: every connection is closed, and the calls are told in
+    /// [`Output::Handover`].
+    Suspend,
+    /// The first input of a server: the calls of the one in whose place it is.
+    TakeOver {
+        /// As that one told them.
+        handover: Handover,
+        /// The records of the users of each of [`Handover::casts`], of their relations those to each other at least; users that
+        /// don't exist are absent.
+        known: Vec<UserRecord>,
+    },
 }
 
 /// One thing to do, in order.
@@ -186,6 +200,8 @@ pub enum Output {
     Push(Push),
     /// A call ended; for the store.
     Record(CallRecord),
+    /// For the server that will take this one's place.
+    Handover(Handover),
     /// To the media relay.
     Media(MediaCommand),
 }
@@ -272,7 +288,8 @@ pub struct CallRecord {
 }
 
 /// One member of a call that is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct MemberRecord {
     /// Who.
     pub username: Username,

@@ -1,6 +1,7 @@
 //! The decisions that are easy to get wrong, as functions of what they depend on and nothing else.
 
 use jmrtc_protocol::{Detail, Reason, Relation, Username};
+use serde::{Deserialize, Serialize};
 
 use crate::signin::SignInId;
 
@@ -42,7 +43,7 @@ pub(crate) fn collision(standing: Standing<'_>, only: Option<&Username>) -> Coll
 }
 
 /// What an invitation does at the invitee.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Ring {
     /// Its devices show it, and ring unless `silent`.
     Shown { silent: bool },

@@ -12,6 +12,7 @@ mod call;
 mod decide;
 mod devices;
 mod directory;
+mod handover;
 mod history;
 mod link;
 mod members;
@@ -25,5 +26,6 @@ pub use api::{
     CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Push, Ticket,
     Timestamp, UserRecord,
 };
+pub use handover::Handover;
 pub use rooms::{Counts, Rooms};
 pub use signin::MAX_KEPT_USERS;

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_protocol::{ChannelId, ErrorCode, Failure, ServerEvent, ServerMessage, Username};
+use jmrtc_protocol::{ChannelId, Closing, ErrorCode, Failure, ServerEvent, ServerMessage, Username};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -102,6 +102,8 @@ impl Rooms {
             Input::Slots { link, sources } => self.slots(link, &sources),
             Input::Deadline => {}
             Input::Shutdown => self.shutdown(),
+            Input::Suspend => self.suspend(),
+            Input::TakeOver { handover, known } => self.take_over(handover, known),
         }
         std::mem::take(&mut self.out)
     }
@@ -221,8 +223,13 @@ impl Rooms {
         while let Some(key) = self.calls.keys().next().copied() {
             self.finish(key, Why::SERVER_SHUTDOWN, Why::SERVER_SHUTDOWN);
         }
+        self.close_all(Closing::ServerShutdown);
+    }
+
+    /// Signs all devices out.
+    pub(crate) fn close_all(&mut self, reason: Closing) {
         while let Some(id) = self.sign_ins.keys().next().copied() {
-            self.close_conn(id, Some(jmrtc_protocol::Closing::ServerShutdown));
+            self.close_conn(id, Some(reason));
             self.sign_out(id);
         }
     }

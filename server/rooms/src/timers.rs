@@ -49,6 +49,10 @@ impl Timers {
         self.order.first().map(|(at, _)| *at)
     }
 
+    pub(crate) fn at(&self, due: &Due) -> Option<Timestamp> {
+        self.at.get(due).copied()
+    }
+
     pub(crate) fn has(&self, due: &Due) -> bool {
         self.at.contains_key(due)
     }

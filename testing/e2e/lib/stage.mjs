@@ -206,8 +206,8 @@ class Stage {
     this.report = report
   }
 
-  async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, relations } }) {
-    this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers] })
+  async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, keepCalls, relations } }) {
+    this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers, ...(keepCalls ? ['--keep-calls'] : [])] })
     for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.make({ user, profile: {} })
     for (const related of relations) await this.relate(related)
     for (const device of devices) {

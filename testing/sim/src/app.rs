@@ -101,7 +101,7 @@ fn names(users: &[Username], choices: &mut Choices) -> Vec<String> {
 
 /// What strikes.
 pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
-    Some(match choices.roll(47) {
+    Some(match choices.roll(48) {
         0..=13 => Act::Break,
         14..=16 => Act::Offline { ms: choices.roll(2 * grace) },
         17..=19 => Act::Stall { ms: choices.roll(grace) },
@@ -116,6 +116,7 @@ pub(crate) fn misfortune(grace: u64, choices: &mut Choices) -> Option<Act> {
         43 => Act::Freeze { ms: choices.roll(grace) },
         44 if choices.roll(2) == 0 => Act::Restart { cleanly: choices.roll(2) == 0 },
         45 if choices.roll(2) == 0 => Act::Delete,
+        46 => Act::HandOver,
         _ => return None,
     })
 }

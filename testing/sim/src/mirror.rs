@@ -37,7 +37,7 @@ pub(crate) struct Mirror {
     lines: BTreeMap<ConnId, Line>,
     /// With when they began.
     channels: BTreeMap<ChannelId, (CallNo, i64)>,
-    budget: Budget,
+    pub(crate) budget: Budget,
     /// Media links of calls.
     links: BTreeMap<LinkId, Carried>,
     /// Links of which the media relay has not said yet whether it makes them.
@@ -141,6 +141,10 @@ impl Mirror {
                 self.model.server_stops();
                 None
             }
+            Input::Suspend => {
+                self.suspended(now);
+                None
+            }
             Input::Ping { conn, ack } => {
                 if let Some(sign_in) = self.sign_ins.values_mut().find(|s| s.conn == Some(*conn)) {
                     sign_in.acked = sign_in.acked.max(*ack);
@@ -165,7 +169,7 @@ impl Mirror {
                 }
                 None
             }
-            Input::ProfileChanged(..) | Input::Deadline => None,
+            Input::ProfileChanged(..) | Input::Deadline | Input::TakeOver { .. } => None,
         };
         self.deliver();
         self.woken(outputs)?;
@@ -191,7 +195,7 @@ impl Mirror {
         if let Input::UserDeleted(user) = input {
             self.sign_ins.retain(|_, sign_in| &sign_in.device.0 != user);
         }
-        if let Input::Shutdown = input {
+        if let Input::Shutdown | Input::Suspend = input {
             self.sign_ins.clear();
         }
         for sign_in in self.sign_ins.values() {
@@ -268,6 +272,7 @@ impl Mirror {
                     | Output::Send { .. }
                     | Output::Close { .. }
                     | Output::Push { .. }
+                    | Output::Handover(_)
                     | Output::Record(_),
                     _,
                 ) => {}
@@ -387,6 +392,16 @@ impl Mirror {
             let at = self.due.entry(Due::Seat(call, user)).or_insert(until);
             *at = until.min(*at);
         }
+    }
+
+    /// The server hands its calls over: to the next every device is one that is lost and has to sign in anew.
+    fn suspended(&mut self, now: u64) {
+        let devices: Vec<Device> = self.sign_ins.values().map(|sign_in| sign_in.device.clone()).collect();
+        for device in &devices {
+            self.keep_seat(now + self.grace, device);
+        }
+        self.due.retain(|due, _| !matches!(due, Due::SignIn(_)));
+        self.model.server_hands_over();
     }
 
     fn disconnected(&mut self, now: u64, conn: ConnId, silent_ms: u64) {
@@ -707,6 +722,7 @@ fn messages(outputs: &[Output], conn: ConnId) -> impl Iterator<Item = &ServerMes
         Output::Send { .. }
         | Output::Close { .. }
         | Output::Push(_)
+        | Output::Handover(_)
         | Output::Record(_)
         | Output::Media(_) => None,
     })

@@ -146,6 +146,8 @@ pub enum Act {
         /// It says goodbye.
         cleanly: bool,
     },
+    /// The server is replaced by one that takes over its calls.
+    HandOver,
 }
 
 impl fmt::Display for Step {

@@ -402,6 +402,13 @@ impl Semantics {
         }
     }
 
+    /// Another server goes on with the calls. All devices have to sign in with it.
+    pub(crate) fn server_hands_over(&mut self) {
+        let members = self.calls.values_mut().flat_map(|call| &mut call.joined);
+        members.filter(|member| member.device.is_some()).for_each(|member| member.lapsed = true);
+        self.devices.clear();
+    }
+
     pub(crate) fn server_stops(&mut self) {
         let why = (Reason::NetworkError, Some(Detail::ServerShutdown));
         while let Some(call) = self.calls.keys().next().copied() {

@@ -11,7 +11,7 @@ use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
     RequestId, ServerEvent, ServerMessage, Session, User, Username, decode_client, decode_server, encode,
 };
-use jmrtc_rooms::{CallKey, CallRecord, ConnId, LinkId, MediaCommand, Rooms, UserRecord};
+use jmrtc_rooms::{CallKey, CallRecord, ConnId, Handover, LinkId, MediaCommand, Rooms, UserRecord};
 use serde_json::{Value, json};
 
 use crate::app;
@@ -77,6 +77,8 @@ pub struct Outcome {
     pub rated: u64,
     /// Times that an app was told of calls that were over.
     pub remembered: u64,
+    /// Servers that handed calls over.
+    pub handed_over: u64,
     /// Calls that were still running when everything was at rest.
     pub at_rest: u64,
     /// Things that happened: a person's, a message's, a timer's, a misfortune's.
@@ -98,6 +100,17 @@ impl Times {
     const fn rest(self) -> u64 {
         self.ring + self.grace + 4 * self.ping + REST_MS
     }
+}
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Without a word.
+    Killed,
+    /// It says goodbye, and its calls are over.
+    Stopped,
+    /// It says goodbye, and the next takes over its calls.
+    HandsOver,
 }
 
 /// A link at the media relay.
@@ -149,6 +162,8 @@ pub struct World {
     relations: BTreeMap<(Username, Username), Relation>,
     /// Calls that are over.
     records: Vec<CallRecord>,
+    /// Of the server before, for the next.
+    handover: Option<Handover>,
     devices: Vec<Device>,
     rooms: Rooms,
     mirror: Mirror,
@@ -303,6 +318,7 @@ impl World {
             users,
             relations,
             records: Vec::new(),
+            handover: None,
             devices,
             server: 1,
             down: false,
@@ -503,8 +519,11 @@ impl World {
 
 fn mirror(times: Times, relations: &BTreeMap<(Username, Username), Relation>) -> Mirror {
     let model = Semantics::new(times.max_members, BTreeSet::from([echo()]), relations.clone());
-    let budget = Budget::new(times.invitations_per_minute, times.max_members);
-    Mirror::new(model, times.ring, times.grace, times.ping, budget)
+    Mirror::new(model, times.ring, times.grace, times.ping, budget(times))
+}
+
+fn budget(times: Times) -> Budget {
+    Budget::new(times.invitations_per_minute, times.max_members)
 }
 
 fn echo() -> Username {

@@ -49,6 +49,7 @@ fn random_runs_end_well() {
                     sum.spoken += outcome.spoken;
                     sum.rated += outcome.rated;
                     sum.remembered += outcome.remembered;
+                    sum.handed_over += outcome.handed_over;
                     sum.steps += outcome.steps;
                 }
                 Err(what) => {
@@ -83,6 +84,7 @@ fn random_runs_end_well() {
         ("spoken", all(|o| o.spoken)),
         ("rated", all(|o| o.rated)),
         ("remembered", all(|o| o.remembered)),
+        ("handed over", all(|o| o.handed_over)),
     ] {
         assert!(count * 40 > to - from, "hardly ever {what}: {count}");
     }

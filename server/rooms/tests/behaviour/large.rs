@@ -82,6 +82,7 @@ fn told(outputs: &[Output]) -> (usize, usize) {
         Output::Send { .. }
         | Output::Close { .. }
         | Output::Push(_)
+        | Output::Handover(_)
         | Output::Record(_)
         | Output::Media(_) => None,
     });

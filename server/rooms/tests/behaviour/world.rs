@@ -15,8 +15,8 @@ use jmrtc_protocol::{
     Resume, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{
-    CallRecord, Config, ConnId, Input, LinkId, MediaCommand, Output, Push, Rooms, Ticket, Timestamp,
-    UserRecord,
+    CallRecord, Config, ConnId, Handover, Input, LinkId, MediaCommand, Output, Push, Rooms, Ticket,
+    Timestamp, UserRecord,
 };
 
 pub(crate) const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -84,6 +84,7 @@ pub(crate) struct World {
     pub(crate) tickets: Vec<(Ticket, Option<LinkId>)>,
     pub(crate) open_links: BTreeSet<LinkId>,
     pub(crate) pushes: Vec<Push>,
+    pub(crate) handover: Option<Handover>,
     pub(crate) records: Vec<CallRecord>,
     owners: BTreeMap<ConnId, String>,
     last_conn: u64,
@@ -111,6 +112,7 @@ impl World {
             tickets: vec![],
             open_links: BTreeSet::new(),
             pushes: vec![],
+            handover: None,
             records: vec![],
             owners: BTreeMap::new(),
             last_conn: 0,
@@ -351,6 +353,7 @@ impl World {
                 }
             }
             Output::Push(push) => self.pushes.push(push),
+            Output::Handover(handover) => self.handover = Some(handover),
             Output::Record(record) => {
                 assert!(record.members.iter().all(|m| m.leave_time >= m.join_time && m.leave_time > 0));
                 self.records.push(record);

@@ -137,6 +137,8 @@ struct RawServer {
     grace_time: Option<String>,
     ping_time: Option<String>,
     max_members: Option<usize>,
+    #[serde(default)]
+    keep_calls: bool,
 }
 
 /// `3s`, `500ms`.
@@ -257,6 +259,7 @@ fn settings(raw: &RawServer) -> Result<Settings, String> {
         grace_ms: or(&raw.grace_time, GRACE_MS)?,
         ping_ms: or(&raw.ping_time, PING_MS)?,
         max_members: raw.max_members.unwrap_or(MEMBERS),
+        keep_calls: raw.keep_calls,
         relations: Vec::new(),
     })
 }

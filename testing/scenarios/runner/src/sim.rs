@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jmrtc_call::{PlatformEvent, State};
 use jmrtc_protocol::Username;
-use jmrtc_sim::{Told, World};
+use jmrtc_sim::{End, Told, World};
 use serde_json::{Value, json};
 
 use crate::stage::{Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage};
@@ -19,6 +19,7 @@ pub struct Sim {
     seed: u64,
     traced: bool,
     world: Option<World>,
+    keep_calls: bool,
     devices: Vec<String>,
     /// The runner's number of each of a device's calls, in order.
     calls: Vec<(String, u64, u64)>,
@@ -28,7 +29,15 @@ pub struct Sim {
 impl Sim {
     /// One that `seed` fixes. `traced` keeps a log for [`Sim::log`].
     pub const fn new(seed: u64, traced: bool) -> Self {
-        Self { seed, traced, world: None, devices: Vec::new(), calls: Vec::new(), reports: VecDeque::new() }
+        Self {
+            seed,
+            traced,
+            world: None,
+            keep_calls: false,
+            devices: Vec::new(),
+            calls: Vec::new(),
+            reports: VecDeque::new(),
+        }
     }
 
     /// What happened, one line each.
@@ -54,6 +63,7 @@ impl Sim {
         for related in &settings.relations {
             relations.insert((name(&related.of)?, name(&related.to)?), related.relation.clone());
         }
+        self.keep_calls = settings.keep_calls;
         let settings = jmrtc_sim::Settings {
             ring_ms: settings.ring_ms,
             grace_ms: settings.grace_ms,
@@ -159,8 +169,9 @@ impl Stage for Sim {
                 self.world()?.system(device, event)
             }
             Order::Server { state } => match state {
-                ServerState::Stopped => self.world()?.stop_server(true),
-                ServerState::Killed => self.world()?.stop_server(false),
+                ServerState::Stopped if self.keep_calls => self.world()?.stop_server(End::HandsOver),
+                ServerState::Stopped => self.world()?.stop_server(End::Stopped),
+                ServerState::Killed => self.world()?.stop_server(End::Killed),
                 ServerState::ReadOnly => {
                     self.world()?.hinder_server();
                     Ok(())

@@ -124,6 +124,8 @@ pub struct Settings {
     pub ping_ms: u64,
     /// Members of one call.
     pub max_members: usize,
+    /// Whether the next server goes on with the calls of one that stops.
+    pub keep_calls: bool,
     /// What users keep about others.
     pub relations: Vec<Related>,
 }

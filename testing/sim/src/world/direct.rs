@@ -193,10 +193,10 @@ impl World {
         self.platform(self.alive(device)?, event)
     }
 
-    /// The server is gone; `cleanly`: it said goodbye.
-    pub fn stop_server(&mut self, cleanly: bool) -> Result<(), String> {
+    /// The server is gone, and until [`Self::start_server`] there is none.
+    pub fn stop_server(&mut self, end: End) -> Result<(), String> {
         self.down = true;
-        self.replace_server(cleanly)
+        self.replace_server(end)
     }
 
     /// The server can keep nothing any more.

@@ -77,7 +77,7 @@ impl World {
         };
         let dev = &self.devices[device];
         let possible = match step.act {
-            Act::Freeze { .. } | Act::Restart { .. } => true,
+            Act::Freeze { .. } | Act::Restart { .. } | Act::HandOver => true,
             Act::Delete => self.frozen_until <= self.now && self.people.contains_key(&dev.user),
             Act::Make => self.frozen_until <= self.now && !self.people.contains_key(&dev.user),
             Act::Start => !dev.alive,
@@ -167,7 +167,9 @@ impl World {
                 self.frozen_until = self.frozen_until.max(self.now + ms.min(left));
                 Ok(())
             }
-            Act::Restart { cleanly } => self.replace_server(cleanly),
+            Act::Restart { cleanly: true } => self.replace_server(End::Stopped),
+            Act::Restart { cleanly: false } => self.replace_server(End::Killed),
+            Act::HandOver => self.replace_server(End::HandsOver),
             Act::Talk { ms } => {
                 self.devices[device].talks_until = self.now + ms;
                 Ok(())
@@ -254,21 +256,33 @@ impl World {
         self.devices[device].revive(seed);
     }
 
-    /// The server is gone and a new one in its place, which remembers nothing; `cleanly`: it said goodbye.
-    pub(super) fn replace_server(&mut self, cleanly: bool) -> Result<(), String> {
-        self.trace(|_| format!("the server is restarted, cleanly: {cleanly}"));
+    /// The server is gone and a new one in its place.
+    pub(super) fn replace_server(&mut self, end: End) -> Result<(), String> {
+        self.trace(|_| format!("the server is replaced: {end:?}"));
         self.frozen_until = 0;
-        if cleanly {
-            self.server(jmrtc_rooms::Input::Shutdown)?;
-            check(self.rooms.counts().calls == 0 && self.links.is_empty(), || "left by a shutdown".into())?;
+        if let Some(goodbye) = match end {
+            End::Killed => None,
+            End::Stopped => Some(jmrtc_rooms::Input::Shutdown),
+            End::HandsOver => Some(jmrtc_rooms::Input::Suspend),
+        } {
+            self.server(goodbye)?;
+            check(self.rooms.is_idle() && self.links.is_empty(), || "left by a shutdown".into())?;
         }
         self.links.clear();
         self.echoes.clear();
         self.server += 1;
         self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
-        let history = std::mem::take(&mut self.mirror.history);
-        self.mirror = mirror(self.times, &self.relations);
-        self.mirror.history = history;
+        if let Some(handover) = self.handover.take() {
+            let casts = handover.casts().map(|cast| cast.into_iter().cloned().collect::<Vec<_>>());
+            let known = casts.flat_map(|cast| self.records_named(&cast, &cast[0])).collect();
+            self.mirror.budget = budget(self.times);
+            self.outcome.handed_over += u64::from(!handover.is_empty());
+            self.server(jmrtc_rooms::Input::TakeOver { handover, known })?;
+        } else {
+            let history = std::mem::take(&mut self.mirror.history);
+            self.mirror = mirror(self.times, &self.relations);
+            self.mirror.history = history;
+        }
         let ids: Vec<_> = self.conns.iter().filter(|(_, c)| c.at_client).map(|(id, _)| *id).collect();
         for id in ids {
             let Some(conn) = self.conns.get_mut(&id) else { continue };

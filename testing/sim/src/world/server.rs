@@ -30,6 +30,11 @@ impl World {
                 jmrtc_rooms::Output::Media(command) => self.relay(command)?,
                 jmrtc_rooms::Output::Record(record) => self.records.push(record),
                 jmrtc_rooms::Output::Push(_) => {}
+                // As it is kept on the disk.
+                jmrtc_rooms::Output::Handover(handover) => {
+                    let kept = serde_json::to_string(&handover).map_err(|e| e.to_string())?;
+                    self.handover = Some(serde_json::from_str(&kept).map_err(|e| e.to_string())?);
+                }
             }
         }
         self.only_members_are_heard()?;

@@ -1,0 +1,216 @@
+//! Calls that outlive their server: one that is stopped hands them over to the one that takes its place. Media links and
+//! sign-ins end with it; the devices sign in anew, as apps do that were killed, and find their calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jmrtc_protocol::{ChannelId, Closing, Reason, Username};
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Call, Joined, Rung, Seat};
+use crate::decide::Ring;
+use crate::rooms::Rooms;
+use crate::signin::SignInId;
+use crate::timers::Due;
+use crate::{CallKey, CallRecord, MediaCommand, MemberRecord, Output, Timestamp, UserRecord};
+
+/// No sign-in has this number.
+const GONE: SignInId = SignInId(0);
+
+/// The calls of a server that has stopped. All times are Unix milliseconds: the next server has another clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handover {
+    calls: Vec<Kept>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    channel: ChannelId,
+    inviter: Username,
+    start_time: i64,
+    log: Vec<MemberRecord>,
+    rung: Vec<KeptRing>,
+    joined: Vec<KeptSeat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptRing {
+    entry: usize,
+    ring: Ring,
+    until: i64,
+    pushes: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptSeat {
+    entry: usize,
+    /// None for a robot.
+    device: Option<String>,
+    muted: bool,
+    /// How long its device is waited for.
+    until: i64,
+}
+
+impl Handover {
+    /// Whether there was no call.
+    pub const fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Whom each call concerns.
+    pub fn casts(&self) -> impl Iterator<Item = BTreeSet<&Username>> {
+        self.calls.iter().map(|call| call.users().collect())
+    }
+}
+
+impl Kept {
+    fn users(&self) -> impl Iterator<Item = &Username> {
+        self.log.iter().map(|member| &member.username).chain([&self.inviter])
+    }
+
+    /// When the last device was waited for no longer, if that is over `by` then.
+    fn over(&self, by: i64) -> Option<i64> {
+        let last = self.joined.iter().filter(|seat| seat.device.is_some()).map(|seat| seat.until).max();
+        last.filter(|last| *last <= by)
+    }
+
+    /// The record of a call to which nobody came back before `end`.
+    fn record(mut self, end: i64) -> CallRecord {
+        let rung = self.rung.iter().map(|ring| ring.entry);
+        for entry in rung.chain(self.joined.iter().map(|seat| seat.entry)) {
+            if let Some(member) = self.log.get_mut(entry) {
+                member.leave_time = end;
+                member.reason = Reason::NetworkError;
+                member.detail = None;
+            }
+        }
+        CallRecord {
+            channel_id: self.channel,
+            inviter: self.inviter,
+            members: self.log,
+            start_time: self.start_time,
+            end_time: end,
+            reason: Reason::NetworkError,
+            detail: None,
+        }
+    }
+}
+
+impl Rooms {
+    /// Stops without ending the calls.
+    pub(crate) fn suspend(&mut self) {
+        self.stopped = true;
+        let calls = std::mem::take(&mut self.calls);
+        let kept = calls.values().map(|call| self.kept(call)).collect();
+        self.out.push(Output::Handover(Handover { calls: kept }));
+        for (key, call) in calls {
+            for user in &call.cast {
+                self.timers.clear(&Due::Ring(key, user.clone()));
+                self.timers.clear(&Due::Seat(key, user.clone()));
+                self.directory.release(user);
+            }
+        }
+        self.channels.clear();
+        self.places.clear();
+        self.started = 0;
+        self.close_all(Closing::ServerShutdown);
+    }
+
+    fn kept(&self, call: &Call) -> Kept {
+        let grace = self.now.plus(self.config.grace_ms);
+        let seat = |member: &Joined| KeptSeat {
+            entry: member.entry,
+            device: match &member.seat {
+                Seat::Device { device, .. } => Some(device.clone()),
+                Seat::Robot => None,
+            },
+            muted: member.muted,
+            until: self.unix_of(self.timers.at(&Due::Seat(call.key, member.user.clone())).unwrap_or(grace)),
+        };
+        let ring = |member: &Rung| KeptRing {
+            entry: member.entry,
+            ring: member.ring,
+            until: self.unix_of(member.until),
+            pushes: member.pushes,
+        };
+        Kept {
+            channel: call.channel.clone(),
+            inviter: call.inviter.clone(),
+            start_time: call.start_time,
+            log: call.log.clone(),
+            rung: call.rung.iter().map(ring).collect(),
+            joined: call.joined.iter().map(seat).collect(),
+        }
+    }
+
+    /// Takes over the calls of the server before.
+    pub(crate) fn take_over(&mut self, handover: Handover, records: Vec<UserRecord>) {
+        let mut known: BTreeMap<Username, UserRecord> = BTreeMap::new();
+        for UserRecord { username, profile, relations } in records {
+            let record = known.entry(username.clone()).or_insert_with(|| UserRecord::named(username));
+            record.profile = profile;
+            record.relations.extend(relations);
+        }
+        for kept in handover.calls {
+            match kept.over(self.unix_ms()) {
+                Some(end) => self.out.push(Output::Record(kept.record(end))),
+                None => self.take_up(kept, &known),
+            }
+        }
+    }
+
+    fn take_up(&mut self, kept: Kept, known: &BTreeMap<Username, UserRecord>) {
+        let key = CallKey(self.number());
+        let cast: BTreeSet<Username> = kept.users().cloned().collect();
+        for user in &cast {
+            let record = known.get(user).cloned().unwrap_or_else(|| UserRecord::named(user.clone()));
+            self.directory.hold_named(record);
+        }
+        let Kept { channel, inviter, start_time, log, rung: rings, joined: seats } = kept;
+        let member = |entry: usize| log.get(entry).map(|m| (m.username.clone(), m.invited_by.clone()));
+        let (mut rung, mut joined) = (Vec::new(), Vec::new());
+        for KeptRing { entry, ring, until, pushes } in rings {
+            let Some((user, invited_by)) = member(entry) else { continue };
+            let until = self.timestamp_of(until);
+            self.timers.set(Due::Ring(key, user.clone()), until);
+            let member = Rung { user, invited_by, ring, until, pushes, entry };
+            if member.is_shown() {
+                self.places.insert(member.user.clone(), key);
+            }
+            rung.push(member);
+        }
+        for KeptSeat { entry, device, muted, until } in seats {
+            let Some((user, invited_by)) = member(entry) else { continue };
+            let seat = match device {
+                Some(device) => {
+                    self.places.insert(user.clone(), key);
+                    self.timers.set(Due::Seat(key, user.clone()), self.timestamp_of(until));
+                    Seat::Device { device, sign_in: GONE }
+                }
+                None => Seat::Robot,
+            };
+            joined.push(Joined { user, invited_by, seat, muted, entry });
+        }
+        if joined.iter().any(Joined::is_robot) {
+            self.media(MediaCommand::Echo { call: key, on: true });
+        }
+        if start_time != 0 {
+            self.started += 1;
+        }
+        self.channels.insert(channel.clone(), key);
+        self.calls.insert(key, Call { key, channel, inviter, rung, joined, start_time, log, cast });
+    }
+
+    const fn unix_of(&self, at: Timestamp) -> i64 {
+        self.config.epoch_ms.saturating_add_unsigned(at.0)
+    }
+
+    /// At the earliest with the next deadline, as all that happens by itself.
+    fn timestamp_of(&self, unix_ms: i64) -> Timestamp {
+        let at = unix_ms.saturating_sub(self.config.epoch_ms);
+        Timestamp(u64::try_from(at).unwrap_or(0)).max(self.now.plus(1))
+    }
+}
