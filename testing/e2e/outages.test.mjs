@@ -18,7 +18,7 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address] })
+  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address, '--keep-calls'] })
   relay.to(world.server.udp)
   world.pages = { url: await apiPage(), browsers: { alice: await startBrowser({ microphone: tone(450) }) } }
 })
@@ -97,6 +97,18 @@ test('a token expires in a call, and sound goes on; another comes in time', { ti
 })
 
 for (const kind of ['phone', 'page']) {
+  test(`${kind}: the server is replaced in a call, and both are heard again`, { timeout: 60_000 }, async (t) => {
+    await call(kind, async (alice, bob) => {
+      assert.equal((await world.server.stop()).code, 0)
+      for (const who of [alice, bob]) await who.until('CallReconnecting')
+      world.server = await world.server.again()
+      relay.to(world.server.udp)
+      for (const who of [alice, bob]) await who.until('CallReconnected')
+      t.diagnostic(`half a second of sound both ways after ${await flows('with the next server')} ms`)
+      for (const who of [alice, bob]) assert.deepEqual(who.lines, TOLD, who.user)
+    })
+  })
+
   test(`${kind}: the NAT forgets the call and gives another address, and both are heard again`, { timeout: 60_000 }, async (t) => {
     await call(kind, async (alice, bob) => {
       relay.rebind()

@@ -753,6 +753,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_handover_is_taken_once_and_one_that_nobody_can_read_is_an_error_once() {
+        let store = Store::in_memory().await;
+        assert_eq!(store.take_handover().await.unwrap(), None);
+        for _ in 0..2 {
+            store.put_handover(&Handover::default()).await.unwrap();
+        }
+        assert_eq!(store.take_handover().await.unwrap(), Some(Handover::default()));
+        assert_eq!(store.take_handover().await.unwrap(), None);
+        sqlx::query("INSERT INTO handover (calls) VALUES ('of another version')")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        assert!(store.take_handover().await.is_err());
+        assert_eq!(store.take_handover().await.unwrap(), None);
+    }
+
+    #[tokio::test]
     async fn a_call_is_kept_whole() {
         let store = Store::in_memory().await;
         let member = |who: &str, detail| MemberRecord {

@@ -214,3 +214,87 @@ impl Rooms {
         Timestamp(u64::try_from(at).unwrap_or(0)).max(self.now.plus(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jmrtc_protocol::{Device, Platform, Request, ServerEvent, ServerMessage};
+
+    use super::*;
+    use crate::{Config, ConnId, Input};
+
+    const GRACE_MS: u64 = 30_000;
+
+    fn rooms(epoch_ms: i64) -> Rooms {
+        let config = Config {
+            app_key: "app".into(),
+            epoch_ms,
+            ring_ms: 60_000,
+            grace_ms: GRACE_MS,
+            ping_ms: 10_000,
+            max_members: 8,
+            invitations_per_minute: 60,
+            slots: 4,
+            ice_servers: Vec::new(),
+            robots: BTreeSet::new(),
+        };
+        Rooms::new(config, [1; 32])
+    }
+
+    fn name(name: &str) -> Username {
+        Username::new(name).unwrap()
+    }
+
+    fn hello(rooms: &mut Rooms, at: u64, conn: u64, user: &str) -> Vec<Output> {
+        let known = vec![UserRecord::named(name(user))];
+        let device = Device { id: user.into(), platform: Platform::Native };
+        let hello = Input::Hello { conn: ConnId(conn), user: name(user), device, resume: None, known };
+        rooms.handle(Timestamp(at), hello)
+    }
+
+    /// The calls of a server that was started at 1,000,000 and stopped 5 s later: Alice's, to Bob, who is rung.
+    fn handed_over() -> Handover {
+        let mut rooms = rooms(1_000_000);
+        hello(&mut rooms, 0, 1, "alice");
+        let request = Request::Start { usernames: vec![name("bob")] };
+        let known = vec![UserRecord::named(name("bob"))];
+        rooms.handle(Timestamp(1_000), Input::Request { conn: ConnId(1), id: 1, request, known });
+        let outputs = rooms.handle(Timestamp(5_000), Input::Suspend);
+        assert!(rooms.is_idle(), "nothing is left of it");
+        let handover = |output| if let Output::Handover(handover) = output { Some(handover) } else { None };
+        outputs.into_iter().find_map(handover).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_of_a_time_is_counted_on_the_clock_of_the_next() {
+        let text = serde_json::to_string(&handed_over()).unwrap();
+        let handover: Handover = serde_json::from_str(&text).unwrap();
+        assert_eq!(handover.casts().collect::<Vec<_>>(), [BTreeSet::from([&name("alice"), &name("bob")])]);
+        // Seven seconds after the stop.
+        let mut next = rooms(1_012_000);
+        next.handle(Timestamp(0), Input::TakeOver { handover, known: Vec::new() });
+        assert_eq!((next.counts().calls, next.next_deadline()), (1, Some(Timestamp(GRACE_MS - 7_000))));
+        let welcomed = hello(&mut next, 1_000, 1, "alice");
+        let has_call = |output: &Output| matches!(output, Output::Send { message: ServerMessage::Welcome(w), .. } if w.call.is_some());
+        assert!(welcomed.iter().any(has_call));
+        let rung = hello(&mut next, 1_000, 2, "bob");
+        let left = rung.iter().find_map(|output| {
+            let Output::Send { message: ServerMessage::Event { event, .. }, .. } = output else {
+                return None;
+            };
+            if let ServerEvent::Invited { ring_ms, .. } = event { Some(*ring_ms) } else { None }
+        });
+        assert_eq!(left, Some(60_000 - 4_000 - 8_000));
+    }
+
+    #[test]
+    fn a_call_for_which_the_next_comes_too_late_is_a_record_that_ends_when_nobody_was_waited_for_any_more() {
+        let mut next = rooms(9_000_000);
+        let outputs =
+            next.handle(Timestamp(0), Input::TakeOver { handover: handed_over(), known: Vec::new() });
+        let [Output::Record(record)] = &outputs[..] else { panic!("{outputs:?}") };
+        let end = 1_005_000 + GRACE_MS as i64;
+        assert_eq!((record.end_time, record.reason), (end, Reason::NetworkError));
+        assert!(record.members.iter().all(|m| (m.leave_time, m.reason) == (end, Reason::NetworkError)));
+        assert!(next.is_idle());
+    }
+}
