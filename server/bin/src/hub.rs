@@ -18,7 +18,7 @@ use jmrtc_rooms::{
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use crate::clock::{Clock, millis};
+use crate::clock::{Clock, millis, unix_ms};
 use crate::metrics::Metrics;
 use crate::webhook::Webhook;
 
@@ -205,7 +205,8 @@ impl Hub {
                 message = inbox.recv() => match message {
                     None => anyhow::bail!("the hub has no senders left"),
                     Some(ToHub::Stop { hands_over }) => {
-                        self.feed(if hands_over { Input::Suspend } else { Input::Shutdown }).await?;
+                        let suspend = Input::Suspend { unix_ms: unix_ms() };
+                        self.feed(if hands_over { suspend } else { Input::Shutdown }).await?;
                         return Ok(());
                     }
                     Some(message) => self.take(message).await?,
@@ -277,7 +278,9 @@ impl Hub {
                 let _ = self.records.try_send(ToWriter::Tell(answer));
                 Ok(())
             }
-            ToHub::TakeOver { handover, known } => self.feed(Input::TakeOver { handover, known }).await,
+            ToHub::TakeOver { handover, known } => {
+                self.feed(Input::TakeOver { unix_ms: unix_ms(), handover, known }).await
+            }
             // Taken care of by `run`.
             ToHub::Stop { .. } => Ok(()),
         }

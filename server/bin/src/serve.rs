@@ -36,6 +36,8 @@ const RECORDS: usize = 65_536;
 const RECORDS_AT_ONCE: usize = 256;
 /// How long clients may take to read their last messages when the server stops.
 const DRAIN: Duration = Duration::from_millis(1500);
+/// How long the store may take to keep the calls for the next server: more than it waits for another program that has locked it.
+const HANDING_OVER: Duration = Duration::from_secs(8);
 
 /// Runs the server to its end. The code is the exit code that goes with an error.
 pub(crate) fn run(identity: &IdentityArgs, args: ServerArgs) -> (anyhow::Result<()>, u8) {
@@ -107,15 +109,18 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
     );
 
     let (to_hub, hub_inbox) = mpsc::channel(QUEUE);
-    // Now that all is bound that can be taken already.
-    if let Some((handover, known)) = left_calls(&store).await? {
-        to_hub.send(ToHub::TakeOver { handover, known }).await?;
-    }
     let webhook = config.webhook.clone().map(|endpoint| -> anyhow::Result<_> {
         let nonce = getrandom::u64().context("the operating system has no randomness")?;
         Ok(Webhook::new(endpoint, nonce, clock, store.clone(), to_hub.clone(), metrics.clone()))
     });
     let webhook = webhook.transpose()?;
+    // Before anybody is told that the server is ready, who may stop it at once.
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    // Last of all that can fail.
+    if let Some((handover, known)) = left_calls(&store).await? {
+        to_hub.send(ToHub::TakeOver { handover, known }).await?;
+    }
 
     let (to_media, media_inbox) = mpsc::channel(QUEUE);
     let (media_to_hub, from_media) = mpsc::unbounded_channel();
@@ -135,9 +140,8 @@ async fn start(identity: &IdentityArgs, args: ServerArgs) -> anyhow::Result<Serv
         http: tokio::spawn(listen::serve(listener, http::router(app.clone()))),
         app,
         store,
-        // Before anybody is told that the server is ready, who may stop it at once.
-        interrupt: signal(SignalKind::interrupt())?,
-        terminate: signal(SignalKind::terminate())?,
+        interrupt,
+        terminate,
     };
     announce(at, udp, tcp);
     if warn_public {
@@ -188,7 +192,8 @@ impl Server {
         self.http.abort();
         let _ = tokio::time::timeout_at(deadline, self.media).await;
         tracing::debug!("media closed");
-        tokio::time::timeout_at(deadline + DRAIN / 4, self.writer)
+        let patience = if hands_over { HANDING_OVER } else { DRAIN / 4 };
+        tokio::time::timeout_at(deadline + patience, self.writer)
             .await
             .context("the store did not stop")??;
         tracing::debug!("records kept");
@@ -200,19 +205,16 @@ impl Server {
 
 /// The calls that the server before has left, and whom they concern.
 async fn left_calls(store: &Store) -> anyhow::Result<Option<(Handover, Vec<UserRecord>)>> {
-    let handover = match store.take_handover().await {
-        Ok(Some(handover)) if !handover.is_empty() => handover,
-        Ok(_) => return Ok(None),
-        Err(e) => {
-            tracing::error!("the calls that the server before has left are lost: {e:#}");
-            return Ok(None);
-        }
-    };
+    let handover = store.take_handover().await.context("can't take over the calls of the server before")?;
+    let Some(handover) = handover.filter(|handover| !handover.is_empty()) else { return Ok(None) };
+    tracing::info!("goes on with the calls of the server before: {}", handover.casts().count());
     let mut known = Vec::new();
     for cast in handover.casts() {
-        if let Some(first) = cast.first().copied() {
-            known.extend(store.users_named(&cast, first).await?);
-        }
+        let Some(first) = cast.first().copied() else { continue };
+        known.extend(store.users_named(&cast, first).await.unwrap_or_else(|e| {
+            tracing::error!("the store failed: {e:#}");
+            cast.iter().map(|name| UserRecord::named((*name).clone())).collect()
+        }));
     }
     Ok(Some((handover, known)))
 }
@@ -237,6 +239,7 @@ async fn write_records(store: Store, metrics: Arc<Metrics>, mut inbox: mpsc::Rec
                 ToWriter::Keep(record) => records.push(record),
                 ToWriter::HandOver(handover) => {
                     if let Err(e) = store.put_handover(&handover).await {
+                        metrics.records_lost.add(handover.casts().count() as u64);
                         tracing::error!("the calls are lost to the next server: {e:#}");
                     }
                 }

@@ -169,13 +169,18 @@ pub enum Input {
     Shutdown,
     /// The server stops and another will take its place: every connection is closed, and the calls are told in
     /// [`Output::Handover`].
-    Suspend,
+    Suspend {
+        /// The time of the wall clock, Unix milliseconds.
+        unix_ms: i64,
+    },
     /// The first input of a server: the calls of the one in whose place it is.
     TakeOver {
+        /// The time of the wall clock, Unix milliseconds.
+        unix_ms: i64,
         /// As that one told them.
         handover: Handover,
-        /// The records of the users of each of [`Handover::casts`], of their relations those to each other at least; users that
-        /// don't exist are absent.
+        /// The records of the users of each of [`Handover::casts`], of their relations those to each other at least; who is absent
+        /// was deleted.
         known: Vec<UserRecord>,
     },
 }

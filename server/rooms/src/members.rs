@@ -42,7 +42,7 @@ impl From<&Joined> for Leaver {
 }
 
 /// For one invitation: at once, and once more when the last device is lost.
-const MAX_PUSHES: u8 = 2;
+pub(crate) const MAX_PUSHES: u8 = 2;
 
 impl Rooms {
     /// Makes users members who are rung. Nobody is told yet.
@@ -134,7 +134,7 @@ impl Rooms {
 
     /// Asks for a push, if a user is rung, may know, and has no device connected. A device that comes and goes is not woken
     /// each time.
-    fn wake(&mut self, key: CallKey, user: &Username) {
+    pub(crate) fn wake(&mut self, key: CallKey, user: &Username) {
         if self.is_in_reach(user) {
             return;
         }

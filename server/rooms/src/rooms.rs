@@ -102,8 +102,8 @@ impl Rooms {
             Input::Slots { link, sources } => self.slots(link, &sources),
             Input::Deadline => {}
             Input::Shutdown => self.shutdown(),
-            Input::Suspend => self.suspend(),
-            Input::TakeOver { handover, known } => self.take_over(handover, known),
+            Input::Suspend { unix_ms } => self.suspend(unix_ms),
+            Input::TakeOver { unix_ms, handover, known } => self.take_over(unix_ms, handover, known),
         }
         std::mem::take(&mut self.out)
     }

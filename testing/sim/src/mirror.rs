@@ -141,7 +141,7 @@ impl Mirror {
                 self.model.server_stops();
                 None
             }
-            Input::Suspend => {
+            Input::Suspend { .. } => {
                 self.suspended(now);
                 None
             }
@@ -169,7 +169,12 @@ impl Mirror {
                 }
                 None
             }
-            Input::ProfileChanged(..) | Input::Deadline | Input::TakeOver { .. } => None,
+            Input::TakeOver { .. } => {
+                self.pushes.values_mut().for_each(|pushes| *pushes = (*pushes).min(1));
+                self.model.all_are_out_of_reach();
+                None
+            }
+            Input::ProfileChanged(..) | Input::Deadline => None,
         };
         self.deliver();
         self.woken(outputs)?;
@@ -195,7 +200,7 @@ impl Mirror {
         if let Input::UserDeleted(user) = input {
             self.sign_ins.retain(|_, sign_in| &sign_in.device.0 != user);
         }
-        if let Input::Shutdown | Input::Suspend = input {
+        if let Input::Shutdown | Input::Suspend { .. } = input {
             self.sign_ins.clear();
         }
         for sign_in in self.sign_ins.values() {

@@ -499,6 +499,12 @@ impl Semantics {
         }
     }
 
+    pub(crate) fn all_are_out_of_reach(&mut self) {
+        for (no, call) in &self.calls {
+            self.rung.extend(call.ringing.iter().filter(|m| m.known).map(|m| (*no, m.user.clone())));
+        }
+    }
+
     pub(crate) fn is_reachable(&self, user: &Username) -> bool {
         self.devices.iter().any(|(device, reachable)| &device.0 == user && *reachable)
     }

@@ -263,7 +263,9 @@ impl World {
         if let Some(goodbye) = match end {
             End::Killed => None,
             End::Stopped => Some(jmrtc_rooms::Input::Shutdown),
-            End::HandsOver => Some(jmrtc_rooms::Input::Suspend),
+            End::HandsOver => {
+                Some(jmrtc_rooms::Input::Suspend { unix_ms: EPOCH_MS.saturating_add_unsigned(self.now) })
+            }
         } {
             self.server(goodbye)?;
             check(self.rooms.is_idle() && self.links.is_empty(), || "left by a shutdown".into())?;
@@ -277,7 +279,8 @@ impl World {
             let known = casts.flat_map(|cast| self.records_named(&cast, &cast[0])).collect();
             self.mirror.budget = budget(self.times);
             self.outcome.handed_over += u64::from(!handover.is_empty());
-            self.server(jmrtc_rooms::Input::TakeOver { handover, known })?;
+            let unix_ms = EPOCH_MS.saturating_add_unsigned(self.now);
+            self.server(jmrtc_rooms::Input::TakeOver { unix_ms, handover, known })?;
         } else {
             let history = std::mem::take(&mut self.mirror.history);
             self.mirror = mirror(self.times, &self.relations);
