@@ -94,25 +94,31 @@ export function shortcoming(result, bar = GOOD) {
 /** A loss of this many milliseconds is heard; who stood still for less has no excuse. */
 const HEARD_MS = 60
 
+/** Makes a call and fails unless what was heard is good; returns the pairs for `assertHeard`. */
+export function assertCallHeard(call, t) {
+  return inRealTime(call, t, (pairs) => {
+    const results = assertHeard(pairs)
+    t.diagnostic(JSON.stringify(results.map(({ delays, ...rest }) => rest)))
+  })
+}
+
 /**
- * Makes a call and fails unless what was heard is good; returns the pairs for `assertHeard`. A measurement in real time
- * is void where the machine itself stood still meanwhile for long enough to be heard (`stall.mjs`): then, and only
- * then, it is made once more, and says so.
+ * What `measure` gives, which `judge` throws at where it is not good. A measurement in real time is void where the machine
+ * itself stood still meanwhile for long enough to be heard (`stall.mjs`): then, and only then, it is made once more, and says so.
  */
-export async function assertCallHeard(call, t) {
+export async function inRealTime(measure, t, judge) {
   for (let again = false; ; again = true) {
     const ended = watchStalls()
-    let pairs
+    let measured
     let stalls
     try {
-      pairs = await call()
+      measured = await measure()
     } finally {
       stalls = await ended()
     }
     try {
-      const results = assertHeard(pairs)
-      t.diagnostic(JSON.stringify(results.map(({ delays, ...rest }) => rest)))
-      return pairs
+      judge(measured)
+      return measured
     } catch (error) {
       const stood = stalls.reduce((sum, ms) => sum + ms, 0)
       if (again || stood < HEARD_MS) throw error
