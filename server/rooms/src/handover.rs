@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_protocol::{ChannelId, Closing, Reason, Username};
+use jmrtc_protocol::{ChannelId, Reason, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Joined, Rung, Seat};
@@ -119,7 +119,7 @@ impl Rooms {
         self.channels.clear();
         self.places.clear();
         self.started = 0;
-        self.close_all(Closing::ServerShutdown);
+        self.sign_all_out();
     }
 
     fn kept(&self, call: &Call) -> Kept {

@@ -223,13 +223,12 @@ impl Rooms {
         while let Some(key) = self.calls.keys().next().copied() {
             self.finish(key, Why::SERVER_SHUTDOWN, Why::SERVER_SHUTDOWN);
         }
-        self.close_all(Closing::ServerShutdown);
+        self.sign_all_out();
     }
 
-    /// Signs all devices out.
-    pub(crate) fn close_all(&mut self, reason: Closing) {
+    pub(crate) fn sign_all_out(&mut self) {
         while let Some(id) = self.sign_ins.keys().next().copied() {
-            self.close_conn(id, Some(reason));
+            self.close_conn(id, Some(Closing::ServerShutdown));
             self.sign_out(id);
         }
     }

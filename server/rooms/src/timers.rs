@@ -54,7 +54,7 @@ impl Timers {
     }
 
     pub(crate) fn has(&self, due: &Due) -> bool {
-        self.at.contains_key(due)
+        self.at(due).is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
