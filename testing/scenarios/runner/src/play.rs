@@ -14,6 +14,9 @@ use crate::scenario::{Action, Expect, Scenario, What, own_token};
 use crate::stage::{Answer, AppState, Order, Report, Stage};
 use crate::words::short;
 
+/// Between two looks at what an app's state has become.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -127,6 +130,7 @@ impl Player<'_> {
             Action::Expect(expect) => self.expect(&[vec![expect.clone()]]),
             Action::OneOf(ways) => self.expect(ways),
             Action::Nothing { device } => self.nothing(device),
+            Action::Becomes { device, state } => self.becomes(device, state),
             Action::App { device, state: AppState::Closed } => {
                 self.stage.carry_out(&Order::Kill { device: device.clone() })?;
                 // What it was still told belongs to the life that is over.
@@ -372,6 +376,17 @@ impl Player<'_> {
         match device_state.told.get(device_state.read) {
             None => Ok(()),
             Some(told) => Err(format!("{device} hears nothing\n  but was told {}", told.words())),
+        }
+    }
+
+    fn becomes(&mut self, device: &str, expected: &Value) -> Result<(), String> {
+        let mut left = self.stage.patience();
+        loop {
+            let call = self.call(device, "getState", None, true)?;
+            let state = self.answered(device, call)?;
+            let Err(why) = fit(expected, &state, &mut self.names) else { return Ok(()) };
+            left = left.checked_sub(LOOK).ok_or_else(|| format!("{device}: getState{why}"))?;
+            self.stage.pass(LOOK)?;
         }
     }
 

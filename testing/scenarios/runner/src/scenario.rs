@@ -35,6 +35,9 @@ const EVENTS: [&str; 12] = [
     "CallReconnected",
 ];
 
+/// What can be waited for.
+const STATE: [&str; 3] = ["login", "engine", "call"];
+
 const SYSTEM: [&str; 3] = ["answered", "declined", "networkChanged"];
 
 /// A scenario.
@@ -74,6 +77,11 @@ pub(crate) enum Action {
     OneOf(Vec<Vec<Expect>>),
     Nothing {
         device: String,
+    },
+    /// Waits until `getState` says so.
+    Becomes {
+        device: String,
+        state: Value,
     },
     App {
         device: String,
@@ -388,6 +396,13 @@ impl Reader<'_> {
                 let whats: Vec<_> = list.iter().map(expect).collect::<Result<_, _>>()?;
                 let heard = |what| Action::Expect(Expect { device: device.clone(), what });
                 whats.into_iter().map(heard).collect()
+            }
+            ["becomes"] => {
+                phrase.alone()?;
+                let state = phrase.some()?;
+                let fields = state.as_object().ok_or("`becomes` needs fields of `getState`")?;
+                fields.keys().try_for_each(|field| one_of(field, &STATE, "field of getState").map(drop))?;
+                vec![Action::Becomes { device, state: state.clone() }]
             }
             ["app"] => {
                 phrase.alone()?;

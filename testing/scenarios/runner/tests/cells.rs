@@ -9,44 +9,72 @@ use jmrtc_call::{CallState, EngineState, LoginState, METHODS, State};
 use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, Verdict, files, play};
 
 /// Between what an app can tell apart.
-const MOMENTS: [&str; 16] = [
+const MOMENTS: [&str; 28] = [
     "before login",
     "logging in",
     "with a rejected token",
     "signed in",
     "engine starting",
-    "rung without an engine",
     "ready",
     "idle while reconnecting",
     "preflight running",
     "starting",
+    "starting, cut off",
+    "starting, with a rejected token",
     "outgoing",
+    "outgoing, cut off",
+    "outgoing, with a rejected token",
+    "rung without an engine",
+    "rung without an engine, cut off",
+    "rung without an engine, with a rejected token",
     "incoming",
+    "incoming, cut off",
+    "incoming, with a rejected token",
     "connecting",
+    "connecting, cut off",
+    "connecting, with a rejected token",
     "connected",
     "reconnecting",
+    "in a call, with a rejected token",
+    "back in a call, without an engine",
     "leaving",
 ];
 
 /// `waits`: whether a method is not answered yet.
 fn moment(state: &State, waits: impl Fn(&str) -> bool) -> &'static str {
+    use CallState::{Connected, Connecting, Idle, Incoming, Outgoing, Reconnecting};
+    use EngineState::{Off, Ready, Starting};
+    let of_line = |up, cut, rejected| match state.login {
+        LoginState::LoggedOut | LoginState::LoggingIn | LoginState::LoggedIn => up,
+        LoginState::Reconnecting => cut,
+        LoginState::TokenRejected => rejected,
+    };
     match (state.login, state.call, state.engine) {
         (LoginState::LoggedOut, ..) => "before login",
         (LoginState::LoggingIn, ..) => "logging in",
-        (LoginState::TokenRejected, CallState::Idle, _) => "with a rejected token",
-        (_, CallState::Idle, _) if waits("hangup") || waits("refuse") => "leaving",
-        (_, CallState::Idle, _) if waits("preflight") => "preflight running",
-        (LoginState::Reconnecting, CallState::Idle, _) => "idle while reconnecting",
-        (_, CallState::Idle, EngineState::Starting) => "engine starting",
-        (_, CallState::Idle, EngineState::Ready) => "ready",
-        (_, CallState::Idle, _) => "signed in",
-        (_, CallState::Incoming, EngineState::Ready) => "incoming",
-        (_, CallState::Incoming, _) => "rung without an engine",
-        (_, CallState::Outgoing, _) if state.session.is_none() => "starting",
-        (_, CallState::Outgoing, _) => "outgoing",
-        (_, CallState::Connecting, _) => "connecting",
-        (_, CallState::Connected, _) => "connected",
-        (_, CallState::Reconnecting, _) => "reconnecting",
+        (LoginState::TokenRejected, Idle, _) => "with a rejected token",
+        (_, Idle, _) if waits("hangup") || waits("refuse") => "leaving",
+        (_, Idle, _) if waits("preflight") => "preflight running",
+        (LoginState::Reconnecting, Idle, _) => "idle while reconnecting",
+        (LoginState::LoggedIn, Idle, Starting) => "engine starting",
+        (LoginState::LoggedIn, Idle, Ready) => "ready",
+        (LoginState::LoggedIn, Idle, Off) => "signed in",
+        (_, Outgoing, _) if state.session.is_none() => {
+            of_line("starting", "starting, cut off", "starting, with a rejected token")
+        }
+        (_, Outgoing, _) => of_line("outgoing", "outgoing, cut off", "outgoing, with a rejected token"),
+        (_, Incoming, Ready) => of_line("incoming", "incoming, cut off", "incoming, with a rejected token"),
+        (_, Incoming, Off | Starting) => of_line(
+            "rung without an engine",
+            "rung without an engine, cut off",
+            "rung without an engine, with a rejected token",
+        ),
+        (_, Connecting, _) => {
+            of_line("connecting", "connecting, cut off", "connecting, with a rejected token")
+        }
+        (_, Connected, _) => "connected",
+        (LoginState::LoggedIn, Reconnecting, Off | Starting) => "back in a call, without an engine",
+        (_, Reconnecting, _) => of_line("reconnecting", "reconnecting", "in a call, with a rejected token"),
     }
 }
 

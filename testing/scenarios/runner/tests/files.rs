@@ -48,6 +48,8 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("bob calls login: {token: $ticket}", "a.yaml:7: step 3: `$ticket` is no token"),
         ("backend deletes eve", "a.yaml:7: step 3: `eve` is no user of this scenario"),
         ("backend makes bob: {nick: Bobby}", "a.yaml:7: step 3: a profile has no `nick`"),
+        ("bob becomes: {mood: good}", "a.yaml:7: step 3: there is no field of getState `mood`"),
+        ("bob becomes: ready", "a.yaml:7: step 3: `becomes` needs fields of `getState`"),
         ("backend fires bob", "a.yaml:7: step 3: `backend fires bob` is not understood"),
     ] {
         assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
