@@ -56,7 +56,7 @@ async function measure(networks, change) {
   relay.drop = impaired
   relay.delay = () => DELAY_MS + JITTER_MS * (2 * Math.random() - 1)
   const server = await Server.start({ ...SERVER, ringS: 30, graceS: 20, args: [...SERVER.args, '--advertise-udp', relay.address], log: 'warn' })
-  relay.to(server.udp)
+  relay.to(server)
   const proxy = await Proxy.start(server.port, SERVER_HOST)
   const ready = (user, hz, more) => Phone.ready({ url: proxy.url, user, device: user, play: tone(hz), repeat: true, record: true, ...more })
   const moving = await ready('alice', 440, { netns: networks.netns })

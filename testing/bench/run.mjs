@@ -241,7 +241,7 @@ const IP_UDP = 28
 async function loads(browser, url) {
   const relay = await Relay.start()
   const server = await Server.start({ ringS: 30, args: ['--advertise-udp', relay.address] })
-  relay.to(server.udp)
+  relay.to(server)
   const r = {}
   for (const [name, play] of [['phone speech', SAID.alice], ['phone silence', silence()]]) {
     let phone

@@ -24,8 +24,8 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ ringS: 60, args: ['--advertise-udp', relay.address] })
-  relay.to(world.server.udp)
+  world = await World.start({ ringS: 60, args: relay.advertised })
+  relay.to(world.server)
   world.pages = { url: await apiPage(), browsers: { bob: await startBrowser({ microphone: tone(1000) }) } }
 })
 cleanUp(() => world?.server)

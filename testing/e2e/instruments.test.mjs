@@ -42,7 +42,7 @@ test('the relay passes packets both ways, counts them and eats what it is told t
   await once(server, 'listening')
   server.on('message', (packet, from) => server.send(packet, from.port, from.address))
   const relay = await Relay.start()
-  relay.to(`127.0.0.1:${server.address().port}`)
+  relay.to({ udp: `127.0.0.1:${server.address().port}` })
   const client = createSocket('udp4').bind(0, '127.0.0.1')
   await once(client, 'listening')
   const [host, port] = relay.address.split(':')

@@ -14,10 +14,8 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  await relay.listenTcp()
-  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address, '--advertise-tcp', relay.tcpAddress] })
-  relay.to(world.server.udp)
-  relay.toTcp(world.server.tcp)
+  world = await World.start({ graceS: 20, args: relay.advertised })
+  relay.to(world.server)
   world.pages = { url: await apiPage(), browsers: { alice: await startBrowser({ microphone: tone(440) }) } }
 })
 cleanUp(() => world?.server)

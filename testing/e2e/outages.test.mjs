@@ -18,8 +18,8 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ graceS: 20, args: ['--advertise-udp', relay.address, '--keep-calls'] })
-  relay.to(world.server.udp)
+  world = await World.start({ graceS: 20, args: [...relay.advertised, '--keep-calls'] })
+  relay.to(world.server)
   world.pages = { url: await apiPage(), browsers: { alice: await startBrowser({ microphone: tone(450) }) } }
 })
 cleanUp(() => world?.server)
@@ -106,7 +106,7 @@ for (const kind of ['phone', 'page']) {
       assert.equal((await world.server.stop()).code, 0)
       for (const who of [alice, bob]) await who.until('CallReconnecting')
       world.server = await world.server.again()
-      relay.to(world.server.udp)
+      relay.to(world.server)
       for (const who of [alice, bob]) await who.until('CallReconnected')
       t.diagnostic(`half a second of sound both ways after ${await flows('with the next server')} ms`)
       for (const who of [alice, bob]) assert.deepEqual(who.lines, TOLD, who.user)

@@ -16,8 +16,8 @@ let world
 let relay
 before(async () => {
   relay = await Relay.start()
-  world = await World.start({ graceS: 20, ringS: 30, args: ['--advertise-udp', relay.address] })
-  relay.to(world.server.udp)
+  world = await World.start({ graceS: 20, ringS: 30, args: relay.advertised })
+  relay.to(world.server)
   const [alice, bob, mute] = await Promise.all([tone(440), tone(1000), silence()].map((microphone) => startBrowser({ microphone })))
   world.pages = { url: await apiPage(), browsers: { alice, bob, mute } }
 })
@@ -90,7 +90,7 @@ for (const [kind, user] of [['phone', 'alice'], ['page', 'bob']]) {
     assert.equal((await world.server.metrics()).jmrtc_calls ?? 0, 0)
     if (kind === 'page') assert.equal(await who.microphones(), 0, 'the microphone is closed again')
 
-    relay.drop = () => true
+    relay.drop = ({ client }) => !client.startsWith('tcp ')
     const blocked = await who.call('preflight', { seconds: 1 })
     relay.drop = () => false
     assert.deepEqual(failing(blocked), ['mediaUdp'])

@@ -64,7 +64,7 @@ test('phone to phone, the network eats UDP on the way', { timeout: 180_000 }, as
   const relay = await Relay.start()
   relay.drop = () => true
   const server = await Server.start({ args: ['--advertise-udp', relay.address] })
-  relay.to(server.udp)
+  relay.to(server)
   await assertCallHeard(() => phones(server), t)
   assert.ok(relay.packets('stun', { up: true }).length > 0, 'UDP was tried')
   await server.expectEmpty()

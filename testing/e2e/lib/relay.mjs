@@ -47,6 +47,11 @@ export function rtpHeader(packet) {
   return header
 }
 
+function end(address) {
+  const [host, port] = address.split(':')
+  return { host, port: Number(port) }
+}
+
 export class Relay {
   /** Every packet: `{at, client, up, kind, size, …rtpHeader}`; `up` is towards the server. */
   seen = new Log()
@@ -66,20 +71,15 @@ export class Relay {
     await once(relay.socket, 'listening')
     relay.address = `${host}:${relay.socket.address().port}`
     relay.socket.on('message', (packet, from) => relay.#up(packet, from))
+    relay.tcp = createServer((client) => relay.#join(client))
+    relay.tcp.listen(0, host)
+    await once(relay.tcp, 'listening')
     return relay
   }
 
-  /** Takes TCP too; before `to`, and then for the server's media `host:port` over TCP. */
-  async listenTcp() {
-    this.tcp = createServer((client) => this.#join(client))
-    this.tcp.listen(0, this.host)
-    await once(this.tcp, 'listening')
-    this.tcpAddress = `${this.host}:${this.tcp.address().port}`
-  }
-
-  toTcp(address) {
-    const [host, port] = address.split(':')
-    this.tcpServer = { host, port: Number(port) }
+  /** For the server that is to advertise it. Over UDP alone, a client whose UDP is slow for a moment goes around it. */
+  get advertised() {
+    return ['--advertise-udp', this.address, '--advertise-tcp', `${this.host}:${this.tcp.address().port}`]
   }
 
   #join(client) {
@@ -106,10 +106,10 @@ export class Relay {
     }
   }
 
-  /** `host:port` of the server's media socket. */
-  to(address) {
-    const [host, port] = address.split(':')
-    this.server = { host, port: Number(port) }
+  /** The server's media addresses, `host:port` each. */
+  to({ udp, tcp }) {
+    this.server = end(udp)
+    this.tcpServer = tcp && end(tcp)
   }
 
   #note(packet, client, up) {
@@ -163,7 +163,7 @@ export class Relay {
   stop() {
     this.#stopped = true
     this.socket.close()
-    this.tcp?.close()
+    this.tcp.close()
     for (const stream of this.#streams) stream.destroy()
     for (const out of this.#clients.values()) out.close()
   }
