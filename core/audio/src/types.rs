@@ -56,7 +56,8 @@ impl Plug {
         self.out.store(!plugged, Relaxed);
     }
 
-    pub(crate) fn is_in(&self) -> bool {
+    /// Whether it is in.
+    pub fn is_in(&self) -> bool {
         !self.out.load(Relaxed)
     }
 }
