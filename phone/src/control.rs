@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::microphone::State;
+
 /// Lines that wait to be taken.
 const BACKLOG: usize = 16;
 
@@ -24,6 +26,8 @@ pub(crate) enum Line {
     Method(Method),
     /// Something that an operating system would tell.
     Platform(PlatformEvent),
+    /// How it is with the microphone from now on.
+    Microphone(State),
 }
 
 /// A method call.
@@ -40,8 +44,10 @@ impl FromStr for Line {
     type Err = serde_json::Error;
 
     fn from_str(line: &str) -> Result<Self, Self::Err> {
-        let value: Value = serde_json::from_str(line)?;
-        if value.get("event").is_some() {
+        let mut value: Value = serde_json::from_str(line)?;
+        if let Some(state) = value.get_mut("microphone") {
+            serde_json::from_value(state.take()).map(Self::Microphone)
+        } else if value.get("event").is_some() {
             serde_json::from_value(value).map(Self::Platform)
         } else {
             serde_json::from_value(value).map(Self::Method)
@@ -99,6 +105,12 @@ mod tests {
     }
 
     #[test]
+    fn the_microphone_is_spoken_of() {
+        let line: Line = r#"{"microphone": "refused"}"#.parse().unwrap();
+        assert_eq!(line, Line::Microphone(State::Refused));
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in [
             "",
@@ -109,6 +121,7 @@ mod tests {
             r#"{"args": {}}"#,
             r#"{"event": "tomorrow"}"#,
             r#"{"method": 7}"#,
+            r#"{"microphone": "loud"}"#,
         ] {
             assert!(line.parse::<Line>().is_err(), "{line}");
         }

@@ -4,6 +4,7 @@
 mod args;
 mod control;
 mod display;
+mod microphone;
 mod outcome;
 mod phone;
 mod token;
@@ -11,13 +12,14 @@ mod token;
 use std::process::ExitCode;
 
 use clap::Parser;
-use jmrtc_engine::audio::{AudioConfig, Backend};
+use jmrtc_engine::audio::{AudioConfig, Backend, Plug};
 use jmrtc_engine::{Engine, EngineConfig, NetworkConfig, Platform};
 use jmrtc_protocol::{Device, limits};
 
 use crate::args::{Cli, Options, Role, Sound};
 use crate::control::Control;
 use crate::display::Display;
+use crate::microphone::Microphone;
 use crate::outcome::Outcome;
 use crate::phone::{Manner, Phone};
 
@@ -28,10 +30,10 @@ fn main() -> ExitCode {
     let Cli { options, role } = Cli::parse();
     let display = Display::new(options.json);
     match prepare(&options, &role) {
-        Ok((engine, runtime, token)) => {
+        Ok((engine, runtime, token, microphone)) => {
             let control = (options.control || role.is_driven()).then(Control::stdin);
             let manner = Manner { token, talk_for: options.talk_for, ring_for: options.ring_for };
-            runtime.block_on(Phone::new(&engine, role, manner, display).run(control)).code.into()
+            runtime.block_on(Phone::new(&engine, role, manner, display, microphone).run(control)).code.into()
         }
         Err(outcome) => {
             let mut display = display;
@@ -41,7 +43,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Runtime, String), Outcome> {
+fn prepare(
+    options: &Options,
+    role: &Role,
+) -> Result<(Engine, tokio::runtime::Runtime, String, Microphone), Outcome> {
     // Not clap's `env`: it would take a variable for an argument, and refuse --user beside it.
     let token = match (&options.token, &options.user, std::env::var("JMRTC_TOKEN")) {
         (Some(token), _, _) => token.clone(),
@@ -55,13 +60,18 @@ fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Ru
     };
     let system = |e: std::io::Error| Outcome::new(1, e.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    let backend = backend(options, role)?;
+    let microphone = Microphone::new(match &backend {
+        Backend::Pluggable(plug) => Some(plug.clone()),
+        Backend::Null | Backend::Wav { .. } | Backend::Echo | Backend::Device => None,
+    });
     let config = EngineConfig {
         server_url: Some(options.server.clone()),
         device: Device { id: device_id(options)?, platform: jmrtc_protocol::Platform::Native },
         seed: None,
-        audio: AudioConfig { backend: backend(options, role)?, slots: limits::MAX_SLOTS },
+        audio: AudioConfig { backend, slots: limits::MAX_SLOTS },
         network: NetworkConfig { udp: !options.no_udp, ..NetworkConfig::default() },
-        platform: Platform::Headless,
+        platform: Platform::Bridged,
         folder: options.folder.clone(),
         transcript: options.transcript.clone(),
     };
@@ -69,7 +79,7 @@ fn prepare(options: &Options, role: &Role) -> Result<(Engine, tokio::runtime::Ru
         Some(file) => Outcome::new(22, format!("{}: {e}", file.display())),
         None => system(e),
     })?;
-    Ok((engine, runtime, token))
+    Ok((engine, runtime, token, microphone))
 }
 
 fn device_id(options: &Options) -> Result<String, Outcome> {
@@ -98,8 +108,7 @@ fn backend(options: &Options, role: &Role) -> Result<Backend, Outcome> {
     }
     match (options.audio, role) {
         (Some(Sound::Desktop), _) => Ok(Backend::Device),
-        (Some(Sound::Null), _) | (None, Role::Listen) => Ok(Backend::Null),
-        (None, _) if cfg!(feature = "desktop") => Ok(Backend::Device),
-        (None, _) => Ok(Backend::Null),
+        (None, _) if cfg!(feature = "desktop") && *role != Role::Listen => Ok(Backend::Device),
+        (Some(Sound::Null) | None, _) => Ok(Backend::Pluggable(Plug::default())),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
-use jmrtc_engine::call::Event;
+use jmrtc_engine::call::{Event, PlatformAction, PlatformEvent};
 use jmrtc_engine::{Engine, Message};
 use jmrtc_protocol::{ErrorCode, Failure};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::args::Role;
 use crate::control::{Control, Line};
 use crate::display::Display;
+use crate::microphone::{Microphone, State};
 use crate::outcome::Outcome;
 
 /// Between two refreshed lines on a terminal; who gets a line each second gets every fifth.
@@ -35,6 +36,7 @@ pub(crate) struct Phone<'a> {
     role: Role,
     manner: Manner,
     display: Display,
+    microphone: Microphone,
     /// Method calls that are not answered, and how many there have been.
     calls: BTreeMap<String, Call>,
     called: u64,
@@ -66,7 +68,13 @@ struct Call {
 }
 
 impl<'a> Phone<'a> {
-    pub(crate) fn new(engine: &'a Engine, role: Role, manner: Manner, display: Display) -> Self {
+    pub(crate) fn new(
+        engine: &'a Engine,
+        role: Role,
+        manner: Manner,
+        display: Display,
+        microphone: Microphone,
+    ) -> Self {
         Self {
             engine,
             // Who is driven does nothing of that by itself.
@@ -74,6 +82,7 @@ impl<'a> Phone<'a> {
             role,
             manner,
             display,
+            microphone,
             calls: BTreeMap::new(),
             called: 0,
             alarm: None,
@@ -123,6 +132,12 @@ impl<'a> Phone<'a> {
                     Some(Message::Reply { id, result }) => self.answered(&id, result),
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
+                Some(action) = engine.next_platform_action() => {
+                    if action == PlatformAction::RequestMicrophone {
+                        let answer = self.microphone.request();
+                        self.answer_microphone(answer);
+                    }
+                }
                 line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),
@@ -176,12 +191,24 @@ impl<'a> Phone<'a> {
         match line {
             Line::Method(method) => self.command(method.id, method.method, method.args, false),
             Line::Platform(event) => self.engine.platform_event(event),
+            Line::Microphone(state) => match self.microphone.set(state) {
+                Ok(answer) => self.answer_microphone(answer),
+                Err(why) => self.display.note(&format!("not understood: {why}")),
+            },
+        }
+    }
+
+    fn answer_microphone(&self, answer: Option<bool>) {
+        if let Some(granted) = answer {
+            self.engine.platform_event(PlatformEvent::Microphone { granted });
         }
     }
 
     /// Hangs up if there is a call, then ends.
     fn leave(&mut self, outcome: Outcome) {
         self.leaving.get_or_insert(outcome);
+        // Who is asked for the microphone would be waited for.
+        self.line(Line::Microphone(State::Refused));
         if self.in_call {
             self.hang_up();
         }

@@ -83,6 +83,16 @@ test('the exit code says how a call ended', { timeout: 120_000 }, async (t) => {
   assert.equal(await bob.stop(), 0)
 })
 
+test('who is asked for the microphone when the input ends is not waited for', { timeout: 60_000 }, async () => {
+  const phone = await Phone.ready({ url: server.url, user: 'erin', record: true })
+  const lines = ['{"microphone": "broken"}', '{"microphone": "asked"}', '{"method": "releaseEngine"}', '{"method": "initEngine"}']
+  phone.child.process.stdin.end(lines.join('\n'))
+  assert.equal(await code(phone), 0)
+  const said = phone.child.out.items.map((line) => JSON.parse(line))
+  assert.match(said.find(({ event }) => event === 'note').text, /^not understood: .*--audio null/, 'a file has no plug')
+  assert.equal(said.at(-2).error.name, 'PERMISSION_DENIED')
+})
+
 test('--help says all that', async () => {
   const phone = await run('jmrtc-phone', ['--help'])
   assert.equal(phone.code, 0)

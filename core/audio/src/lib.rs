@@ -37,7 +37,8 @@ pub use audio::Audio;
 #[cfg(target_os = "android")]
 pub use backend::context_given;
 pub use types::{
-    AudioConfig, AudioError, AudioEvent, AudioStats, Backend, EncodedFrame, Posture, RtpFrame, SlotStats,
+    AudioConfig, AudioError, AudioEvent, AudioStats, Backend, EncodedFrame, Plug, Posture, RtpFrame,
+    SlotStats,
 };
 
 /// Samples per second.

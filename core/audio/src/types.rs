@@ -2,6 +2,10 @@
 
 use std::{
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -21,6 +25,8 @@ pub struct AudioConfig {
 pub enum Backend {
     /// Records silence, plays to nobody; in real time.
     Null,
+    /// As [`Self::Null`], with a microphone that can be unplugged.
+    Pluggable(Plug),
     /// A virtual sound card over WAV files, in real time.
     Wav {
         /// What the microphone hears: it begins with the first frame that is sent after the microphone was opened, runs
@@ -37,6 +43,32 @@ pub enum Backend {
     /// `desktop`.
     Device,
 }
+
+/// The plug of a microphone, in at first. Clones are of the same microphone.
+#[derive(Debug, Clone, Default)]
+pub struct Plug {
+    out: Arc<AtomicBool>,
+}
+
+impl Plug {
+    /// Pulls it out, or puts it in.
+    pub fn set(&self, plugged: bool) {
+        self.out.store(!plugged, Relaxed);
+    }
+
+    /// Whether it is in.
+    pub fn is_in(&self) -> bool {
+        !self.out.load(Relaxed)
+    }
+}
+
+impl PartialEq for Plug {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.out, &other.out)
+    }
+}
+
+impl Eq for Plug {}
 
 /// What may run. All false until the person accepted or dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -12,8 +12,8 @@ use std::{
 };
 
 use jmrtc_audio::{
-    Audio, AudioConfig, AudioError, AudioEvent, AudioStats, Backend, EncodedFrame, FRAME, Posture, RtpFrame,
-    SAMPLE_RATE,
+    Audio, AudioConfig, AudioError, AudioEvent, AudioStats, Backend, EncodedFrame, FRAME, Plug, Posture,
+    RtpFrame, SAMPLE_RATE,
 };
 
 const ALL: Posture = Posture { capture: true, send: true, play: true };
@@ -272,6 +272,32 @@ fn what_can_not_work_says_so() {
         let spawned = Audio::spawn(AudioConfig { backend: Backend::Device, slots: 1 }, |_| {});
         assert!(matches!(spawned, Err(AudioError::NoBackend)), "{spawned:?}");
     }
+}
+
+#[test]
+fn a_microphone_that_is_unplugged_for_long_is_told_and_for_a_moment_is_not() {
+    let plug = Plug::default();
+    let (audio, events) = spawn(AudioConfig { backend: Backend::Pluggable(plug.clone()), slots: 1 });
+    let failed = |why: &str| Ok(AudioEvent::Failed { why: why.into() });
+    plug.set(false);
+    audio.prepare();
+    assert_eq!(events.recv_timeout(PATIENCE), failed("audio device: there is no microphone"));
+    plug.set(true);
+    audio.prepare();
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(AudioEvent::Ready));
+
+    audio.set(Posture { capture: true, play: true, ..Posture::default() });
+    wait_for(&audio, "open", |s| s.capturing && s.playing);
+    plug.set(false);
+    wait_for(&audio, "the microphone is gone", |s| !s.capturing);
+    plug.set(true);
+    let stats = wait_for(&audio, "it is back", |s| s.capturing);
+    assert!(stats.playing, "{stats:?}");
+    assert_eq!(stats.reopened, 1, "{stats:?}");
+    assert!(events.try_recv().is_err(), "nobody hears of it");
+
+    plug.set(false);
+    assert_eq!(events.recv_timeout(PATIENCE), failed("microphone: audio device: there is no microphone"));
 }
 
 #[test]

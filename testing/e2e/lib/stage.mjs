@@ -61,7 +61,7 @@ class PhoneDevice {
   }
 
   microphone(state) {
-    throw new Error(`a jmrtc-phone asks nobody for its microphone: it can't be ${state}`)
+    return this.#say({ microphone: state })
   }
 
   async kill() {
@@ -132,6 +132,7 @@ class PageDevice {
   /** Chromium's own microphone always works, is given to everybody and stays. */
   async microphone(state) {
     await this.page.tab.evaluate(async (state) => {
+      const waiting = (window.__waiting ??= [])
       const live = () => window.__e2e.tracks.filter((track) => track.readyState === 'live')
       // It may still be on its way to the call that has begun; the runner's patience ends where none ever comes.
       while (state === 'unplugged' && live().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -139,9 +140,17 @@ class PageDevice {
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
       const gone = state === 'broken' || state === 'unplugged'
       const fails = (name) => () => Promise.reject(new DOMException('the test wants it so', name))
-      devices.getUserMedia = state === 'refused' ? fails('NotAllowedError') : gone ? fails('NotFoundError') : real.getUserMedia
+      const asks = (...args) => new Promise((resolve) => {
+        waiting.push(() => {
+          const answer = devices.getUserMedia(...args)
+          resolve(answer)
+          return answer
+        })
+      })
+      devices.getUserMedia = { asked: asks, refused: fails('NotAllowedError'), granted: real.getUserMedia }[state] ?? fails('NotFoundError')
       devices.enumerateDevices = gone ? () => Promise.resolve([]) : real.enumerateDevices
-      navigator.permissions.query = state === 'refused' ? () => Promise.resolve({ state: 'prompt' }) : real.query
+      navigator.permissions.query = state === 'refused' || state === 'asked' ? () => Promise.resolve({ state: 'prompt' }) : real.query
+      if (state !== 'asked') await Promise.allSettled(waiting.splice(0).map((answer) => answer()))
       if (state !== 'unplugged') return
       for (const track of live()) {
         track.stop()
@@ -236,6 +245,7 @@ class Stage {
     const known = this.#devices.get(device)
     await known.app.start({ device, id, like: this.#devices.get(id).app, report: this.report, network: known.network })
     known.runs = true
+    if (known.microphone) await known.app.microphone(known.microphone)
   }
 
   async kill({ device }) {
@@ -272,7 +282,10 @@ class Stage {
   }
 
   async microphone({ device, state }) {
-    await this.#devices.get(device).app.microphone(state)
+    const known = this.#devices.get(device)
+    // The next app on this device finds it so.
+    known.microphone = state === 'unplugged' ? 'broken' : state
+    if (known.runs) await known.app.microphone(state)
   }
 
   async server({ state }) {

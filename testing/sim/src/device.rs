@@ -119,6 +119,8 @@ pub(crate) struct Parts {
     pub(crate) shown: Option<ChannelId>,
     /// What the system takes for a call that is going on.
     pub(crate) started: Option<ChannelId>,
+    /// The person was asked for the microphone and has not answered.
+    pub(crate) asked: bool,
     pub(crate) capture: bool,
     pub(crate) send: bool,
     pub(crate) play: bool,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use android::context_given;
 
 use crate::{
-    AudioError, Backend,
+    AudioError, Backend, Plug,
     ring::{CaptureHalf, PlaybackHalf},
     stats::Began,
 };
@@ -45,7 +45,8 @@ pub(crate) trait Device: Send {
 /// The device of a backend. Looks at nothing outside yet.
 pub(crate) fn device(backend: &Backend, began: Arc<Began>) -> Result<Box<dyn Device>, AudioError> {
     Ok(match backend {
-        Backend::Null => Box::new(null::device()),
+        Backend::Null => Box::new(null::device(Plug::default())),
+        Backend::Pluggable(plug) => Box::new(null::device(plug.clone())),
         Backend::Wav { play, record, repeat } => {
             Box::new(wav::device(play.clone(), record.clone(), *repeat, began))
         }

@@ -1,7 +1,7 @@
 //! A sound card with nothing connected to it, and one whose loudspeaker is held to its microphone.
 
-use super::paced::{Paced, World};
-use crate::AudioError;
+use super::paced::{Heard, Paced, World};
+use crate::{AudioError, Plug};
 
 /// 20 ms: nobody listens, so the fewest wake-ups win.
 const PERIOD: usize = 960;
@@ -9,8 +9,8 @@ const PERIOD: usize = 960;
 const ECHO_PERIOD: usize = 240;
 
 /// Records silence, plays to nobody.
-pub(super) fn device() -> Paced<impl World> {
-    Paced::new(PERIOD, Silence)
+pub(super) fn device(plug: Plug) -> Paced<impl World> {
+    Paced::new(PERIOD, Silence { plug })
 }
 
 /// Records what is played.
@@ -18,21 +18,23 @@ pub(super) fn echo() -> Paced<impl World> {
     Paced::new(ECHO_PERIOD, Echo { played: Vec::new() })
 }
 
-struct Silence;
+struct Silence {
+    plug: Plug,
+}
 
 impl World for Silence {
     fn check(&mut self) -> Result<(), AudioError> {
-        Ok(())
+        if self.plug.is_in() { Ok(()) } else { Err(AudioError::Device("there is no microphone".into())) }
     }
     fn capture_opened(&mut self) -> Result<(), AudioError> {
-        Ok(())
+        self.check()
     }
     fn playback_opened(&mut self) -> Result<(), AudioError> {
         Ok(())
     }
-    fn hear(&mut self, _live: bool, into: &mut [f32]) -> bool {
+    fn hear(&mut self, _live: bool, into: &mut [f32]) -> Heard {
         into.fill(0.0);
-        false
+        if self.plug.is_in() { Heard::Sound } else { Heard::Gone }
     }
     fn play(&mut self, _sound: &[f32]) {}
     fn playback_closed(&mut self) {}
@@ -52,11 +54,11 @@ impl World for Echo {
     fn playback_opened(&mut self) -> Result<(), AudioError> {
         Ok(())
     }
-    fn hear(&mut self, _live: bool, into: &mut [f32]) -> bool {
+    fn hear(&mut self, _live: bool, into: &mut [f32]) -> Heard {
         self.played.resize(into.len(), 0.0);
         into.copy_from_slice(&self.played);
         self.played.clear();
-        false
+        Heard::Sound
     }
     fn play(&mut self, sound: &[f32]) {
         self.played.clear();

@@ -12,6 +12,16 @@ use crate::{
     ring::{CaptureHalf, PlaybackHalf},
 };
 
+/// What a microphone hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Sound,
+    /// All there was is over; told once.
+    Over,
+    /// There is no microphone any more.
+    Gone,
+}
+
 /// What a virtual sound card is connected to. Samples are 48 kHz mono.
 pub(crate) trait World: Send + 'static {
     /// Sees that it is all there.
@@ -20,8 +30,8 @@ pub(crate) trait World: Send + 'static {
     fn capture_opened(&mut self) -> Result<(), AudioError>;
     /// The loudspeaker was opened.
     fn playback_opened(&mut self) -> Result<(), AudioError>;
-    /// What the microphone hears next. `live`: it is sent at this moment. True when all there was is over, once.
-    fn hear(&mut self, live: bool, into: &mut [f32]) -> bool;
+    /// What the microphone hears next. `live`: it is sent at this moment.
+    fn hear(&mut self, live: bool, into: &mut [f32]) -> Heard;
     /// What the loudspeaker plays.
     fn play(&mut self, sound: &[f32]);
     /// The loudspeaker was closed.
@@ -101,10 +111,12 @@ fn tick<W: World>(lines: &Mutex<Lines<W>>, period: usize, stopped: &mpsc::Receiv
             world.play(&block);
         }
         if let Some(half) = capture {
-            let over = world.hear(half.is_live(), &mut block);
+            let heard = world.hear(half.is_live(), &mut block);
             half.write(&block, 1);
-            if over {
-                half.done();
+            match heard {
+                Heard::Sound => {}
+                Heard::Over => half.done(),
+                Heard::Gone => half.handle().lost(),
             }
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-use super::paced::{Paced, World};
+use super::paced::{Heard, Paced, World};
 use crate::{AudioError, FRAME, SAMPLE_RATE, resample::Resampler, ring::Sample, stats::Began};
 
 /// 5 ms, like the sound card of a phone.
@@ -108,20 +108,22 @@ impl World for Files {
         self.create()
     }
 
-    fn hear(&mut self, live: bool, into: &mut [f32]) -> bool {
+    fn hear(&mut self, live: bool, into: &mut [f32]) -> Heard {
         into.fill(0.0);
-        let Some(sound) = self.sound.as_deref().filter(|sound| !sound.is_empty()) else { return false };
+        let Some(sound) = self.sound.as_deref().filter(|sound| !sound.is_empty()) else {
+            return Heard::Sound;
+        };
         if self.position.is_none() && live {
             self.began.play(Duration::from_secs_f64(into.len() as f64 / f64::from(SAMPLE_RATE)));
             self.position = Some(0);
         }
-        let Some(position) = &mut self.position else { return false };
+        let Some(position) = &mut self.position else { return Heard::Sound };
         if self.repeat {
             for sample in into {
                 *sample = sound[*position];
                 *position = (*position + 1) % sound.len();
             }
-            return false;
+            return Heard::Sound;
         }
         let rest = sound.get(*position..).unwrap_or_default();
         let length = rest.len().min(into.len());
@@ -129,7 +131,7 @@ impl World for Files {
         *position = position.saturating_add(into.len());
         let over = !self.told && *position >= sound.len() + TAIL;
         self.told |= over;
-        over
+        if over { Heard::Over } else { Heard::Sound }
     }
 
     fn play(&mut self, sound: &[f32]) {
@@ -258,12 +260,12 @@ mod tests {
         card.capture_opened().unwrap();
         card.playback_opened().unwrap();
         let mut block = [1.0; 240];
-        assert!(!card.hear(false, &mut block));
+        assert_eq!(card.hear(false, &mut block), Heard::Sound);
         assert_eq!(block, [0.0; 240], "it waits until something is sent");
         let mut done = Vec::new();
         for i in 0..140 {
             // Muted in between: it runs on.
-            if card.hear(i % 10 != 5, &mut block) {
+            if card.hear(i % 10 != 5, &mut block) == Heard::Over {
                 done.push(i);
             }
             card.play(&block);
@@ -285,11 +287,11 @@ mod tests {
         card.capture_opened().unwrap();
         let mut block = [0.0; 240];
         for _ in 0..3 {
-            assert!(!card.hear(true, &mut block));
+            assert_eq!(card.hear(true, &mut block), Heard::Sound);
         }
         assert_eq!(block[0], f32::from(ramp()[480 % 100]) / 32_768.0);
         card.capture_opened().unwrap();
-        assert!(!card.hear(true, &mut block));
+        assert_eq!(card.hear(true, &mut block), Heard::Sound);
         assert_eq!(block[0], f32::from(ramp()[0]) / 32_768.0);
         assert_eq!(block[100], block[0]);
     }

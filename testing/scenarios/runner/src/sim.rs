@@ -148,6 +148,7 @@ impl Stage for Sim {
                     Microphone::Granted => world.microphone(device, jmrtc_sim::Microphone::Granted),
                     Microphone::Refused => world.microphone(device, jmrtc_sim::Microphone::Refused),
                     Microphone::Broken => world.microphone(device, jmrtc_sim::Microphone::Broken),
+                    Microphone::Asked => world.microphone(device, jmrtc_sim::Microphone::Asked),
                     Microphone::Unplugged => world.unplug(device),
                 }
             }

@@ -169,6 +169,8 @@ pub enum Microphone {
     Broken,
     /// The one in use is gone, and there is no other.
     Unplugged,
+    /// The person is asked, and has not answered.
+    Asked,
 }
 
 /// Whether there is a server.

@@ -214,6 +214,11 @@ impl World {
                 let parts = &mut self.devices[device].parts;
                 (parts.capture, parts.send, parts.play) = (capture, send, play);
             }
+            Output::Platform(PlatformAction::RequestMicrophone)
+                if self.devices[device].microphone == Microphone::Asked =>
+            {
+                self.devices[device].parts.asked = true;
+            }
             Output::Platform(PlatformAction::RequestMicrophone) => {
                 let refused = self.devices[device].microphone == Microphone::Refused;
                 let granted = !refused && !self.luck.strikes(Roll::Microphone, self.now, device as u64, 20);

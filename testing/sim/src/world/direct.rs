@@ -45,6 +45,8 @@ pub enum Microphone {
     Refused,
     /// There is none that works.
     Broken,
+    /// The person is asked, and has not answered.
+    Asked,
 }
 
 impl World {
@@ -144,15 +146,19 @@ impl World {
     /// What comes of the next wish for the microphone of `device`.
     pub fn microphone(&mut self, device: &str, microphone: Microphone) -> Result<(), String> {
         let device = self.find(device)?;
-        self.devices[device].microphone = microphone;
-        Ok(())
+        let dev = &mut self.devices[device];
+        dev.microphone = microphone;
+        if microphone == Microphone::Asked || !dev.alive || !std::mem::take(&mut dev.parts.asked) {
+            return Ok(());
+        }
+        let granted = microphone != Microphone::Refused;
+        self.input(device, Input::Platform(PlatformEvent::Microphone { granted }))
     }
 
     /// The microphone of `device` is gone while it is in use, and there is no other.
     pub fn unplug(&mut self, device: &str) -> Result<(), String> {
-        let device = self.alive(device)?;
-        self.devices[device].microphone = Microphone::Broken;
-        self.input(device, Input::Audio(AudioEvent::Failed { why: "unplugged".into() }))
+        self.microphone(device, Microphone::Broken)?;
+        self.input(self.alive(device)?, Input::Audio(AudioEvent::Failed { why: "unplugged".into() }))
     }
 
     /// The app on `device` is killed.
