@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use jmrtc_engine::audio::{AudioConfig, Backend};
+use jmrtc_engine::audio::{AudioConfig, Backend, Plug};
 use jmrtc_engine::{NetworkConfig, Platform};
 use jmrtc_protocol::limits::{MAX_DEVICE_ID_BYTES, MAX_SLOTS};
 use jmrtc_protocol::{Device, Platform as DevicePlatform};
@@ -94,7 +94,7 @@ impl AudioBackend {
     fn into_native(self) -> Backend {
         match self {
             Self::Device => Backend::Device,
-            Self::Silent => Backend::Null,
+            Self::Silent => Backend::Null(Plug::default()),
             Self::Wav { play, record, repeat } => {
                 Backend::Wav { play: play.map(PathBuf::from), record: record.map(PathBuf::from), repeat }
             }

@@ -62,8 +62,8 @@ fn prepare(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     let backend = backend(options, role)?;
     let microphone = Microphone::new(match &backend {
-        Backend::Pluggable(plug) => Some(plug.clone()),
-        Backend::Null | Backend::Wav { .. } | Backend::Echo | Backend::Device => None,
+        Backend::Null(plug) => Some(plug.clone()),
+        Backend::Wav { .. } | Backend::Echo | Backend::Device => None,
     });
     let config = EngineConfig {
         server_url: Some(options.server.clone()),
@@ -109,6 +109,6 @@ fn backend(options: &Options, role: &Role) -> Result<Backend, Outcome> {
     match (options.audio, role) {
         (Some(Sound::Desktop), _) => Ok(Backend::Device),
         (None, _) if cfg!(feature = "desktop") && *role != Role::Listen => Ok(Backend::Device),
-        (Some(Sound::Null) | None, _) => Ok(Backend::Pluggable(Plug::default())),
+        (Some(Sound::Null) | None, _) => Ok(Backend::Null(Plug::default())),
     }
 }

@@ -23,10 +23,8 @@ pub struct AudioConfig {
 /// Where sound comes from and goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
-    /// Records silence, plays to nobody; in real time.
-    Null,
-    /// As [`Self::Null`], with a microphone that can be unplugged.
-    Pluggable(Plug),
+    /// Records silence while the microphone's plug is in, plays to nobody; in real time.
+    Null(Plug),
     /// A virtual sound card over WAV files, in real time.
     Wav {
         /// What the microphone hears: it begins with the first frame that is sent after the microphone was opened, runs

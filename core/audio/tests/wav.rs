@@ -266,7 +266,7 @@ fn what_can_not_work_says_so() {
     let nowhere = Temp(PathBuf::from("/nonexistent/folder/out.wav"));
     assert!(failure(wav(None, Some(&nowhere))).contains("/nonexistent/folder/out.wav: "));
 
-    let spawned = Audio::spawn(AudioConfig { backend: Backend::Null, slots: 0 }, |_| {});
+    let spawned = Audio::spawn(AudioConfig { backend: Backend::Null(Plug::default()), slots: 0 }, |_| {});
     assert!(matches!(spawned, Err(AudioError::Config(_))), "{spawned:?}");
     if !cfg!(any(feature = "desktop", target_os = "android", target_os = "ios")) {
         let spawned = Audio::spawn(AudioConfig { backend: Backend::Device, slots: 1 }, |_| {});
@@ -277,7 +277,7 @@ fn what_can_not_work_says_so() {
 #[test]
 fn a_microphone_that_is_unplugged_for_long_is_told_and_for_a_moment_is_not() {
     let plug = Plug::default();
-    let (audio, events) = spawn(AudioConfig { backend: Backend::Pluggable(plug.clone()), slots: 1 });
+    let (audio, events) = spawn(AudioConfig { backend: Backend::Null(plug.clone()), slots: 1 });
     let failed = |why: &str| Ok(AudioEvent::Failed { why: why.into() });
     plug.set(false);
     audio.prepare();

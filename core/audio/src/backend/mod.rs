@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use android::context_given;
 
 use crate::{
-    AudioError, Backend, Plug,
+    AudioError, Backend,
     ring::{CaptureHalf, PlaybackHalf},
     stats::Began,
 };
@@ -45,8 +45,7 @@ pub(crate) trait Device: Send {
 /// The device of a backend. Looks at nothing outside yet.
 pub(crate) fn device(backend: &Backend, began: Arc<Began>) -> Result<Box<dyn Device>, AudioError> {
     Ok(match backend {
-        Backend::Null => Box::new(null::device(Plug::default())),
-        Backend::Pluggable(plug) => Box::new(null::device(plug.clone())),
+        Backend::Null(plug) => Box::new(null::device(plug.clone())),
         Backend::Wav { play, record, repeat } => {
             Box::new(wav::device(play.clone(), record.clone(), *repeat, began))
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jmrtc_audio::{AudioConfig, Backend};
+use jmrtc_audio::{AudioConfig, Backend, Plug};
 use jmrtc_call::{Event, PlatformAction, PlatformEvent};
 use jmrtc_protocol::{Device, ErrorCode, Failure, Reply, Request, ServerEvent};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn config(server: &Server) -> EngineConfig {
         server_url: Some(server.url()),
         device: Device { id: "test".to_owned(), platform: jmrtc_protocol::Platform::Native },
         seed: Some(1),
-        audio: AudioConfig { backend: Backend::Null, slots: 4 },
+        audio: AudioConfig { backend: Backend::Null(Plug::default()), slots: 4 },
         network: NetworkConfig::default(),
         platform: Platform::Headless,
         folder: None,
