@@ -1,9 +1,11 @@
-// How long a call is silent when the network changes under it: a phone in a namespace with two networks, a relay that delays,
-// shakes and loses packets before the server, a steady tone each way, and the longest hole in what each end hears.
+// How long a call is silent when the network changes under it: a phone or a page in a namespace with two networks, a relay that
+// delays, shakes and loses packets before the server, a steady tone each way, and the longest hole in what each end hears.
+import { apiPage } from '../e2e/lib/api-page.mjs'
+import { Page, startBrowser } from '../e2e/lib/browser.mjs'
 import { Phone } from '../e2e/lib/phone.mjs'
 import { Proxy } from '../e2e/lib/proxy.mjs'
 import { Relay } from '../e2e/lib/relay.mjs'
-import { Server } from '../e2e/lib/server.mjs'
+import { Server, token } from '../e2e/lib/server.mjs'
 import { tone } from '../e2e/lib/speech.mjs'
 import { talk } from '../e2e/lib/story.mjs'
 import { pass } from '../e2e/lib/wait.mjs'
@@ -18,15 +20,22 @@ const QUIET_S = 3
 const LATER_S = 6
 const TARGET_MS = 1_000
 
-/** What happens; last, whether it is a change of network, of which the target speaks. */
+/** Into the cellular network, which is there as soon as the other is not: else Chromium would have gone there before. */
+function leaveWifi(networks) {
+  networks.up('cell')
+  networks.down('wifi')
+}
+
+/** What happens; whether it is a change of network, of which the target speaks; whether the moving one is muted, and only what it hears counts. */
 const CHANGES = [
   ['nothing', () => {}, false],
   ['Wi-Fi to cellular, told by the system', ({ networks, moving }) => {
-    networks.down('wifi')
-    moving.child.process.stdin.write('{"event": "networkChanged"}\n')
+    leaveWifi(networks)
+    return moving.system('networkChanged')
   }, true],
-  ['Wi-Fi to cellular, untold', ({ networks }) => networks.down('wifi'), true],
+  ['Wi-Fi to cellular, untold', ({ networks }) => leaveWifi(networks), true],
   ['a NAT gives other addresses', ({ relay }) => relay.rebind(), true],
+  ['a NAT gives other addresses, to who is muted', ({ relay }) => relay.rebind(), true, true],
   ["a NAT gives other addresses, and each end's next check is lost", ({ relay }) => {
     relay.rebind()
     const { drop } = relay
@@ -50,7 +59,36 @@ function longest(recording, hz) {
   return 1_000 * Math.max(0, ...toneGaps(wav, hz).map(([from, to]) => to - from))
 }
 
-async function measure(networks, change) {
+/** A page in the namespace. What Chromium does to a voice would take a tone for noise. */
+async function movingPage(networks, url, hz) {
+  const browser = await startBrowser({ microphone: tone(hz), netns: networks.netns, args: ['--disable-features=LocalNetworkAccessChecks'] })
+  await browser.addInitScript(() => {
+    const devices = navigator.mediaDevices
+    const open = devices.getUserMedia.bind(devices)
+    devices.getUserMedia = () => open({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } })
+  })
+  const page = await Page.ready({ browser, url: await apiPage(), server: url, user: 'alice', mint: token })
+  page.begin = () => page.record()
+  page.end = async () => {
+    page.recording = await page.finish()
+    await browser.close()
+  }
+  return page
+}
+
+async function movingPhone(networks, url, hz) {
+  const phone = await ready(url, 'alice', hz, { netns: networks.netns })
+  phone.begin = () => {}
+  phone.end = () => phone.stop()
+  return phone
+}
+
+const ready = (url, user, hz, more) => Phone.ready({ url, user, device: user, play: tone(hz), repeat: true, record: true, ...more })
+
+const KINDS = { phone: movingPhone, page: movingPage }
+
+async function measure(kind, networks, change, muted) {
+  networks.down('cell')
   const relay = await Relay.start(SERVER_HOST)
   const impaired = () => Math.random() < LOSS
   relay.drop = impaired
@@ -58,27 +96,28 @@ async function measure(networks, change) {
   const server = await Server.start({ ...SERVER, ringS: 30, graceS: 20, args: [...SERVER.args, '--advertise-udp', relay.address], log: 'warn' })
   relay.to(server)
   const proxy = await Proxy.start(server.port, SERVER_HOST)
-  const ready = (user, hz, more) => Phone.ready({ url: proxy.url, user, device: user, play: tone(hz), repeat: true, record: true, ...more })
-  const moving = await ready('alice', 440, { netns: networks.netns })
-  const still = await ready('bob', 1_000)
+  const moving = await KINDS[kind](networks, proxy.url, 440)
+  const still = await ready(proxy.url, 'bob', 1_000)
   await talk(moving, still)
+  if (muted) await moving.call('setIsMuted', { muted })
+  await moving.begin()
   await pass(QUIET_S * 1_000)
   await change({ networks, relay, proxy, moving })
   await pass(LATER_S * 1_000)
   const told = moving.lines.filter((line) => line.startsWith('CallReconnected')).length
   // At once: who is left alone hears nothing.
-  await Promise.all([moving.stop(), still.stop()])
-  const gaps = [longest(moving.recording, 1_000), longest(still.recording, 440)]
+  await Promise.all([moving.end(), still.stop()])
+  const gaps = [longest(moving.recording, 1_000), ...(muted ? [] : [longest(still.recording, 440)])]
   await server.stop()
   proxy.stop()
   relay.stop()
   return { gaps, told }
 }
 
-/** A Markdown table of all changes, each measured `times` over; what can't be measured here says why instead. */
-export async function mobility(times) {
+/** A Markdown table of all changes under a moving phone or page, each measured `times` over; what can't be measured here says why instead. */
+export async function mobility(kind, times) {
   const rows = []
-  for (const [what, change, isMove] of CHANGES) {
+  for (const [what, change, isMove, muted] of CHANGES) {
     const all = []
     for (let i = 0; i < times; i++) {
       let networks
@@ -88,7 +127,7 @@ export async function mobility(times) {
         return `Not measured: no network namespaces here (${error.message}).\n`
       }
       try {
-        all.push(await measure(networks, change))
+        all.push(await measure(kind, networks, change, muted))
       } finally {
         networks.remove()
       }
@@ -99,7 +138,7 @@ export async function mobility(times) {
     rows.push(`| ${what} | ${Math.round(middle)} ms | ${Math.round(worst)} ms | ${verdict} | ${all.map((a) => a.told).join(' ')} |`)
   }
   return [
-    `The longest silence at either end of a call over ${DELAY_MS} ± ${JITTER_MS} ms each way with ${LOSS * 100} % of the packets lost; ${times} calls each.`,
+    `The longest silence at either end of a call between a moving ${kind} and a phone over ${DELAY_MS} ± ${JITTER_MS} ms each way with ${LOSS * 100} % of the packets lost; ${times} calls each.`,
     '',
     `| what happens | p50 | worst | <= ${TARGET_MS} ms | told as reconnected |`,
     '|---|---|---|---|---|',

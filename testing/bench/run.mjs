@@ -331,7 +331,7 @@ const folder = join(root, 'node_modules/@roamhq')
 const binding = size(join(folder, readdirSync(folder).find((f) => f.startsWith('wrtc-linux')) ?? '', 'wrtc.node'))
 
 say('changes of network')
-const moves = await mobility(CALLS)
+const moves = `${await mobility('phone', CALLS)}\n\n${await mobility('page', 3)}`
 /** What a benchmark in Rust prints. */
 function bench(pack, name) {
   const { status, stdout } = spawnSync('cargo', ['bench', '--quiet', '-p', pack, '--bench', name], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })

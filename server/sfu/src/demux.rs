@@ -1,5 +1,7 @@
 //! Which link a packet belongs to. An address belongs to a link only once a STUN request with the
 //! link's password has come from it, so nobody can take a link over, or move it, by sending from a forged address.
+//! Sound from another address may be that of a client to which a NAT has given a new one: the link whose stream it
+//! would be tells whether it is authentic.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +29,8 @@ pub(crate) struct Demux {
     addresses: BTreeMap<Address, Holder>,
     /// By the ICE username fragment that the server gave the link.
     fragments: BTreeMap<String, LinkId>,
+    /// By the SSRC of its client's voice.
+    voices: BTreeMap<u32, LinkId>,
 }
 
 impl Demux {
@@ -42,6 +46,16 @@ impl Demux {
 
     pub(crate) fn by_address(&self, transport: Transport, from: SocketAddr) -> Option<LinkId> {
         self.addresses.get(&(transport, from)).map(|holder| holder.link)
+    }
+
+    pub(crate) fn by_voice(&self, ssrc: u32) -> Option<LinkId> {
+        self.voices.get(&ssrc).copied()
+    }
+
+    /// Authentic sound of `link` has this SSRC; it is another's who had it before.
+    pub(crate) fn speaks(&mut self, link: LinkId, ssrc: u32) {
+        self.voices.retain(|_, l| *l != link);
+        self.voices.entry(ssrc).or_insert(link);
     }
 
     /// An authenticated request of `link` came from this address.
@@ -60,6 +74,7 @@ impl Demux {
     pub(crate) fn forget(&mut self, link: LinkId) {
         self.addresses.retain(|_, holder| holder.link != link);
         self.fragments.retain(|_, l| *l != link);
+        self.voices.retain(|_, l| *l != link);
     }
 
     fn make_room(&mut self, link: LinkId) {

@@ -1,7 +1,6 @@
 //! One client's link: a str0m peer behind our own type, so that a leaner one can take its place.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rt
 use crate::offer::Lines;
 use crate::rewrite::Rewriter;
 use crate::talk::{Holder, Loudness};
-use crate::way::{Sign, Way};
+use crate::way::{Address, Sign, Way};
 use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConfig, Transport, red};
 
 /// How often a client is told what of its voice was lost.
@@ -39,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) holders: Vec<Option<Holder>>,
     streams: Vec<Rewriter>,
     pub(crate) way: Way,
+    /// The SSRC of the client's voice.
+    pub(crate) ssrc: Option<u32>,
     /// When str0m wants to be woken.
     pub(crate) wake: Instant,
     /// The present second, and what came in it.
@@ -47,7 +48,7 @@ pub(crate) struct Link {
 
 /// A packet of a client's voice, of a kind that can be forwarded.
 pub(crate) struct Voice {
-    ssrc: u32,
+    pub(crate) ssrc: u32,
     sequence: u64,
     timestamp: u32,
     marker: bool,
@@ -96,6 +97,7 @@ impl Link {
             holders: vec![None; slots],
             streams: std::iter::repeat_with(Rewriter::default).take(slots).collect(),
             way: Way::default(),
+            ssrc: None,
             wake: now,
             window: (now, 0, 0),
         };
@@ -139,23 +141,18 @@ impl Link {
         self.rtc.accepts(input)
     }
 
-    /// Takes a packet or the time; voice that came with it is pushed to `voices`, what is to be sent to `outputs`.
+    /// Takes a packet, which came from `from`, or the time; voice that came with it is pushed to `voices`, what is to be sent to `outputs`.
     pub(crate) fn handle(
         &mut self,
+        now: Instant,
         input: Input<'_>,
+        from: Option<Address>,
         voices: &mut Vec<Voice>,
         outputs: &mut VecDeque<Output>,
     ) {
         if self.is_dead() {
             return;
         }
-        let now = match &input {
-            Input::Timeout(now) | Input::Receive(now, _) => *now,
-        };
-        let from = match &input {
-            Input::Receive(_, r) => Transport::of(r.proto).map(|transport| (transport, r.source)),
-            Input::Timeout(_) => None,
-        };
         let heard = voices.len();
         match self.rtc.handle_input(input) {
             Ok(()) => {}
@@ -336,8 +333,7 @@ impl Transport {
 /// The bytes as str0m wants them; none for what is no STUN, DTLS, RTP or RTCP.
 pub(crate) fn received<'a>(
     config: &ShardConfig,
-    transport: Transport,
-    from: SocketAddr,
+    (transport, from): Address,
     bytes: &'a [u8],
 ) -> Option<Receive<'a>> {
     // str0m knows only the addresses that it tells clients, which behind NAT are not those bound.
@@ -365,6 +361,13 @@ impl Check {
         let (fragment, _) = message.split_username()?;
         Some(Self { fragment: fragment.to_owned(), nominates: message.use_candidate() })
     }
+}
+
+/// The SSRC of a packet that is RTP by RFC 7983 and RFC 5761.
+pub(crate) fn ssrc(bytes: &[u8]) -> Option<u32> {
+    let header = bytes.first_chunk::<12>()?;
+    let rtp = (128..192).contains(&header[0]) && !(192..=223).contains(&header[1]);
+    rtp.then(|| u32::from_be_bytes([header[8], header[9], header[10], header[11]]))
 }
 
 /// STUN by RFC 7983's first byte.

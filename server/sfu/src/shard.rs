@@ -9,9 +9,9 @@ use str0m::Input;
 use str0m::config::DtlsCert;
 
 use crate::demux::Demux;
-use crate::link::{Check, Link, Voice, is_stun, received};
+use crate::link::{Check, Link, Voice, is_stun, received, ssrc};
 use crate::talk::{Holder, Listener, Ranking, assign};
-use crate::way::Sign;
+use crate::way::{Address, Sign};
 use crate::{CallKey, LinkId, LinkStats, OfferError, Output, ShardConfig, Transport};
 
 /// How often a call with more voices than slots looks who is the loudest.
@@ -152,11 +152,15 @@ impl Shard {
     /// A packet came. [`Shard::flush`] must follow, once for many.
     pub fn receive(&mut self, now: Instant, transport: Transport, from: SocketAddr, bytes: &[u8]) {
         let check = is_stun(bytes).then(|| Check::read(bytes));
-        let id = match &check {
-            Some(check) => check.as_ref().and_then(|check| self.demux.by_fragment(&check.fragment)),
-            None => self.demux.by_address(transport, from),
+        let at = (transport, from);
+        let (id, known) = match &check {
+            Some(check) => (check.as_ref().and_then(|check| self.demux.by_fragment(&check.fragment)), at),
+            None => match self.demux.by_address(transport, from) {
+                Some(id) => (Some(id), at),
+                None => self.moved(bytes).map_or((None, at), |(id, known)| (Some(id), known)),
+            },
         };
-        let input = received(&self.config, transport, from, bytes).map(|r| Input::Receive(now, r));
+        let input = received(&self.config, known, bytes).map(|r| Input::Receive(now, r));
         let (Some(id), Some(input)) = (id, input) else {
             self.strays += 1;
             return;
@@ -168,10 +172,16 @@ impl Shard {
         if let Some(Some(check)) = check {
             self.demux.heard(now, id, transport, from);
             if check.nominates {
-                link.way.used(now, (transport, from), Sign::Check);
+                link.way.used(now, at, Sign::Check);
             }
         }
-        self.handle(now, id, input);
+        self.handle(now, id, input, Some(at));
+    }
+
+    /// The link whose sound from an unknown address this would be, and the address from which str0m takes it.
+    fn moved(&self, bytes: &[u8]) -> Option<(LinkId, Address)> {
+        let id = self.demux.by_voice(ssrc(bytes)?)?;
+        Some((id, self.links.get(&id)?.way.chosen()?))
     }
 
     /// Sends what [`Shard::receive`] has gathered.
@@ -234,15 +244,20 @@ impl Shard {
     /// Gives a link the time and takes what it has to send.
     fn wake(&mut self, now: Instant, id: LinkId) {
         self.unsent.remove(&id);
-        self.handle(now, id, Input::Timeout(now));
+        self.handle(now, id, Input::Timeout(now), None);
     }
 
-    fn handle(&mut self, now: Instant, id: LinkId, input: Input<'_>) {
+    /// `from`: where a packet really came from.
+    fn handle(&mut self, now: Instant, id: LinkId, input: Input<'_>, from: Option<Address>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let mut voices = Vec::new();
         let wake = link.wake;
-        if contain(|| link.handle(input, &mut voices, &mut self.outputs)).is_none() {
+        if contain(|| link.handle(now, input, from, &mut voices, &mut self.outputs)).is_none() {
             link.die(PANIC, &mut self.outputs);
+        }
+        if let Some(voice) = voices.last().filter(|voice| link.ssrc != Some(voice.ssrc)) {
+            link.ssrc = Some(voice.ssrc);
+            self.demux.speaks(id, voice.ssrc);
         }
         self.reschedule(id, wake);
         for voice in voices {

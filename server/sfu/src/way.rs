@@ -13,7 +13,7 @@ pub(crate) type Address = (Transport, SocketAddr);
 
 /// Who uses several pairs at once, as in the first moment of aggressive nomination (RFC 5245 section 8.1.1.2), leaves the choice
 /// to us.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_millis(200);
 /// Checks come every 2 to 3 seconds, and unlike sound they can be copied and sent again by whoever sees them: they move the
 /// way only where the client has given up the other.
 const GIVEN_UP: Duration = Duration::from_secs(6);
@@ -45,6 +45,11 @@ impl Way {
         } else if now.saturating_duration_since(*at) >= if sign == Sign::Sound { AT_ONCE } else { GIVEN_UP } {
             self.detour = Some(from);
         }
+    }
+
+    /// Where str0m sends.
+    pub(crate) fn chosen(&self) -> Option<Address> {
+        self.chosen.map(|(chosen, _)| chosen)
     }
 
     /// Where a packet goes that str0m sends to `to`.
@@ -94,10 +99,10 @@ mod tests {
             (0, Heard(old)),
             (0, Sent(old, old)),
             (2_500, Heard(old)),
-            (3_000, Heard(new)),
-            (3_000, Sent(old, old)),
-            (3_500, Heard(new)),
-            (3_500, Sent(old, new)),
+            (2_600, Heard(new)),
+            (2_600, Sent(old, old)),
+            (2_700, Heard(new)),
+            (2_700, Sent(old, new)),
             (9_000, Sent(old, new)),
             // str0m has seen it too.
             (20_000, Sent(new, new)),

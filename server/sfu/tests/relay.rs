@@ -204,6 +204,35 @@ fn an_ice_restart_keeps_the_call_on_a_new_address() {
 }
 
 #[test]
+fn who_gets_another_address_from_a_nat_is_heard_at_once_and_hears_again_within_a_quarter_of_a_second() {
+    let (mut world, a, b) = two_in_a_call();
+    world.talk(&[a, b], WORDS);
+    let (before, moved) = (world.heard(a).len(), world.now);
+    world.nat_forgets(a);
+    // Twice the time in which clients check.
+    world.talk(&[a, b], 250);
+    assert_eq!(world.heard(b).len(), WORDS + 250, "not a word of a is missed");
+    let back = world.heard(a)[before].at - moved;
+    assert!(back <= Duration::from_millis(250), "a hears b after {back:?}");
+    assert!(world.heard(a).len() >= WORDS + 250 - 13);
+}
+
+#[test]
+fn a_copy_of_a_packet_draws_nothing_to_where_it_comes_from() {
+    let (mut world, a, b) = two_in_a_call();
+    world.talk(&[a, b], WORDS);
+    for _ in 0..100 {
+        world.talk(&[a, b], 1);
+        let (transport, from, packet) = world.last_sent(a);
+        let elsewhere = (from.ip(), from.port() + 1).into();
+        let now = world.now;
+        world.shard.receive(now, transport, elsewhere, &packet);
+        world.settle();
+    }
+    assert_eq!((world.heard(a).len(), world.heard(b).len()), (WORDS + 100, WORDS + 100));
+}
+
+#[test]
 fn a_renewal_must_have_the_lines_of_the_link() {
     let mut world = World::new();
     let a = world.join(2);

@@ -1,5 +1,5 @@
 // Chromium with a microphone that says what a WAV file holds, and pages in it that are driven through window.JMRTC only.
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { temporary } from './paths.mjs'
@@ -12,10 +12,17 @@ const CHROMIUM = process.env.JMRTC_CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/c
 
 const open = new Set()
 
-function options({ microphone, once, args, permissions }) {
+/** Chromium as a program that lives in the network namespace `netns`. */
+function inNamespace(netns) {
+  const file = join(temporary('netns'), 'chromium')
+  writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${netns} ${CHROMIUM} "$@"\n`, { mode: 0o755 })
+  return file
+}
+
+function options({ microphone, once, args, permissions, netns }) {
   if (!CHROMIUM) throw new Error('no Chromium: apt-get install chromium, or set JMRTC_CHROMIUM')
   return {
-    executablePath: CHROMIUM,
+    executablePath: netns ? inNamespace(netns) : CHROMIUM,
     headless: true,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -29,10 +36,11 @@ function options({ microphone, once, args, permissions }) {
   }
 }
 
-/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. */
-export async function startBrowser({ microphone, once = false, args = [], permissions = true } = {}) {
+/** Starts a Chromium whose microphone plays `microphone` (path of a WAV), once with `once`, else again and again. In the network namespace `netns` it is given pages by this process. */
+export async function startBrowser({ microphone, once = false, args = [], permissions = true, netns } = {}) {
   const profile = temporary('chromium')
-  const context = await chromium.launchPersistentContext(profile, options({ microphone, once, args, permissions }))
+  const context = await chromium.launchPersistentContext(profile, options({ microphone, once, args, permissions, netns }))
+  if (netns) await context.route('http://127.0.0.1:*/**', async (route) => route.fulfill({ response: await route.fetch() }))
   /** Its folder, by which its processes are known. */
   context.profile = profile
   open.add(context)

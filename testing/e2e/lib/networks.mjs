@@ -50,7 +50,6 @@ export class Networks {
         ip('link', 'add', outer, 'type', 'veth', 'peer', 'name', name, 'netns', networks.netns)
         ip('address', 'add', `${net}.1/24`, 'dev', outer)
         ip('link', 'set', outer, 'up')
-        ip('-n', networks.netns, 'address', 'add', `${net}.2/24`, 'dev', name)
       }
       ip('-n', networks.netns, 'link', 'set', 'lo', 'up')
       for (const { name } of WAYS) networks.up(name)
@@ -64,12 +63,15 @@ export class Networks {
   /** The way is there; the Wi-Fi is preferred where it is. */
   up(name) {
     const index = WAYS.findIndex((way) => way.name === name)
+    const { net } = WAYS[index]
+    ip('-n', this.netns, 'address', 'replace', `${net}.2/24`, 'dev', name)
     ip('-n', this.netns, 'link', 'set', name, 'up')
-    ip('-n', this.netns, 'route', 'replace', 'default', 'via', `${WAYS[index].net}.1`, 'dev', name, 'metric', String(index + 1))
+    ip('-n', this.netns, 'route', 'replace', 'default', 'via', `${net}.1`, 'dev', name, 'metric', String(index + 1))
   }
 
-  /** The way is gone. */
+  /** The way is gone, and with it the address: nobody can send from it over the other. */
   down(name) {
+    ip('-n', this.netns, 'address', 'flush', 'dev', name)
     ip('-n', this.netns, 'link', 'set', name, 'down')
   }
 

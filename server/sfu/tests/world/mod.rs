@@ -41,6 +41,8 @@ pub(crate) struct Client {
     slots: Vec<Mid>,
     transport: Transport,
     pub(crate) address: SocketAddr,
+    /// What a NAT makes of it.
+    pub(crate) outer: SocketAddr,
     /// Sends from this address instead, and so hears nothing back.
     pub(crate) forged: Option<SocketAddr>,
     pub(crate) unplugged: bool,
@@ -83,6 +85,7 @@ impl Client {
             slots,
             transport,
             address,
+            outer: address,
             forged: None,
             unplugged: false,
             level: -30,
@@ -132,7 +135,7 @@ impl Client {
                 }
                 RtcOutput::Transmit(t) => {
                     if t.source == self.address || self.forged.is_some() {
-                        sent.push((self.transport, self.forged.unwrap_or(self.address), t.contents.to_vec()));
+                        sent.push((self.transport, self.forged.unwrap_or(self.outer), t.contents.to_vec()));
                     }
                 }
                 RtcOutput::Event(Event::Connected) => self.connected = true,
@@ -313,9 +316,10 @@ impl World {
         };
         let mut sent = Vec::new();
         for client in
-            self.clients.iter_mut().filter(|c| c.transport == transport && c.address == to && !c.unplugged)
+            self.clients.iter_mut().filter(|c| c.transport == transport && c.outer == to && !c.unplugged)
         {
-            let receive = Receive { proto, source, destination: to, contents: bytes.try_into().unwrap() };
+            let receive =
+                Receive { proto, source, destination: client.address, contents: bytes.try_into().unwrap() };
             client.poll(self.now, Input::Receive(self.now, receive), &mut sent);
         }
         let now = self.now;
@@ -351,6 +355,19 @@ impl World {
 
     pub(crate) fn move_to_new_address(&mut self, who: usize) {
         self.clients[who].address = ([10, 0, 1, who as u8 + 1], 6000).into();
+        self.clients[who].outer = self.clients[who].address;
+    }
+
+    /// A NAT that has forgotten the client gives it another address.
+    pub(crate) fn nat_forgets(&mut self, who: usize) {
+        let outer = &mut self.clients[who].outer;
+        outer.set_port(outer.port() + 1);
+    }
+
+    /// What a client sent last, from where.
+    pub(crate) fn last_sent(&self, who: usize) -> (Transport, SocketAddr, Vec<u8>) {
+        let from = self.clients[who].outer;
+        self.sent.iter().rev().find(|(_, sender, _)| *sender == from).unwrap().clone()
     }
 
     /// Restarts ICE, as a client does whose network has changed.
