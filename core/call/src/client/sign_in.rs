@@ -93,8 +93,8 @@ impl Client {
     /// The server is told by this user's next sign-in, if not by this one's end.
     fn leave_later(&mut self) {
         let Some(me) = self.me().cloned() else { return };
-        // What rings is refused. A goodbye that was said is in the outbox.
-        let call = self.call.as_ref().filter(|c| c.is_consented() || c.is_ringing());
+        // What rings may ring on at the user's other devices.
+        let call = self.call.as_ref().filter(|c| c.is_consented());
         let left =
             call.map(|c| Left { channel_id: c.session.channel_id.clone(), reason: LeaveReason::Hangup });
         let left = self.outbox.left().chain(left).collect();
