@@ -178,7 +178,7 @@ impl Ear {
     pub(crate) fn adopt(&mut self, session: &Session) {
         let mut call = Heard::new(session, Phase::Outgoing);
         call.joined = others(session, &self.me);
-        if !call.joined.is_empty() {
+        if session.start_time > 0 {
             call.phase = Phase::Joined;
             call.connected = true;
             call.reconnecting = true;

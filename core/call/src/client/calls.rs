@@ -185,6 +185,8 @@ impl Client {
         out.fail_all(unanswered, ErrorCode::CallEnded, "the call was over before");
         hangups.into_iter().for_each(|id| out.done(id));
         out.event(Event::CallDisconnect(DisconnectPayload { session, reason, detail }));
+        // An app whose engine does not run was muted in this call alone, in the life before.
+        self.muted &= self.engine.is_ready();
         self.settle_posture(out);
         close_link_of(&call, out);
         dismiss(&mut call, out);
@@ -207,7 +209,8 @@ impl Client {
     /// Takes over a call that this device was in before the app was started anew.
     pub(super) fn restore(&mut self, session: Session, remembered: bool) {
         let me = self.me().cloned();
-        let connected = session.joined_members.len() >= 2;
+        // Also alone, while others are rung: everybody else may have left.
+        let connected = session.start_time > 0;
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let accept = if connected { Accept::Joined } else { Accept::Dialled { until } };
         let mut call = Call::new(session, accept);
