@@ -12,8 +12,9 @@ use axum::{Json, Router};
 use futures_util::StreamExt;
 use jmrtc_protocol::limits::MAX_PROFILE_BYTES;
 use jmrtc_protocol::{ErrorCode, Failure, Username};
-use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -91,7 +92,7 @@ struct DevToken {
 }
 
 /// `POST /v1/dev/token {"user": "alice"}`: a token for anybody, in --dev only.
-async fn dev_token(State(app): State<Arc<App>>, body: Body) -> Answer<Json<serde_json::Value>> {
+async fn dev_token(State(app): State<Arc<App>>, body: Body) -> Answer<Json<Value>> {
     if !app.config.dev {
         let why = "this server does not run with --dev; tokens come from the app's own backend";
         return Err(Refusal(StatusCode::NOT_FOUND, Failure::new(ErrorCode::PermissionDenied, why)));
@@ -123,10 +124,24 @@ async fn wrong_method() -> Refusal {
 pub(crate) struct Body(Vec<u8>);
 
 impl Body {
-    pub(crate) fn read<T: for<'de> Deserialize<'de>>(&self) -> Answer<T> {
-        serde_json::from_slice(&self.0)
-            .map_err(|e| Refusal::new(ErrorCode::InvalidParameter, format!("body: {e}")))
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Answer<T> {
+        serde_json::from_slice(&self.0).map_err(|e| bad_body(&e))
     }
+
+    /// The whole of something, in which what is left out is set to its default: so a name that it does not have is an error, and
+    /// no field that was meant to have another.
+    pub(crate) fn read_whole<T: DeserializeOwned + Serialize + Default>(&self) -> Answer<T> {
+        let fields: Map<String, Value> = self.read()?;
+        let known = serde_json::to_value(T::default()).unwrap_or_default();
+        if let Some(name) = fields.keys().find(|name| known.get(name).is_none()) {
+            return Err(bad_body(&format_args!("there is no `{name}`")));
+        }
+        serde_json::from_value(Value::Object(fields)).map_err(|e| bad_body(&e))
+    }
+}
+
+fn bad_body(why: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(ErrorCode::InvalidParameter, format!("body: {why}"))
 }
 
 impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {

@@ -187,7 +187,7 @@ async fn put_user(
     body: Body,
 ) -> Answer<Response> {
     caller.may_change(&app, &name)?;
-    let profile: Profile = body.read()?;
+    let profile: Profile = body.read_whole()?;
     Ok(match caller {
         Caller::User(_) => Json(directory::change_profile(&app, &name, |_| profile).await?).into_response(),
         Caller::Backend => {
@@ -241,7 +241,7 @@ async fn put_relation(
     body: Body,
 ) -> Answer<Json<User>> {
     caller.may_change(&app, &name)?;
-    let relation: Relation = body.read()?;
+    let relation: Relation = body.read_whole()?;
     Ok(Json(directory::change_relation(&app, &name, &other, |_| relation).await?))
 }
 
