@@ -8,15 +8,20 @@ use std::time::Duration;
 use jmrtc_call::{CallState, EngineState, LoginState, METHODS, State};
 use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, Verdict, files, play};
 
-/// Between what an app can tell apart.
-const MOMENTS: [&str; 28] = [
+/// Between what an app can tell apart by `getState`, and what waits for an answer. Two last too short to be told apart: of a call
+/// that is reconnecting, whether the signalling or only the sound is lost; of one that is connecting with an engine, whether the accept is answered.
+const MOMENTS: [&str; 36] = [
     "before login",
+    "signed out, with an engine",
     "logging in",
+    "logging in, with an engine",
     "with a rejected token",
+    "with a rejected token, without an engine",
     "signed in",
     "engine starting",
     "ready",
     "idle while reconnecting",
+    "idle while reconnecting, without an engine",
     "preflight running",
     "starting",
     "starting, cut off",
@@ -24,19 +29,23 @@ const MOMENTS: [&str; 28] = [
     "outgoing",
     "outgoing, cut off",
     "outgoing, with a rejected token",
+    "outgoing, without an engine",
     "rung without an engine",
     "rung without an engine, cut off",
     "rung without an engine, with a rejected token",
+    "rung while the engine starts",
     "incoming",
     "incoming, cut off",
     "incoming, with a rejected token",
     "connecting",
     "connecting, cut off",
     "connecting, with a rejected token",
+    "connecting, without an engine",
     "connected",
     "reconnecting",
     "in a call, with a rejected token",
     "back in a call, without an engine",
+    "back in a call while the engine starts",
     "leaving",
 ];
 
@@ -50,30 +59,38 @@ fn moment(state: &State, waits: impl Fn(&str) -> bool) -> &'static str {
         LoginState::TokenRejected => rejected,
     };
     match (state.login, state.call, state.engine) {
-        (LoginState::LoggedOut, ..) => "before login",
-        (LoginState::LoggingIn, ..) => "logging in",
-        (LoginState::TokenRejected, Idle, _) => "with a rejected token",
+        (LoginState::LoggedOut, _, Off | Starting) => "before login",
+        (LoginState::LoggedOut, _, Ready) => "signed out, with an engine",
+        (LoginState::LoggingIn, _, Off | Starting) => "logging in",
+        (LoginState::LoggingIn, _, Ready) => "logging in, with an engine",
         (_, Idle, _) if waits("hangup") || waits("refuse") => "leaving",
         (_, Idle, _) if waits("preflight") => "preflight running",
-        (LoginState::Reconnecting, Idle, _) => "idle while reconnecting",
         (LoginState::LoggedIn, Idle, Starting) => "engine starting",
-        (LoginState::LoggedIn, Idle, Ready) => "ready",
-        (LoginState::LoggedIn, Idle, Off) => "signed in",
+        (_, Idle, Ready) => of_line("ready", "idle while reconnecting", "with a rejected token"),
+        (_, Idle, Off | Starting) => of_line(
+            "signed in",
+            "idle while reconnecting, without an engine",
+            "with a rejected token, without an engine",
+        ),
         (_, Outgoing, _) if state.session.is_none() => {
             of_line("starting", "starting, cut off", "starting, with a rejected token")
         }
-        (_, Outgoing, _) => of_line("outgoing", "outgoing, cut off", "outgoing, with a rejected token"),
+        (_, Outgoing, Ready) => of_line("outgoing", "outgoing, cut off", "outgoing, with a rejected token"),
+        (_, Outgoing, Off | Starting) => "outgoing, without an engine",
         (_, Incoming, Ready) => of_line("incoming", "incoming, cut off", "incoming, with a rejected token"),
+        (LoginState::LoggedIn, Incoming, Starting) => "rung while the engine starts",
         (_, Incoming, Off | Starting) => of_line(
             "rung without an engine",
             "rung without an engine, cut off",
             "rung without an engine, with a rejected token",
         ),
-        (_, Connecting, _) => {
+        (_, Connecting, Ready) => {
             of_line("connecting", "connecting, cut off", "connecting, with a rejected token")
         }
+        (_, Connecting, Off | Starting) => "connecting, without an engine",
         (_, Connected, _) => "connected",
-        (LoginState::LoggedIn, Reconnecting, Off | Starting) => "back in a call, without an engine",
+        (LoginState::LoggedIn, Reconnecting, Off) => "back in a call, without an engine",
+        (LoginState::LoggedIn, Reconnecting, Starting) => "back in a call while the engine starts",
         (_, Reconnecting, _) => of_line("reconnecting", "reconnecting", "in a call, with a rejected token"),
     }
 }
