@@ -9,7 +9,7 @@ import { playScenario } from './stage.mjs'
 const folder = join(root, 'testing/scenarios')
 const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.yaml')).sort()
 /** Those that take longest: first, so that none of them is left alone at the end. */
-const LONG = ['methods/reconnecting-without-a-call.yaml', 'network/asleep-too-long.yaml', 'reasons/server-killed-for-good-while-ringing.yaml']
+const LONG = ['methods/cut-off/accept-not-answered.yaml', 'methods/reconnecting-without-a-call.yaml', 'network/asleep-too-long.yaml', 'reasons/server-killed-for-good-while-ringing.yaml']
 const all = [...LONG, ...files.filter((file) => !LONG.includes(file))]
 /** `JMRTC_SCENARIO=glare` plays only those with `glare` in their name. */
 const wanted = process.env.JMRTC_SCENARIO ?? ''
