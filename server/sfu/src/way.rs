@@ -16,7 +16,7 @@ pub(crate) type Address = (Transport, SocketAddr);
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// Checks come every 2 to 3 seconds, and unlike sound they can be copied and sent again by whoever sees them: they move the
 /// way only where the client has given up the other.
-const GIVEN_UP: Duration = Duration::from_secs(6);
+const GIVEN_UP: Duration = Duration::from_secs(4);
 
 /// What shows that a pair is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,10 +120,9 @@ mod tests {
             (4_900, Sent(old, old)),
             (5_000, Checked(old)),
             (7_500, Checked(new)),
+            (7_500, Sent(old, old)),
             (10_000, Checked(new)),
-            (10_000, Sent(old, old)),
-            (12_500, Checked(new)),
-            (12_500, Sent(old, new)),
+            (10_000, Sent(old, new)),
         ]);
     }
 
