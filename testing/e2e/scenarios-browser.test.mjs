@@ -2,7 +2,7 @@
 import { scenarios } from './lib/scenarios.mjs'
 import { cleanUp } from './lib/world.mjs'
 
-scenarios('pages', 'browser', { concurrency: 5 })
+scenarios('pages', 'browser', { concurrency: 6 })
 const only = ['calls/accept-and-hang-up.yaml', 'corners/glare-bob-first.yaml', 'network/signalling-lost-and-back.yaml', 'reasons/app-dies.yaml', 'reasons/invitee-refuses.yaml', 'reasons/inviter-gives-up.yaml']
 scenarios('page to phone', { alice: 'browser' }, { only, concurrency: 4 })
 scenarios('phone to page', { bob: 'browser' }, { only, concurrency: 4 })

@@ -2,5 +2,5 @@
 import { scenarios } from './lib/scenarios.mjs'
 import { cleanUp } from './lib/world.mjs'
 
-scenarios('phones', 'phone', { concurrency: 5 })
+scenarios('phones', 'phone', { concurrency: 7 })
 cleanUp(() => undefined)

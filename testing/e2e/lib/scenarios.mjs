@@ -1,6 +1,6 @@
 // The scenario files as tests.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { root } from './paths.mjs'
@@ -10,7 +10,9 @@ const folder = join(root, 'testing/scenarios')
 const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.yaml')).sort()
 /** Those that take longest: first, so that none of them is left alone at the end. */
 const LONG = ['methods/cut-off/accept-not-answered.yaml', 'methods/reconnecting-without-a-call.yaml', 'network/asleep-too-long.yaml', 'reasons/server-killed-for-good-while-ringing.yaml']
-const all = [...LONG, ...files.filter((file) => !LONG.includes(file))]
+/** The next: they wait for a token to end. */
+const slow = files.filter((file) => !LONG.includes(file) && readFileSync(join(folder, file), 'utf8').includes('wait: 7s'))
+const all = [...LONG, ...slow, ...files.filter((file) => !LONG.includes(file) && !slow.includes(file))]
 /** `JMRTC_SCENARIO=glare` plays only those with `glare` in their name. */
 const wanted = process.env.JMRTC_SCENARIO ?? ''
 
