@@ -117,10 +117,10 @@ for (const kind of ['phone', 'page']) {
     for (const pause of pauses) {
       for (const who of [alice, bob]) who.clear()
       const rings = relay.mark
-      const known = new Set(relay.seen.items.map(({ client }) => client))
+      const known = new Set(relay.seen.items.map(({ link }) => link))
       await alice.call('startCallUsers', { usernames: ['bob'] })
       await bob.until('CallReceiveInvite')
-      await until(() => new Set(relay.packets('dtls', { from: rings, up: true }).map(({ client }) => client).filter((client) => !known.has(client))).size >= 2, 'both links')
+      await until(() => new Set(relay.packets('dtls', { from: rings, up: true }).map(({ link }) => link).filter((link) => !known.has(link))).size >= 2, 'both links')
       const before = relay.packets('rtp', { from: rings, up: true })
       assert.deepEqual(before, [], `pause ${pause}: sound before the yes`)
       const accepted = bob.call('accept').catch(() => {})
