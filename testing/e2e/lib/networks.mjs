@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 
 /** Addresses are by the place `n` that each process has for itself. */
-const serverHost = (n) => `10.77.${n}.1`
+const serverHost = (n) => `10.76.${n}.1`
 const WAYS = [{ name: 'wifi', net: (n) => `10.78.${n}` }, { name: 'cell', net: (n) => `10.79.${n}` }]
 const PLACES = 256
 
@@ -18,7 +18,7 @@ const namespace = (pid) => `jmrtc-${pid}`
 function clear() {
   const list = (...args) => spawnSync('ip', args, { encoding: 'utf8' }).stdout ?? ''
   const namespaces = list('netns', 'list').matchAll(/^jmrtc-(\d+)/gm)
-  const addresses = list('-4', 'address', 'show', 'dev', 'lo').matchAll(/inet 10\.77\..* lo:(\d+)$/gm)
+  const addresses = list('-4', 'address', 'show', 'dev', 'lo').matchAll(/inet 10\.76\..* lo:(\d+)$/gm)
   for (const pid of new Set([...namespaces, ...addresses].map(([, pid]) => pid))) {
     try {
       process.kill(Number(pid), 0)

@@ -168,9 +168,9 @@ export class Relay {
   }
 
   /** Packets of `what` (kind) since `from` (an index into `seen.items`), both ways or `up` true/false. */
-  packets(what, { from = 0, to = Infinity, up, client } = {}) {
+  packets(what, { from = 0, to = Infinity, up, link } = {}) {
     return this.seen.items.slice(from, to === Infinity ? undefined : to)
-      .filter((p) => p.kind === what && (up === undefined || p.up === up) && (client === undefined || p.client === client))
+      .filter((p) => p.kind === what && (up === undefined || p.up === up) && (link === undefined || p.link === link))
   }
 
   /** Where the list stands: for `from` and `to`. */
