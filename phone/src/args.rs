@@ -91,7 +91,7 @@ pub(crate) struct Options {
     /// none of them: "stats" events tell it): {"method": "setIsMuted",
     /// "args": {"muted": true}}. An "id" comes back in the reply. {"event": "networkChanged"} tells what an
     /// operating system would. {"microphone": "refused"}: the person does not give it when asked; "asked": does not answer yet;
-    /// "broken", "unplugged" (with --audio null): there is none, or none any more; "granted": as at first.
+    /// "broken", "unplugged" (with --audio null): whoever opens one has none, or the one in use is gone too; "granted": as at first.
     #[arg(long, global = true)]
     pub(crate) control: bool,
 

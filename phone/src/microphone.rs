@@ -11,13 +11,15 @@ pub(crate) enum State {
     Refused,
     /// Who asks the person gets no answer yet.
     Asked,
-    /// There is none.
+    /// Whoever opens one has none; one that is in use works on.
     Broken,
+    /// The one in use is gone, and there is no other.
     Unplugged,
 }
 
 impl State {
-    const fn is_plugged(self) -> bool {
+    /// Whether there is one to be opened.
+    const fn works(self) -> bool {
         match self {
             Self::Granted | Self::Refused | Self::Asked => true,
             Self::Broken | Self::Unplugged => false,
@@ -60,9 +62,15 @@ impl Microphone {
     /// It can't be so.
     pub(crate) fn set(&mut self, state: State) -> Result<Option<bool>, &'static str> {
         match &self.plug {
-            Some(plug) => plug.set(state.is_plugged()),
-            None if state.is_plugged() => {}
-            None => return Err("only a microphone of --audio null can be unplugged"),
+            Some(plug) if state == State::Unplugged && !plug.is_used() => {
+                return Err("no microphone is in use");
+            }
+            Some(plug) => {
+                plug.set(state != State::Unplugged);
+                plug.set_broken(!state.works());
+            }
+            None if state.works() => {}
+            None => return Err("only a microphone of --audio null can be broken or unplugged"),
         }
         self.state = state;
         Ok(self.answer())
@@ -77,6 +85,10 @@ impl Microphone {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use jmrtc_engine::audio::{Audio, AudioConfig, Backend, Posture};
+
     use super::*;
 
     #[test]
@@ -93,20 +105,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_granted_and_unplugged() {
+    fn what_is_broken_is_granted_and_stays_in_its_plug() {
         let plug = Plug::default();
         let mut microphone = Microphone::new(Some(plug.clone()));
-        for state in [State::Broken, State::Unplugged] {
-            assert_eq!(microphone.set(State::Asked), Ok(None));
-            assert!(plug.is_in());
-            assert_eq!(microphone.request(), None);
-            assert_eq!(microphone.set(state), Ok(Some(true)));
-            assert!(!plug.is_in());
-        }
+        assert_eq!(microphone.set(State::Asked), Ok(None));
+        assert_eq!(microphone.request(), None);
+        assert_eq!(microphone.set(State::Broken), Ok(Some(true)));
+        assert!(plug.is_in() && !plug.works());
+        assert_eq!(microphone.set(State::Refused), Ok(None));
+        assert!(plug.works());
     }
 
     #[test]
-    fn a_file_can_not_be_unplugged() {
+    fn only_what_is_in_use_is_unplugged() {
+        let plug = Plug::default();
+        let mut microphone = Microphone::new(Some(plug.clone()));
+        assert_eq!(microphone.set(State::Asked), Ok(None));
+        assert_eq!(microphone.set(State::Unplugged), Err("no microphone is in use"));
+        assert!(plug.works());
+        assert_eq!(microphone.request(), None, "as it was");
+
+        let (heard, ready) = std::sync::mpsc::channel();
+        let config = AudioConfig { backend: Backend::Null(plug.clone()), slots: 1 };
+        let audio = Audio::spawn(config, move |event| drop(heard.send(event))).unwrap();
+        audio.set(Posture { capture: true, ..Posture::default() });
+        let start = Instant::now();
+        while microphone.set(State::Unplugged) != Ok(Some(true)) {
+            assert!(start.elapsed() < Duration::from_secs(20), "never opened");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        assert!(!plug.is_in() && ready.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_file_can_not_be_broken_or_unplugged() {
         let mut microphone = Microphone::new(None);
         microphone.set(State::Refused).unwrap();
         for state in [State::Broken, State::Unplugged] {

@@ -10,7 +10,7 @@ import { tone } from '../e2e/lib/speech.mjs'
 import { talk } from '../e2e/lib/story.mjs'
 import { pass } from '../e2e/lib/wait.mjs'
 import { lastSecond, readWav, toneGaps, toneSeconds } from '../e2e/lib/wav.mjs'
-import { Networks, SERVER, SERVER_HOST } from '../e2e/lib/networks.mjs'
+import { Networks } from '../e2e/lib/networks.mjs'
 
 const DELAY_MS = 25
 const JITTER_MS = 5
@@ -89,13 +89,13 @@ const KINDS = { phone: movingPhone, page: movingPage }
 
 async function measure(kind, networks, change, muted) {
   networks.down('cell')
-  const relay = await Relay.start(SERVER_HOST)
+  const relay = await Relay.start(networks.host)
   const impaired = () => Math.random() < LOSS
   relay.drop = impaired
   relay.delay = () => DELAY_MS + JITTER_MS * (2 * Math.random() - 1)
-  const server = await Server.start({ ...SERVER, ringS: 30, graceS: 20, args: [...SERVER.args, '--advertise-udp', relay.address], log: 'warn' })
+  const server = await Server.start({ ...networks.server, ringS: 30, graceS: 20, args: [...networks.server.args, '--advertise-udp', relay.address], log: 'warn' })
   relay.to(server)
-  const proxy = await Proxy.start(server.port, SERVER_HOST)
+  const proxy = await Proxy.start(server.port, networks.host)
   const moving = await KINDS[kind](networks, proxy.url, 440)
   const still = await ready(proxy.url, 'bob', 1_000)
   await talk(moving, still)

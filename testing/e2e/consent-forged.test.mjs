@@ -104,15 +104,15 @@ for (const kind of ['phone', 'page']) {
 
     // That he has accepted, which he has not: he says no to it.
     const from = relay.mark
-    const known = new Set(relay.seen.items.map(({ client }) => client))
+    const known = new Set(relay.seen.items.map(({ link }) => link))
     const { reply: { session: again } } = await alice.request({ method: 'start', usernames: ['bob'] })
     await scene.bob.log.find(({ payload }) => payload?.channelId === again.channelId, 'bob: the second call')
-    await until(() => relay.packets('dtls', { from, up: true }).some(({ client }) => !known.has(client)), "Bob's second link")
+    await until(() => relay.packets('dtls', { from, up: true }).some(({ link }) => !known.has(link)), "Bob's second link")
     forger.say(everyMessage(again).find(({ name }) => name === 'server.reply.accept.json').message)
     await scene.bob.log.find(({ name, payload }) => name === 'CallDisconnect' && payload.session.channelId === again.channelId, 'bob: its end')
     await pass(QUIET_MS)
     // The last packets of the first call may still have been on their way.
-    const sound = relay.packets('rtp', { from, up: true }).filter(({ client }) => !known.has(client))
+    const sound = relay.packets('rtp', { from, up: true }).filter(({ link }) => !known.has(link))
     assert.deepEqual(sound, [], 'he is heard and has not accepted')
     if (scene.bob.microphones) assert.equal(await scene.bob.microphones(), 0, 'his microphone is open')
     await scene.end()

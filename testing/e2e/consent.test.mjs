@@ -27,11 +27,11 @@ before(async () => {
 })
 cleanUp(() => world?.server)
 
-/** The address from which a new link comes up, DTLS included, after index `from`. */
+/** A new link that comes up, DTLS included, after index `from`. */
 async function newLink(from, known, who) {
   return until(() => {
-    const found = relay.packets('dtls', { from, up: true }).find((p) => !known.includes(p.client))
-    return found?.client
+    const found = relay.packets('dtls', { from, up: true }).find((p) => !known.includes(p.link))
+    return found?.link
   }, `a link of ${who}`)
 }
 
@@ -75,16 +75,16 @@ for (const [kinds, way] of [[['phone', 'phone'], 'UDP'], [['phone', 'phone'], 'T
     await b.call('accept')
     await Promise.all([a.until('CallConnected'), b.until('CallConnected')])
     await Promise.all([
-      sound("Alice's voice to the server", { client: alice, up: true }), sound("Alice's voice to Bob", { client: bob, up: false }),
-      sound("Bob's voice to the server", { client: bob, up: true }), sound("Bob's voice to Alice", { client: alice, up: false }),
+      sound("Alice's voice to the server", { link: alice, up: true }), sound("Alice's voice to Bob", { link: bob, up: false }),
+      sound("Bob's voice to the server", { link: bob, up: true }), sound("Bob's voice to Alice", { link: alice, up: false }),
     ])
 
     await a.call('setIsMuted', { muted: true })
-    await quiet('Alice is muted', { client: alice, up: true })
-    await quiet('Alice is muted, at Bob', { client: bob, up: false })
-    await sound('Bob while Alice is muted', { client: bob, up: true })
+    await quiet('Alice is muted', { link: alice, up: true })
+    await quiet('Alice is muted, at Bob', { link: bob, up: false })
+    await sound('Bob while Alice is muted', { link: bob, up: true })
     await a.call('setIsMuted', { muted: false })
-    await Promise.all([sound('Alice again', { client: alice, up: true }), sound('Alice again, at Bob', { client: bob, up: false })])
+    await Promise.all([sound('Alice again', { link: alice, up: true }), sound('Alice again, at Bob', { link: bob, up: false })])
 
     await a.call('hangup')
     await b.until('CallDisconnect')
@@ -117,10 +117,10 @@ for (const kind of ['phone', 'page']) {
     for (const pause of pauses) {
       for (const who of [alice, bob]) who.clear()
       const rings = relay.mark
-      const known = new Set(relay.seen.items.map(({ client }) => client))
+      const known = new Set(relay.seen.items.map(({ link }) => link))
       await alice.call('startCallUsers', { usernames: ['bob'] })
       await bob.until('CallReceiveInvite')
-      await until(() => new Set(relay.packets('dtls', { from: rings, up: true }).map(({ client }) => client).filter((client) => !known.has(client))).size >= 2, 'both links')
+      await until(() => new Set(relay.packets('dtls', { from: rings, up: true }).map(({ link }) => link).filter((link) => !known.has(link))).size >= 2, 'both links')
       const before = relay.packets('rtp', { from: rings, up: true })
       assert.deepEqual(before, [], `pause ${pause}: sound before the yes`)
       const accepted = bob.call('accept').catch(() => {})

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net'
 import test from 'node:test'
 import { temporary } from './lib/paths.mjs'
 import { Proxy } from './lib/proxy.mjs'
-import { Relay, kind, rtpHeader } from './lib/relay.mjs'
+import { Relay, kind, rtpHeader, stunUser } from './lib/relay.mjs'
 import { GOOD, assertCallHeard, sentence } from './lib/speech.mjs'
 import { pass, until } from './lib/wait.mjs'
 import { readWav, writeWav } from './lib/wav.mjs'
@@ -35,6 +35,19 @@ test('what a packet is', () => {
   const header = rtpHeader(Buffer.from('90ef123400000064deadbeefbede0001107f00000102030405', 'hex'))
   assert.deepEqual({ ...header, extensions: header.extensions[1].toString('hex') },
     { type: 111, marker: true, sequence: 0x1234, timestamp: 100, ssrc: 0xdeadbeef, extensions: '7f', payload: 5 })
+  const whole = Buffer.from('92ef123400000064deadbeef0000000100000002bede0001107f00000102030405', 'hex')
+  for (let length = 0; length < whole.length; length++) {
+    const { payload } = rtpHeader(whole.subarray(0, length))
+    assert.equal(payload, length < 20 ? 0 : length < 24 ? length - 20 : Math.max(0, length - 28), `cut off after ${length} bytes`)
+  }
+})
+
+test('whose link a STUN request is of', () => {
+  const request = (...attributes) => Buffer.concat([Buffer.from('000100002112a442000102030405060708090a0b', 'hex'), ...attributes])
+  const attribute = (type, text) => Buffer.concat([Buffer.from([0, type, 0, text.length]), Buffer.from(text.padEnd(Math.ceil(text.length / 4) * 4, '\0'))])
+  assert.equal(stunUser(request(attribute(0x24, 'abcde'), attribute(6, 'server:client'))), 'server:client')
+  assert.equal(stunUser(request(attribute(0x24, 'abcd'))), undefined)
+  assert.equal(stunUser(Buffer.from([0, 1, 0])), undefined)
 })
 
 test('the relay passes packets both ways, counts them and eats what it is told to', async () => {

@@ -1,7 +1,7 @@
 // A phone leaves the Wi-Fi in a call and nobody tells it: it finds the other network, and both are heard again.
 import assert from 'node:assert/strict'
 import test, { after } from 'node:test'
-import { Networks, SERVER } from './lib/networks.mjs'
+import { Networks } from './lib/networks.mjs'
 import { Phone } from './lib/phone.mjs'
 import { Server } from './lib/server.mjs'
 import { tone } from './lib/speech.mjs'
@@ -23,7 +23,7 @@ test('from Wi-Fi to cellular in a call', { timeout: 60_000 }, async (t) => {
   } catch (error) {
     return t.skip(`no network namespaces here: ${error.message}`)
   }
-  server = await Server.start({ ...SERVER, graceS: 20 })
+  server = await Server.start({ ...networks.server, graceS: 20 })
   const ready = (user, hz, netns) => Phone.ready({ url: server.url, user, play: tone(hz), repeat: true, record: true, netns })
   const [alice, bob] = [await ready('alice', 440, networks.netns), await ready('bob', 1_000)]
   await talk(alice, bob)

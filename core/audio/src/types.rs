@@ -23,7 +23,7 @@ pub struct AudioConfig {
 /// Where sound comes from and goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
-    /// Records silence while the microphone's plug is in, plays to nobody; in real time.
+    /// Records silence where the microphone's plug says that it works, plays to nobody; in real time.
     Null(Plug),
     /// A virtual sound card over WAV files, in real time.
     Wav {
@@ -44,25 +44,49 @@ pub enum Backend {
 
 /// The plug of a microphone, in at first. Clones are of the same microphone.
 #[derive(Debug, Clone, Default)]
-pub struct Plug {
-    out: Arc<AtomicBool>,
+pub struct Plug(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    out: AtomicBool,
+    broken: AtomicBool,
+    used: AtomicBool,
 }
 
 impl Plug {
-    /// Pulls it out, or puts it in.
+    /// Pulls it out, or puts it in. Whoever uses the microphone has it no longer, and nobody else can have it.
     pub fn set(&self, plugged: bool) {
-        self.out.store(!plugged, Relaxed);
+        self.0.out.store(!plugged, Relaxed);
     }
 
     /// Whether it is in.
     pub fn is_in(&self) -> bool {
-        !self.out.load(Relaxed)
+        !self.0.out.load(Relaxed)
+    }
+
+    /// Whether whoever opens the microphone next gets none; the one that is in use works on.
+    pub fn set_broken(&self, broken: bool) {
+        self.0.broken.store(broken, Relaxed);
+    }
+
+    /// Whether the microphone can be opened.
+    pub fn works(&self) -> bool {
+        self.is_in() && !self.0.broken.load(Relaxed)
+    }
+
+    /// Whether the microphone is open.
+    pub fn is_used(&self) -> bool {
+        self.0.used.load(Relaxed)
+    }
+
+    pub(crate) fn set_used(&self, used: bool) {
+        self.0.used.store(used, Relaxed);
     }
 }
 
 impl PartialEq for Plug {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.out, &other.out)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -301,6 +301,34 @@ fn a_microphone_that_is_unplugged_for_long_is_told_and_for_a_moment_is_not() {
 }
 
 #[test]
+fn a_microphone_that_can_not_be_opened_is_none_of_the_one_that_is_open() {
+    let plug = Plug::default();
+    let (audio, events) = spawn(AudioConfig { backend: Backend::Null(plug.clone()), slots: 1 });
+    let failed = |why: &str| Ok(AudioEvent::Failed { why: why.into() });
+    assert!(!plug.is_used());
+    audio.set(Posture { capture: true, ..Posture::default() });
+    wait_for(&audio, "open", |s| s.capturing);
+    assert!(plug.is_used());
+
+    plug.set_broken(true);
+    assert!(plug.is_in() && !plug.works());
+    audio.prepare();
+    assert_eq!(events.recv_timeout(PATIENCE), failed("audio device: there is no microphone"));
+    let stats = audio.stats();
+    assert!(stats.capturing && stats.reopened == 0 && plug.is_used(), "{stats:?}");
+
+    audio.set(Posture::default());
+    wait_for(&audio, "closed", |s| !s.capturing);
+    assert!(!plug.is_used());
+    audio.set(Posture { capture: true, ..Posture::default() });
+    assert_eq!(events.recv_timeout(PATIENCE), failed("microphone: audio device: there is no microphone"));
+    assert!(!plug.is_used());
+    plug.set_broken(false);
+    wait_for(&audio, "opened after all", |s| s.capturing);
+    assert!(plug.is_used());
+}
+
+#[test]
 fn a_recording_is_whole_at_any_moment() {
     let record = Temp::new("whole");
     let (audio, events) = spawn(wav(None, Some(&record)));

@@ -15,8 +15,9 @@ export function kind(packet) {
   return 'other'
 }
 
-/** What the clear part of an RTP packet says. `level` in -dBov for each one-byte extension of one byte length. */
+/** What the clear part of an RTP packet says, as far as it goes; of one that ends within its header, nothing. */
 export function rtpHeader(packet) {
+  if (packet.length < 12) return { extensions: {}, payload: 0 }
   const csrcs = packet[0] & 15
   const header = {
     type: packet[1] & 127,
@@ -25,12 +26,12 @@ export function rtpHeader(packet) {
     timestamp: packet.readUInt32BE(4),
     ssrc: packet.readUInt32BE(8),
     extensions: {},
-    payload: packet.length - 12 - 4 * csrcs,
+    payload: Math.max(0, packet.length - 12 - 4 * csrcs),
   }
-  if (packet[0] & 16) {
-    let at = 12 + 4 * csrcs
+  let at = 12 + 4 * csrcs
+  if (packet[0] & 16 && packet.length >= at + 4) {
     const profile = packet.readUInt16BE(at)
-    const end = at + 4 + 4 * packet.readUInt16BE(at + 2)
+    const end = Math.min(packet.length, at + 4 + 4 * packet.readUInt16BE(at + 2))
     at += 4
     header.payload = packet.length - end
     while (profile === 0xbede && at < end) {
@@ -47,19 +48,34 @@ export function rtpHeader(packet) {
   return header
 }
 
+/** Whom a STUN request is for and from: the USERNAME, the same over UDP and TCP for all of one link. Undefined where it names none. */
+export function stunUser(packet) {
+  for (let at = 20; at + 4 <= packet.length;) {
+    const length = packet.readUInt16BE(at + 2)
+    if (packet.readUInt16BE(at) === 0x0006) return packet.toString('utf8', at + 4, at + 4 + length)
+    at += 4 + length + (-length & 3)
+  }
+  return undefined
+}
+
 function end(address) {
   const [host, port] = address.split(':')
   return { host, port: Number(port) }
 }
 
 export class Relay {
-  /** Every packet: `{at, client, up, kind, size, …rtpHeader}`; `up` is towards the server. */
+  /**
+   * Every packet: `{at, client, link, up, kind, size, …rtpHeader}`; `client` is an address, of which one may have several, as over UDP
+   * and TCP; `link` is the same from all of them; `up` is towards the server.
+   */
   seen = new Log()
   /** Returns true for a packet to be eaten. */
   drop = () => false
   /** Returns for how many milliseconds a packet is held back. */
   delay = () => 0
   #clients = new Map()
+  /** Of an address. */
+  #links = new Map()
   #streams = new Set()
   #stopped = false
 
@@ -114,7 +130,9 @@ export class Relay {
 
   #note(packet, client, up) {
     const what = kind(packet)
-    const entry = { at: Date.now(), client, up, kind: what, size: packet.length, ...(what === 'rtp' ? rtpHeader(packet) : {}) }
+    const user = up && what === 'stun' ? stunUser(packet) : undefined
+    if (user) this.#links.set(client, user)
+    const entry = { at: Date.now(), client, link: this.#links.get(client), up, kind: what, size: packet.length, ...(what === 'rtp' ? rtpHeader(packet) : {}) }
     if (this.drop(entry)) entry.dropped = true
     this.seen.push(entry)
     return entry
@@ -150,9 +168,9 @@ export class Relay {
   }
 
   /** Packets of `what` (kind) since `from` (an index into `seen.items`), both ways or `up` true/false. */
-  packets(what, { from = 0, to = Infinity, up, client } = {}) {
+  packets(what, { from = 0, to = Infinity, up, link } = {}) {
     return this.seen.items.slice(from, to === Infinity ? undefined : to)
-      .filter((p) => p.kind === what && (up === undefined || p.up === up) && (client === undefined || p.client === client))
+      .filter((p) => p.kind === what && (up === undefined || p.up === up) && (link === undefined || p.link === link))
   }
 
   /** Where the list stands: for `from` and `to`. */

@@ -36,7 +36,7 @@ export class Server {
       '--dev', '--listen', listen, '--data', data, '--app-key', APP_KEY, '--secret', SECRET,
       ...(args.includes('--media-udp') ? [] : ['--media-udp', '127.0.0.1:0']),
       ...(args.includes('--media-tcp') ? [] : ['--media-tcp', '127.0.0.1:0']),
-      '--ring-time', `${ringS * 1000}ms`, '--grace-time', `${graceS * 1000}ms`, ...args,
+      '--ring-time', `${Math.round(ringS * 1000)}ms`, '--grace-time', `${Math.round(graceS * 1000)}ms`, ...args,
     ], { env: { JMRTC_LOG: log, ...env } })
     const died = server.child.ended.then(({ code, signal }) => {
       throw new Error(`the server ended at once with ${code ?? signal}:\n${server.child.err.slice(-30).join('\n')}`)

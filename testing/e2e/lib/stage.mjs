@@ -8,21 +8,33 @@ import { program, root, temporary } from './paths.mjs'
 import { Child } from './process.mjs'
 import { Proxy } from './proxy.mjs'
 import { Server, backendToken, token } from './server.mjs'
-import { until, within } from './wait.mjs'
+import { PATIENCE, pass, until, within } from './wait.mjs'
 
 /** Above the runner's own numbers. */
 const QUESTION = 2 ** 40
 
+/** What a jmrtc-phone says of a line that it can't do. */
+const REFUSED = 'not understood: '
+
+/** Nothing is there to be unplugged; but a call that has begun may be about to open its microphone, for so long. */
+const UNUSED = 'no microphone is in use'
+const OPENS_MS = 5_000
+
 /** A jmrtc-phone under control. */
 class PhoneDevice {
   asked = new Map()
+  /** What it did not do, and why. */
+  refused = []
+  /** When it wakes. */
+  awake = 0
 
   async start({ device, id, report, network }) {
     this.folder ??= temporary('phone')
     this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, '--folder', this.folder, 'drive'])
     this.child.out.push = (line) => {
-      const { event, id, result, error, payload } = JSON.parse(line)
-      if (event === 'reply' && id >= QUESTION) this.asked.get(id)(result)
+      const { event, id, result, error, payload, text } = JSON.parse(line)
+      if (event === 'note' && text.startsWith(REFUSED)) this.refused.push(text.slice(REFUSED.length))
+      else if (event === 'reply' && id >= QUESTION) this.asked.get(id)(result)
       else if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
       else if (event.startsWith('Call')) report({ device, event, payload })
     }
@@ -37,12 +49,15 @@ class PhoneDevice {
     const id = QUESTION + this.asked.size
     const answered = new Promise((resolve) => this.asked.set(id, resolve))
     this.#write({ id, method: 'getState' })
-    return within(answered, `${this.child.name} to read what it was told`)
+    // Who sleeps reads when it wakes.
+    return within(answered, `${this.child.name} to read what it was told`, PATIENCE + Math.max(0, this.awake - Date.now()))
   }
 
   async #say(line) {
+    this.refused = []
     this.#write(line)
     await this.#state()
+    if (this.refused.length > 0) throw new Error(this.refused.join('; '))
   }
 
   call(call, method, args) {
@@ -57,11 +72,20 @@ class PhoneDevice {
 
   sleep(ms) {
     this.child.kill('SIGSTOP')
+    this.awake = Date.now() + ms
     setTimeout(() => this.child.kill('SIGCONT'), ms)
   }
 
-  microphone(state) {
-    return this.#say({ microphone: state })
+  async microphone(state) {
+    const end = Math.max(Date.now(), this.awake) + OPENS_MS
+    for (;;) {
+      try {
+        return await this.#say({ microphone: state })
+      } catch (error) {
+        if (error.message !== UNUSED || Date.now() > end) throw error
+        await pass(20)
+      }
+    }
   }
 
   async kill() {
@@ -131,11 +155,14 @@ class PageDevice {
 
   /** Chromium's own microphone always works, is given to everybody and stays. */
   async microphone(state) {
-    await this.page.tab.evaluate(async (state) => {
+    const done = await this.page.tab.evaluate(async ([state, OPENS_MS]) => {
       const waiting = (window.__waiting ??= [])
       const live = () => window.__e2e.tracks.filter((track) => track.readyState === 'live')
-      // It may still be on its way to the call that has begun; the runner's patience ends where none ever comes.
-      while (state === 'unplugged' && live().length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+      const end = Date.now() + OPENS_MS
+      while (state === 'unplugged' && live().length === 0) {
+        if (Date.now() > end) return false
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
       const devices = navigator.mediaDevices
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
       const gone = state === 'broken' || state === 'unplugged'
@@ -151,12 +178,14 @@ class PageDevice {
       devices.enumerateDevices = gone ? () => Promise.resolve([]) : real.enumerateDevices
       navigator.permissions.query = state === 'refused' || state === 'asked' ? () => Promise.resolve({ state: 'prompt' }) : real.query
       if (state !== 'asked') await Promise.allSettled(waiting.splice(0).map((answer) => answer()))
-      if (state !== 'unplugged') return
+      if (state !== 'unplugged') return true
       for (const track of live()) {
         track.stop()
         track.dispatchEvent(new Event('ended'))
       }
-    }, state)
+      return true
+    }, [state, OPENS_MS])
+    if (!done) throw new Error(UNUSED)
   }
 
   async kill() {
@@ -209,6 +238,8 @@ export async function playScenario(file, kinds) {
 class Stage {
   #devices = new Map()
   #server
+  /** It was not stopped or killed. */
+  #serves = false
 
   constructor(kindOf, report) {
     this.kindOf = kindOf
@@ -217,6 +248,7 @@ class Stage {
 
   async open({ devices, settings: { ringMs, graceMs, pingMs, maxMembers, keepCalls, relations } }) {
     this.#server = await Server.start({ ringS: ringMs / 1000, graceS: graceMs / 1000, args: ['--ping-time', `${pingMs}ms`, '--max-members', maxMembers, ...(keepCalls ? ['--keep-calls'] : [])] })
+    this.#serves = true
     for (const user of new Set(devices.map((device) => device.split('/')[0]))) await this.make({ user, profile: {} })
     for (const related of relations) await this.relate(related)
     for (const device of devices) {
@@ -283,33 +315,45 @@ class Stage {
 
   async microphone({ device, state }) {
     const known = this.#devices.get(device)
+    if (known.runs) await known.app.microphone(state)
+    else if (state === 'unplugged') throw new Error(UNUSED)
     // The next app on this device finds it so.
     known.microphone = state === 'unplugged' ? 'broken' : state
-    if (known.runs) await known.app.microphone(state)
   }
 
+  /** What is so already stays so. */
   async server({ state }) {
-    if (state === 'stopped') await this.#server.stop()
-    else if (state === 'killed') await this.#server.kill()
-    else if (state === 'readOnly') await this.#server.lockStore()
-    else if (this.#server.lock) await this.#server.freeStore()
-    else this.#server = await this.#server.again()
+    if (state === 'readOnly') {
+      if (!this.#server.lock) await this.#server.lockStore()
+    } else if (state === 'running') {
+      if (this.#server.lock) await this.#server.freeStore()
+      if (!this.#serves) this.#server = await this.#server.again()
+      this.#serves = true
+    } else if (this.#serves) {
+      this.#serves = false
+      await (state === 'stopped' ? this.#server.stop() : this.#server.kill())
+    }
   }
 
   async close() {
+    if (this.#serves) await this.#expectNoCalls()
+    for (const known of this.#devices.values()) {
+      if (known.runs) await known.app.stop()
+      known.runs = false
+    }
+    if (!this.#serves) return
+    await this.#server.expectEmpty()
+    const { code } = await this.#server.stop()
+    assert.equal(code, 0, `the server ended with ${code}`)
+  }
+
+  async #expectNoCalls() {
     let counts
     await until(async () => {
       const metrics = await this.#server.metrics()
       counts = Object.entries(metrics).filter(([name, value]) => /^jmrtc_(calls|links)(_active|_open)?(\{|$)/.test(name) && value !== 0)
       return counts.length === 0
     }, () => `a server without calls; there are ${JSON.stringify(counts)}`)
-    for (const known of this.#devices.values()) {
-      if (known.runs) await known.app.stop()
-      known.runs = false
-    }
-    await this.#server.expectEmpty()
-    const { code } = await this.#server.stop()
-    assert.equal(code, 0, `the server ended with ${code}`)
   }
 
   /** Ends what a failure has left. */
@@ -319,6 +363,7 @@ class Stage {
       await app.context?.close().catch(() => {})
       network.stop()
     }
-    if (this.#server) await this.#server.kill()
+    await this.#server?.kill()
+    if (this.#server?.lock) await this.#server.freeStore()
   }
 }

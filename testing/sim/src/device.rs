@@ -122,6 +122,10 @@ pub(crate) struct Parts {
     /// The person was asked for the microphone and has not answered.
     pub(crate) asked: bool,
     pub(crate) capture: bool,
+    /// There is a microphone that does so.
+    pub(crate) open: bool,
+    /// Times that one was opened or lost.
+    pub(crate) openings: u64,
     pub(crate) send: bool,
     pub(crate) play: bool,
 }

@@ -55,6 +55,12 @@ pub(crate) enum Item {
         life: u32,
         event: AudioEvent,
     },
+    /// The microphone could not be opened, and can't still.
+    NoMicrophone {
+        device: usize,
+        life: u32,
+        opening: u64,
+    },
     Platform {
         device: usize,
         life: u32,

@@ -442,6 +442,7 @@ impl World {
             Item::Media { device, life, .. }
             | Item::Measure { device, life, .. }
             | Item::Audio { device, life, .. }
+            | Item::NoMicrophone { device, life, .. }
             | Item::Platform { device, life, .. }
             | Item::Woken { device, life } => asleep(*device, *life),
         }
@@ -489,6 +490,7 @@ impl World {
                 self.in_life(device, life, Input::Media { generation, event })
             }
             Item::Audio { device, life, event } => self.in_life(device, life, Input::Audio(event)),
+            Item::NoMicrophone { device, life, opening } => self.no_microphone(device, life, opening),
             Item::Platform { device, life, event } => self.in_life(device, life, Input::Platform(event)),
             Item::Woken { device, life } => self.woken(device, life),
         }

@@ -24,10 +24,15 @@ struct Silence {
 
 impl World for Silence {
     fn check(&mut self) -> Result<(), AudioError> {
-        if self.plug.is_in() { Ok(()) } else { Err(AudioError::Device("there is no microphone".into())) }
+        if self.plug.works() { Ok(()) } else { Err(AudioError::Device("there is no microphone".into())) }
     }
     fn capture_opened(&mut self) -> Result<(), AudioError> {
-        self.check()
+        self.check()?;
+        self.plug.set_used(true);
+        Ok(())
+    }
+    fn capture_closed(&mut self) {
+        self.plug.set_used(false);
     }
     fn playback_opened(&mut self) -> Result<(), AudioError> {
         Ok(())
@@ -51,6 +56,7 @@ impl World for Echo {
     fn capture_opened(&mut self) -> Result<(), AudioError> {
         Ok(())
     }
+    fn capture_closed(&mut self) {}
     fn playback_opened(&mut self) -> Result<(), AudioError> {
         Ok(())
     }

@@ -28,6 +28,8 @@ pub(crate) trait World: Send + 'static {
     fn check(&mut self) -> Result<(), AudioError>;
     /// The microphone was opened.
     fn capture_opened(&mut self) -> Result<(), AudioError>;
+    /// The microphone was closed.
+    fn capture_closed(&mut self);
     /// The loudspeaker was opened.
     fn playback_opened(&mut self) -> Result<(), AudioError>;
     /// What the microphone hears next. `live`: it is sent at this moment.
@@ -137,7 +139,11 @@ impl<W: World> Device for Paced<W> {
     }
 
     fn close_capture(&mut self) {
-        self.lines().capture = None;
+        let mut lines = self.lines();
+        if lines.capture.take().is_some() {
+            lines.world.capture_closed();
+        }
+        drop(lines);
         self.stop_if_closed();
     }
 

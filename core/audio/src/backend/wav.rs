@@ -104,6 +104,8 @@ impl World for Files {
         self.load()
     }
 
+    fn capture_closed(&mut self) {}
+
     fn playback_opened(&mut self) -> Result<(), AudioError> {
         self.create()
     }

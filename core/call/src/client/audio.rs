@@ -90,16 +90,14 @@ impl Client {
         self.preflight_without_microphone(why, out);
         self.turn_engine_off(ErrorCode::EngineFailed, why, out);
         self.abandon_start(ErrorCode::EngineFailed, why, out);
+        if let Some(Accept::Accepting(accepting)) = self.call.as_mut().map(|c| &mut c.accept) {
+            out.fail_all(std::mem::take(&mut accepting.commands), ErrorCode::EngineFailed, why);
+        }
         let session = self.call.as_ref().map(|c| c.session.clone());
         out.error(Failure::new(ErrorCode::EngineFailed, why), session);
-        let Some(call) = &mut self.call else { return };
-        let waiting = match &mut call.accept {
-            Accept::Ringing(_) | Accept::Leaving(_) => return,
-            Accept::Accepting(accepting) => std::mem::take(&mut accepting.commands),
-            Accept::Dialled { .. } | Accept::Joined => Vec::new(),
-        };
-        out.fail_all(waiting, ErrorCode::EngineFailed, why);
-        self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
+        if self.call.as_ref().is_some_and(Call::is_consented) {
+            self.leave_now(LeaveReason::NetworkError, Reason::NetworkError, out);
+        }
     }
 
     /// The person answered on the system's call screen before the engine was ready.

@@ -377,6 +377,23 @@ fn an_audio_device_that_breaks_ends_the_call() {
 }
 
 #[test]
+fn an_accept_that_finds_no_microphone_is_answered_before_the_events_that_it_causes() {
+    let mut rig = Rig::ringing();
+    rig.command("accept", json!(null));
+    rig.command("accept", json!(null));
+    rig.audio_failed();
+    assert_eq!(
+        rig.heard(),
+        [
+            "accept -> ENGINE_FAILED",
+            "accept -> ENGINE_FAILED",
+            "CallError ENGINE_FAILED",
+            "CallDisconnect networkError S(i: -; j: alice)",
+        ]
+    );
+}
+
+#[test]
 fn logging_in() {
     let mut rig = Rig::new();
     rig.me = "bob".into();

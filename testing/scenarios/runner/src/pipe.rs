@@ -20,6 +20,9 @@ pub struct Pipe<W> {
     out: W,
     lines: Receiver<String>,
     reports: VecDeque<Report>,
+    began: Instant,
+    /// When all are awake who sleep.
+    awake: Instant,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +43,8 @@ impl<W: Write> Pipe<W> {
                 }
             }
         });
-        Self { kinds, out, lines, reports: VecDeque::new() }
+        let began = Instant::now();
+        Self { kinds, out, lines, reports: VecDeque::new(), began, awake: began }
     }
 
     fn line(&self, patience: Duration) -> Result<Option<String>, String> {
@@ -68,8 +72,13 @@ impl<W: Write> Stage for Pipe<W> {
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         let text = serde_json::to_string(order).map_err(|e| e.to_string())?;
         writeln!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(|e| e.to_string())?;
+        if let Order::Sleep { ms, .. } = order {
+            self.awake = self.awake.max(Instant::now() + Duration::from_millis(*ms));
+        }
         loop {
-            let line = self.line(PATIENCE)?.ok_or_else(|| format!("the stage does not do {text}"))?;
+            // Who sleeps does nothing before it wakes.
+            let patience = PATIENCE + self.awake.saturating_duration_since(Instant::now());
+            let line = self.line(patience)?.ok_or_else(|| format!("the stage does not do {text}"))?;
             match serde_json::from_str::<Done>(&line) {
                 Ok(Done { done: true, .. }) => return Ok(()),
                 Ok(Done { done: false, why }) => return Err(why),
@@ -83,6 +92,10 @@ impl<W: Write> Stage for Pipe<W> {
             Some(report) => Ok(Some(report)),
             None => self.line(patience)?.map(|line| read(&line)).transpose(),
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), String> {

@@ -380,12 +380,15 @@ impl Player<'_> {
     }
 
     fn becomes(&mut self, device: &str, expected: &Value) -> Result<(), String> {
-        let mut left = self.stage.patience();
+        let end = self.stage.elapsed() + self.stage.patience();
         loop {
             let call = self.call(device, "getState", None, true)?;
             let state = self.answered(device, call)?;
-            let Err(why) = fit(expected, &state, &mut self.names) else { return Ok(()) };
-            left = left.checked_sub(LOOK).ok_or_else(|| format!("{device}: getState{why}"))?;
+            // A look binds no name.
+            let Err(why) = fit(expected, &state, &mut self.names.clone()) else { return Ok(()) };
+            if self.stage.elapsed() >= end {
+                return Err(format!("{device}: getState{why}"));
+            }
             self.stage.pass(LOOK)?;
         }
     }

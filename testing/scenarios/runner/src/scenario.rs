@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use jmrtc_call::METHODS;
+use jmrtc_call::{CallState, EngineState, LoginState, METHODS};
+use jmrtc_protocol::limits::MAX_MEMBERS;
 use jmrtc_protocol::{ErrorCode, Profile, Username};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ const GRACE_MS: u64 = 60_000;
 const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
+/// The longest that a server takes.
+const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
 const EVENTS: [&str; 12] = [
     "CallOutgoing",
@@ -34,9 +37,6 @@ const EVENTS: [&str; 12] = [
     "CallReconnecting",
     "CallReconnected",
 ];
-
-/// What can be waited for.
-const STATE: [&str; 3] = ["login", "engine", "call"];
 
 const SYSTEM: [&str; 3] = ["answered", "declined", "networkChanged"];
 
@@ -141,10 +141,10 @@ struct Raw {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawServer {
-    ring_time: Option<String>,
-    grace_time: Option<String>,
-    ping_time: Option<String>,
-    max_members: Option<usize>,
+    ring_time: Option<Spanned<String>>,
+    grace_time: Option<Spanned<String>>,
+    ping_time: Option<Spanned<String>>,
+    max_members: Option<Spanned<usize>>,
     #[serde(default)]
     keep_calls: bool,
 }
@@ -159,7 +159,11 @@ pub(crate) fn milliseconds(text: &str) -> Option<u64> {
 }
 
 fn time(text: &str) -> Result<u64, String> {
-    milliseconds(text).ok_or_else(|| format!("`{text}` is no time; write 3s or 500ms"))
+    match milliseconds(text) {
+        None => Err(format!("`{text}` is no time; write 3s or 500ms")),
+        Some(ms @ 1..=YEAR_MS) => Ok(ms),
+        Some(_) => Err(format!("`{text}` is no time from 1ms to a year")),
+    }
 }
 
 /// One of a few words.
@@ -190,10 +194,10 @@ impl Scenario {
         let at = |line: u64, what: String| format!("{}:{line}: {what}", file.display());
         let line = raw.devices.referenced.line();
         let devices = devices(&raw.devices.value).map_err(|e| at(line, e))?;
-        let server = settings(&raw.server).map_err(|e| format!("{}: server: {e}", file.display()))?;
-        let mut settings = server;
+        let reader = Reader { devices: devices.iter().map(|(name, _)| name.as_str()).collect() };
+        let mut settings = settings(&raw.server).map_err(|(line, e)| at(line, format!("server: {e}")))?;
         for (pair, relation) in raw.relations {
-            let related = related(&pair, &relation.value);
+            let related = reader.related(&pair, &relation.value);
             settings.relations.push(related.map_err(|e| at(relation.referenced.line(), e))?);
         }
         let mut ids = BTreeMap::new();
@@ -206,7 +210,6 @@ impl Scenario {
             }
             ids.insert(copy, original.value);
         }
-        let reader = Reader { devices: devices.iter().map(|(name, _)| name.as_str()).collect() };
         let mut steps = Vec::new();
         for (n, step) in raw.steps.iter().enumerate() {
             let line = step.referenced.line();
@@ -260,22 +263,27 @@ fn devices(list: &[Value]) -> Result<Vec<(String, AppState)>, String> {
     Ok(devices)
 }
 
-fn settings(raw: &RawServer) -> Result<Settings, String> {
-    let or = |text: &Option<String>, otherwise: u64| text.as_deref().map_or(Ok(otherwise), time);
+/// What a real server would refuse is refused here, with the line.
+fn settings(raw: &RawServer) -> Result<Settings, (u64, String)> {
+    let or = |text: &Option<Spanned<String>>, otherwise: u64| match text {
+        Some(text) => time(&text.value).map_err(|e| (text.referenced.line(), e)),
+        None => Ok(otherwise),
+    };
+    let max_members = match &raw.max_members {
+        Some(n) if !(2..=MAX_MEMBERS).contains(&n.value) => {
+            return Err((n.referenced.line(), format!("`maxMembers` is from 2 to {MAX_MEMBERS}")));
+        }
+        Some(n) => n.value,
+        None => MEMBERS,
+    };
     Ok(Settings {
         ring_ms: or(&raw.ring_time, RING_MS)?,
         grace_ms: or(&raw.grace_time, GRACE_MS)?,
         ping_ms: or(&raw.ping_time, PING_MS)?,
-        max_members: raw.max_members.unwrap_or(MEMBERS),
+        max_members,
         keep_calls: raw.keep_calls,
         relations: Vec::new(),
     })
-}
-
-/// `dave to alice: {isInBlackList: true}`.
-fn related(pair: &str, fields: &Value) -> Result<Related, String> {
-    let (of, to) = pair.split_once(" to ").ok_or("a relation is `dave to alice: {…}`")?;
-    Ok(Related { of: of.to_owned(), to: to.to_owned(), relation: filled("relation", fields)? })
 }
 
 /// A model of which only some fields are named.
@@ -399,10 +407,7 @@ impl Reader<'_> {
             }
             ["becomes"] => {
                 phrase.alone()?;
-                let state = phrase.some()?;
-                let fields = state.as_object().ok_or("`becomes` needs fields of `getState`")?;
-                fields.keys().try_for_each(|field| one_of(field, &STATE, "field of getState").map(drop))?;
-                vec![Action::Becomes { device, state: state.clone() }]
+                vec![Action::Becomes { device, state: state(phrase.some()?)? }]
             }
             ["app"] => {
                 phrase.alone()?;
@@ -433,25 +438,33 @@ impl Reader<'_> {
         })
     }
 
+    fn user(&self, name: &str) -> Result<String, String> {
+        let known = self.devices.iter().any(|device| user_of(device) == name);
+        if known { Ok(name.to_owned()) } else { Err(format!("`{name}` is no user of this scenario")) }
+    }
+
+    /// `dave to alice: {isInBlackList: true}`.
+    fn related(&self, pair: &str, fields: &Value) -> Result<Related, String> {
+        let (of, to) = pair.split_once(" to ").ok_or("a relation is `dave to alice: {…}`")?;
+        let (of, to) = (self.user(of)?, self.user(to)?);
+        Ok(Related { of, to, relation: filled("relation", fields)? })
+    }
+
     /// What the company's backend does, which knows users and no devices.
     fn backend(&self, words: &[&str], phrase: &Phrase<'_>) -> Result<Action, String> {
-        let user = |name: &str| {
-            let known = self.devices.iter().any(|device| user_of(device) == name);
-            if known { Ok(name.to_owned()) } else { Err(format!("`{name}` is no user of this scenario")) }
-        };
         match *words {
             ["makes", name] => {
                 let profile =
                     phrase.value.map_or_else(|| Ok(Profile::default()), |v| filled("profile", v))?;
-                Ok(Action::Stage(Order::Make { user: user(name)?, profile }))
+                Ok(Action::Stage(Order::Make { user: self.user(name)?, profile }))
             }
             ["deletes", name] => {
                 phrase.none()?;
-                Ok(Action::Stage(Order::Delete { user: user(name)? }))
+                Ok(Action::Stage(Order::Delete { user: self.user(name)? }))
             }
             ["relates", of, "to", to] => {
                 let relation = filled("relation", phrase.some()?)?;
-                Ok(Action::Stage(Order::Relate(Related { of: user(of)?, to: user(to)?, relation })))
+                Ok(Action::Stage(Order::Relate(Related { of: self.user(of)?, to: self.user(to)?, relation })))
             }
             _ => Err(format!("`{}` is not understood", phrase.words.join(" "))),
         }
@@ -471,6 +484,27 @@ impl Reader<'_> {
         }
         Ok(all)
     }
+}
+
+/// What is waited for: `{login: reconnecting}`.
+fn state(value: &Value) -> Result<Value, String> {
+    let fields = value.as_object().filter(|fields| !fields.is_empty());
+    for (field, value) in fields.ok_or("`becomes` needs fields of `getState`")? {
+        let known = match field.as_str() {
+            "login" => word::<LoginState>(value).map(drop),
+            "engine" => word::<EngineState>(value).map(drop),
+            "call" => word::<CallState>(value).map(drop),
+            _ => return Err(format!("there is no field of getState `{field}`")),
+        };
+        if *value == Value::Bool(false) {
+            return Err(format!(
+                "`{field}` never is `false`; YAML takes `off` for that without quotes: \"off\""
+            ));
+        }
+        known.map_err(|e| format!("`{field}`: {e}"))?;
+        value.as_str().ok_or_else(|| format!("`{field}` is a word"))?;
+    }
+    Ok(value.clone())
 }
 
 fn known(method: &str) -> Result<String, String> {

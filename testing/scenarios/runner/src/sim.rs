@@ -205,6 +205,10 @@ impl Stage for Sim {
         }
     }
 
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.world.as_ref().map_or(0, World::now))
+    }
+
     fn pass(&mut self, time: Duration) -> Result<(), String> {
         let end = self.after(time)?;
         self.world()?.go_to(end)?;

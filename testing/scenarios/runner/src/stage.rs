@@ -165,9 +165,9 @@ pub enum Microphone {
     Granted,
     /// The person does not want it.
     Refused,
-    /// There is none that works.
+    /// Whoever opens one has none; one that is in use works on.
     Broken,
-    /// The one in use is gone, and there is no other.
+    /// The one in use is gone, and there is no other. An error where none is in use, nor soon.
     Unplugged,
     /// The person is asked, and has not answered.
     Asked,
@@ -256,6 +256,9 @@ pub trait Stage {
     /// # Errors
     /// The stage is broken.
     fn next(&mut self, patience: Duration) -> Result<Option<Report>, String>;
+
+    /// How long it has been there, by its own clock.
+    fn elapsed(&self) -> Duration;
 
     /// Lets time pass.
     ///

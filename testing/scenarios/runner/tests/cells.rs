@@ -134,6 +134,10 @@ impl Stage for Watched {
         Ok(report)
     }
 
+    fn elapsed(&self) -> Duration {
+        self.sim.elapsed()
+    }
+
     fn pass(&mut self, time: Duration) -> Result<(), String> {
         self.sim.pass(time)
     }

@@ -50,6 +50,24 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("backend makes bob: {nick: Bobby}", "a.yaml:7: step 3: a profile has no `nick`"),
         ("bob becomes: {mood: good}", "a.yaml:7: step 3: there is no field of getState `mood`"),
         ("bob becomes: ready", "a.yaml:7: step 3: `becomes` needs fields of `getState`"),
+        ("bob becomes: {}", "a.yaml:7: step 3: `becomes` needs fields of `getState`"),
+        (
+            "bob becomes: {login: reconecting}",
+            "a.yaml:7: step 3: `login`: unknown variant `reconecting`, expected one of `loggedOut`, `loggingIn`, \
+             `loggedIn`, `reconnecting`, `tokenRejected`",
+        ),
+        (
+            "bob becomes: {engine: $engine}",
+            "a.yaml:7: step 3: `engine`: unknown variant `$engine`, expected one of `off`, `starting`, `ready`",
+        ),
+        ("bob becomes: {call: null}", "a.yaml:7: step 3: `call`: invalid type: null, expected string or map"),
+        ("bob becomes: {call: {idle: null}}", "a.yaml:7: step 3: `call` is a word"),
+        (
+            "bob becomes: {engine: off}",
+            "a.yaml:7: step 3: `engine` never is `false`; YAML takes `off` for that without quotes: \"off\"",
+        ),
+        ("wait: 0s", "a.yaml:7: step 3: `0s` is no time from 1ms to a year"),
+        ("bob sleeps: 0ms", "a.yaml:7: step 3: `0ms` is no time from 1ms to a year"),
         ("backend fires bob", "a.yaml:7: step 3: `backend fires bob` is not understood"),
     ] {
         assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
@@ -59,6 +77,16 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("server: {ringtime: 3s}", "line 7 column 10: unknown field `ringtime`"),
         ("skip: {telex: it has none}", "line 7 column 8: unknown variant `telex`"),
         ("relations: {bob to alice: {isInBlacklist: true}}", "a.yaml:7: a relation has no `isInBlacklist`"),
+        ("relations: {bob to eve: {isFriend: true}}", "a.yaml:7: `eve` is no user of this scenario"),
+        ("relations:\n  eve to bob: {isFriend: true}", "a.yaml:8: `eve` is no user of this scenario"),
+        ("server: {maxMembers: 0}", "a.yaml:7: server: `maxMembers` is from 2 to 1000"),
+        ("server:\n  maxMembers: 1001", "a.yaml:8: server: `maxMembers` is from 2 to 1000"),
+        ("server: {ringTime: 0s}", "a.yaml:7: server: `0s` is no time from 1ms to a year"),
+        (
+            "server:\n  keepCalls: true\n  graceTime: 0ms",
+            "a.yaml:9: server: `0ms` is no time from 1ms to a year",
+        ),
+        ("server: {pingTime: 31536001s}", "a.yaml:7: server: `31536001s` is no time from 1ms to a year"),
     ] {
         let told = read(&format!("{RINGS}{more}\n")).unwrap_err();
         assert!(told.contains(problem), "{told}");
@@ -134,6 +162,10 @@ impl Stage for Whispers {
         let report = self.sim.next(patience)?;
         self.due = matches!(&report, Some(Report::Event { device, event, .. }) if device == "bob" && event == self.after);
         Ok(report)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.sim.elapsed()
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), String> {
@@ -216,6 +248,10 @@ impl Stage for LateNews {
         self.news.take().map_or_else(|| self.sim.next(patience), |news| Ok(Some(news)))
     }
 
+    fn elapsed(&self) -> Duration {
+        self.sim.elapsed()
+    }
+
     fn pass(&mut self, time: Duration) -> Result<(), String> {
         self.sim.pass(time)
     }
@@ -234,6 +270,54 @@ server: {graceTime: 2s}
     let scenario = read(&format!("{RINGS}{STEPS}")).unwrap();
     let mut stage = LateNews { sim: Sim::new(1, false), news: None };
     assert_eq!(play(&scenario, &mut stage), Verdict::Passed);
+}
+
+/// A simulated world that takes ten seconds to do what it is told.
+struct Slow {
+    sim: Sim,
+    orders: u32,
+}
+
+impl Stage for Slow {
+    fn kinds(&self) -> Vec<Kind> {
+        self.sim.kinds()
+    }
+
+    fn patience(&self) -> Duration {
+        self.sim.patience()
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        self.orders += 1;
+        self.sim.carry_out(order)
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        self.sim.next(patience)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.sim.elapsed() + Duration::from_secs(10) * self.orders
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        self.sim.pass(time)
+    }
+}
+
+#[test]
+fn the_time_of_looking_is_time_of_waiting() {
+    let scenario = read(&format!("{RINGS}  - bob becomes: {{call: connected}}\n")).unwrap();
+    let mut stage = Slow { sim: Sim::new(1, false), orders: 0 };
+    let Verdict::Failed(why) = play(&scenario, &mut stage) else { panic!("it never does") };
+    assert!(why.contains("a.yaml:7: bob: getState.call is \"incoming\", not \"connected\""), "{why}");
+    assert!(stage.orders < 30, "{}", stage.orders);
+}
+
+#[test]
+fn only_a_microphone_in_use_is_unplugged_and_nobody_waits_for_one_for_ever() {
+    let why = played("  - bob hears CallReceiveInvite: {i: [bob]}\n  - bob microphone: unplugged\n");
+    assert!(why.contains("a.yaml:8: no microphone is in use"), "{why}");
 }
 
 #[test]

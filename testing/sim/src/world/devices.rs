@@ -212,7 +212,11 @@ impl World {
             Output::Audio(AudioAction::Set { capture, send, play }) => {
                 self.consent(device, capture, send, play)?;
                 let parts = &mut self.devices[device].parts;
+                let changes = parts.capture != capture;
                 (parts.capture, parts.send, parts.play) = (capture, send, play);
+                if changes {
+                    self.open_microphone(device);
+                }
             }
             Output::Platform(PlatformAction::RequestMicrophone)
                 if self.devices[device].microphone == Microphone::Asked =>
@@ -230,6 +234,31 @@ impl World {
             Output::Platform(action) => self.screen(device, action)?,
         }
         Ok(())
+    }
+
+    /// Opens or closes the microphone, as is wanted. One that can't be opened is tried again and again before that is told,
+    /// or not.
+    pub(super) fn open_microphone(&mut self, device: usize) {
+        let (now, place) = (self.now, device as u64);
+        let dev = &mut self.devices[device];
+        let (life, parts) = (dev.life, &mut dev.parts);
+        parts.openings += 1;
+        parts.open = parts.capture && dev.microphone != Microphone::Broken;
+        let opening = parts.openings;
+        if parts.capture && !parts.open {
+            let tries = 10_000 * self.luck.roll(Roll::Audio, now, place, 2);
+            let at = now + tries + self.luck.roll(Roll::AudioTime, now, place, 300);
+            self.agenda.plan(at, Item::NoMicrophone { device, life, opening });
+        }
+    }
+
+    pub(super) fn no_microphone(&mut self, device: usize, life: u32, opening: u64) -> Result<(), String> {
+        let parts = &self.devices[device].parts;
+        if parts.openings != opening || parts.open {
+            return Ok(());
+        }
+        let event = AudioEvent::Failed { why: "there is no microphone".into() };
+        self.in_life(device, life, Input::Audio(event))
     }
 
     /// Every ring ends, every call that the system knows of ends, and each is told once.

@@ -35,6 +35,9 @@ pub enum Network {
 /// How much longer.
 const SLOW_MS: u64 = 200;
 
+/// For a microphone to be opened by a call that has begun.
+const OPENS_MS: u64 = 5_000;
+
 /// What comes of the wish for a microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Microphone {
@@ -43,7 +46,7 @@ pub enum Microphone {
     Granted,
     /// The person does not want it.
     Refused,
-    /// There is none that works.
+    /// Whoever opens one has none; one that is open works on.
     Broken,
     /// The person is asked, and has not answered.
     Asked,
@@ -148,6 +151,11 @@ impl World {
         let device = self.find(device)?;
         let dev = &mut self.devices[device];
         dev.microphone = microphone;
+        if microphone != Microphone::Broken && dev.parts.capture && !dev.parts.open {
+            // The next try succeeds.
+            self.open_microphone(device);
+        }
+        let dev = &mut self.devices[device];
         if microphone == Microphone::Asked || !dev.alive || !std::mem::take(&mut dev.parts.asked) {
             return Ok(());
         }
@@ -155,10 +163,16 @@ impl World {
         self.input(device, Input::Platform(PlatformEvent::Microphone { granted }))
     }
 
-    /// The microphone of `device` is gone while it is in use, and there is no other.
+    /// The microphone of `device` is gone while it is in use, and there is no other. It may be on its way still.
     pub fn unplug(&mut self, device: &str) -> Result<(), String> {
+        let at = self.find(device)?;
+        let end = self.now + OPENS_MS;
+        while !(self.devices[at].alive && self.devices[at].parts.open) {
+            check(self.step(end)?, || "no microphone is in use".into())?;
+        }
         self.microphone(device, Microphone::Broken)?;
-        self.input(self.alive(device)?, Input::Audio(AudioEvent::Failed { why: "unplugged".into() }))
+        self.open_microphone(at);
+        Ok(())
     }
 
     /// The app on `device` is killed.
@@ -201,8 +215,7 @@ impl World {
 
     /// The server is gone, and until [`Self::start_server`] there is none.
     pub fn stop_server(&mut self, end: End) -> Result<(), String> {
-        self.down = true;
-        self.replace_server(end)
+        if std::mem::replace(&mut self.down, true) { Ok(()) } else { self.replace_server(end) }
     }
 
     /// The server can keep nothing any more.
