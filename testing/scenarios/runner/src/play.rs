@@ -132,6 +132,7 @@ impl Player<'_> {
             Action::Nothing { device } => self.nothing(device),
             Action::Becomes { device, state } => self.becomes(device, state),
             Action::App { device, state: AppState::Closed } => {
+                self.running(device)?;
                 self.stage.carry_out(&Order::Kill { device: device.clone() })?;
                 // What it was still told belongs to the life that is over.
                 while let Some(report) = self.stage.next(Duration::ZERO)? {
@@ -143,14 +144,27 @@ impl Player<'_> {
                 state.ear = Ear::default();
                 Ok(())
             }
+            Action::App { device, .. } if self.device(device)?.runs => {
+                Err(format!("the app of `{device}` runs already"))
+            }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
-            Action::Stage(order) => self.stage.carry_out(order),
+            Action::Stage(order) => {
+                if let Order::Sleep { device, .. } | Order::System { device, .. } = order {
+                    self.running(device)?;
+                }
+                self.stage.carry_out(order)
+            }
             Action::Wait { ms } => self.stage.pass(Duration::from_millis(*ms)),
         }
     }
 
     fn device(&mut self, name: &str) -> Result<&mut Device, String> {
         self.devices.get_mut(name).ok_or_else(|| format!("the stage speaks of `{name}`, which nobody knows"))
+    }
+
+    fn running(&mut self, name: &str) -> Result<&mut Device, String> {
+        let device = self.device(name)?;
+        if device.runs { Ok(device) } else { Err(format!("the app of `{name}` does not run")) }
     }
 
     /// Starts apps, all at once, and brings each as far as it shall be.
@@ -186,10 +200,7 @@ impl Player<'_> {
     fn call(&mut self, device: &str, method: &str, args: Option<Value>, own: bool) -> Result<u64, String> {
         self.calls += 1;
         let call = self.calls;
-        let state = self.device(device)?;
-        if !state.runs {
-            return Err(format!("the app of `{device}` does not run"));
-        }
+        let state = self.running(device)?;
         state.open.insert(call, Open { method: method.to_owned(), own });
         let (device, method) = (device.to_owned(), method.to_owned());
         self.stage.carry_out(&Order::Call { device, call, method, args, own })?;

@@ -321,6 +321,19 @@ fn only_a_microphone_in_use_is_unplugged_and_nobody_waits_for_one_for_ever() {
 }
 
 #[test]
+fn only_an_app_that_runs_is_told_something_and_only_one_that_does_not_is_started() {
+    for (steps, problem) in [
+        ("  - bob app: new\n", "a.yaml:7: the app of `bob` runs already"),
+        ("  - bob app: closed\n  - bob app: closed\n", "a.yaml:8: the app of `bob` does not run"),
+        ("  - bob app: closed\n  - bob sleeps: 1s\n", "a.yaml:8: the app of `bob` does not run"),
+        ("  - bob app: closed\n  - bob system: answered\n", "a.yaml:8: the app of `bob` does not run"),
+    ] {
+        let told = played(steps);
+        assert!(told.contains(problem), "{told}");
+    }
+}
+
+#[test]
 fn what_a_stage_can_not_do_is_skipped_with_its_reason() {
     let scenario = read(&format!("{RINGS}skip: {{sim: it has no weather}}\n")).unwrap();
     assert_eq!(play(&scenario, &mut Sim::new(1, false)), Verdict::Skipped("it has no weather".to_owned()));
