@@ -274,7 +274,9 @@ impl Rig {
         };
         let user = user(&self.me.clone());
         let secret = "s".into();
-        let welcome = Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, call, settings };
+        let link_lost = false;
+        let welcome =
+            Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, link_lost, call, settings };
         self.message(ServerMessage::Welcome(Box::new(welcome)));
     }
 
