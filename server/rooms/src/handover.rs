@@ -139,21 +139,6 @@ impl Kept {
     }
 }
 
-/// Those that are no larger than `most` together.
-fn fitting(mut sign_ins: Vec<KeptSignIn>, most: usize) -> Vec<KeptSignIn> {
-    // What can't be written does not fit.
-    let size = |sign_in: &KeptSignIn| serde_json::to_vec(sign_in).map_or(most + 1, |text| text.len());
-    sign_ins.sort_by_cached_key(size);
-    let mut all = 0;
-    sign_ins
-        .into_iter()
-        .take_while(|sign_in| {
-            all += size(sign_in);
-            all <= most
-        })
-        .collect()
-}
-
 impl Rooms {
     /// Stops without ending the calls.
     pub(crate) fn suspend(&mut self, unix_ms: i64) {
@@ -165,9 +150,7 @@ impl Rooms {
             self.close_link(id, Closed::Replaced);
             self.end_preflight(id, Closed::Replaced);
         }
-        let concerned = self.sign_ins.iter().filter(|(_, s)| self.is_concerned(s));
-        let sign_ins = concerned.map(|(id, sign_in)| self.kept_sign_in(*id, sign_in)).collect();
-        let sign_ins = fitting(sign_ins, MAX_SIGN_INS_BYTES);
+        let sign_ins = self.kept_sign_ins(MAX_SIGN_INS_BYTES);
         let kept = self.calls.values().map(|call| self.kept(call)).collect();
         self.out.push(Output::Handover(Handover { stopped: unix_ms, calls: kept, sign_ins }));
         for (key, call) in std::mem::take(&mut self.calls) {
@@ -215,6 +198,24 @@ impl Rooms {
             rung: call.rung.iter().map(ring).collect(),
             joined: call.joined.iter().map(seat).collect(),
         }
+    }
+
+    /// Those of all devices that are concerned, as many as are no larger than `most` together: no more is looked at, for the server
+    /// has to stop soon.
+    fn kept_sign_ins(&self, most: usize) -> Vec<KeptSignIn> {
+        let mut concerned: Vec<_> = self.sign_ins.iter().filter(|(_, s)| self.is_concerned(s)).collect();
+        concerned.sort_by_key(|(_, sign_in)| sign_in.events.weight() + sign_in.answers.weight());
+        let (mut kept, mut all) = (Vec::new(), 0);
+        for (id, sign_in) in concerned {
+            let sign_in = self.kept_sign_in(*id, sign_in);
+            // What can't be written does not fit.
+            all += serde_json::to_vec(&sign_in).map_or(most + 1, |text| text.len());
+            if all > most {
+                break;
+            }
+            kept.push(sign_in);
+        }
+        kept
     }
 
     fn kept_sign_in(&self, id: SignInId, sign_in: &SignIn) -> KeptSignIn {
@@ -546,14 +547,32 @@ mod tests {
 
     #[test]
     fn those_with_most_to_be_told_are_left_out_where_it_is_too_much() {
-        let sign_ins = handed_over().sign_ins;
-        let [alice] = &sign_ins[..] else { panic!("{sign_ins:?}") };
-        let mut told_more = alice.clone();
-        told_more.answers.extend(alice.answers.clone());
+        let mut rooms = rooms();
+        for (conn, user) in [(1, "alice"), (2, "bob")] {
+            hello(&mut rooms, 0, conn, user);
+        }
+        let request = |usernames: &[&str]| {
+            let known = usernames.iter().map(|user| UserRecord::named(name(user))).collect();
+            let usernames = usernames.iter().map(|user| name(user)).collect();
+            Input::Request { conn: ConnId(1), id: 1, request: Request::Start { usernames }, known }
+        };
+        rooms.handle(Timestamp(0), request(&["bob", "carol"]));
         let size = |sign_in: &KeptSignIn| serde_json::to_string(sign_in).unwrap().len();
-        let all = vec![told_more.clone(), alice.clone()];
-        assert_eq!(fitting(all.clone(), size(alice) + size(&told_more)).len(), 2);
-        assert_eq!(fitting(all.clone(), size(alice) + size(&told_more) - 1), sign_ins);
-        assert_eq!(fitting(all, size(alice) - 1), []);
+        // Beside an answer that tells of as many users as Bob's invitation does, Alice has another.
+        rooms.handle(
+            Timestamp(0),
+            Input::Request {
+                conn: ConnId(1),
+                id: 2,
+                request: Request::Refuse { channel_id: ChannelId("none".into()) },
+                known: Vec::new(),
+            },
+        );
+        let all = rooms.kept_sign_ins(MAX_SIGN_INS_BYTES);
+        let [bob, alice] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((bob.user.as_str(), alice.user.as_str()), ("bob", "alice"));
+        assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice)).len(), 2);
+        assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice) - 1), std::slice::from_ref(bob));
+        assert_eq!(rooms.kept_sign_ins(size(bob) - 1), []);
     }
 }

@@ -108,6 +108,11 @@ impl Events {
         events
     }
 
+    /// About how much the kept ones are.
+    pub(crate) fn weight(&self) -> usize {
+        self.kept.len() + self.users
+    }
+
     /// Whether the device has all of them for sure.
     pub(crate) fn are_acked(&self) -> bool {
         self.kept.is_empty()
@@ -227,6 +232,12 @@ impl Answers {
             }
         }
         answers
+    }
+
+    /// About how much the kept ones are.
+    pub(crate) fn weight(&self) -> usize {
+        let users = |answer: &Answer| answer.message.as_ref().map_or(0, users_in_answer);
+        self.kept.values().map(|answer| 1 + users(answer)).sum()
     }
 
     /// All that are given, and the highest id whose answer was thrown away.
