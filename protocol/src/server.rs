@@ -53,7 +53,7 @@ pub enum ServerMessage {
 #[cfg_attr(feature = "codegen", derive(schemars::JsonSchema, ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Closing {
-    /// The server stops; its calls are over.
+    /// The server stops; its calls are over, or are those of the server that takes its place.
     ServerShutdown,
     /// The same device signed in again.
     Replaced,
@@ -79,6 +79,11 @@ pub struct Welcome {
     pub secret: String,
     /// Whether the sign-in before this goes on: missed events follow, requests may be sent again.
     pub resumed: bool,
+    /// After a sign-in that goes on at the server that took the place of its own: what the client has of a media link leads
+    /// nowhere. It is said until the device has asked for another.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub link_lost: bool,
     /// After a new sign-in, the call in which this device is joined, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "codegen", ts(optional))]

@@ -207,7 +207,7 @@ impl Server {
 async fn left_calls(store: &Store) -> anyhow::Result<Option<(Handover, Vec<UserRecord>)>> {
     let handover = store.take_handover().await.context("can't take over the calls of the server before")?;
     let Some(handover) = handover.filter(|handover| !handover.is_empty()) else { return Ok(None) };
-    tracing::info!("goes on with the calls of the server before: {}", handover.casts().count());
+    tracing::info!("goes on with the calls of the server before: {}", handover.calls());
     let mut known = Vec::new();
     for cast in handover.casts() {
         let Some(first) = cast.first().copied() else { continue };
@@ -239,7 +239,7 @@ async fn write_records(store: Store, metrics: Arc<Metrics>, mut inbox: mpsc::Rec
                 ToWriter::Keep(record) => records.push(record),
                 ToWriter::HandOver(handover) => {
                     if let Err(e) = store.put_handover(&handover).await {
-                        metrics.records_lost.add(handover.casts().count() as u64);
+                        metrics.records_lost.add(handover.calls() as u64);
                         tracing::error!("the calls are lost to the next server: {e:#}");
                     }
                 }

@@ -10,7 +10,7 @@ use crate::call::{Joined, Seat};
 use crate::decide::Gone;
 use crate::link::Closed;
 use crate::rooms::Rooms;
-use crate::signin::{Answers, Events, SignIn, SignInId};
+use crate::signin::{Answers, Events, Secret, SignIn, SignInId};
 use crate::timers::Due;
 use crate::{CallKey, ConnId, Output, UserRecord};
 
@@ -45,7 +45,7 @@ impl Rooms {
         let record = known.into_iter().find(|r| r.username == user);
         let goes_on = before.filter(|id| self.can_resume(*id, resume));
         match (goes_on, resume) {
-            (Some(id), Some(resume)) => self.come_back(id, conn, resume.seq, record),
+            (Some(id), Some(resume)) => self.come_back(id, conn, resume, record),
             (Some(_) | None, Some(_) | None) => self.sign_in(conn, user, device, before, record),
         }
     }
@@ -85,12 +85,12 @@ impl Rooms {
 
     fn can_resume(&self, id: SignInId, resume: Option<&Resume>) -> bool {
         resume.zip(self.sign_ins.get(&id)).is_some_and(|(resume, sign_in)| {
-            resume.secret == sign_in.secret && sign_in.events.reach_back_to(resume.seq)
+            sign_in.secret.is(&resume.secret) && sign_in.events.reach_back_to(resume.seq)
         })
     }
 
     /// A sign-in goes on with another connection: the device gets the events that it missed.
-    fn come_back(&mut self, id: SignInId, conn: ConnId, seq: u64, record: Option<UserRecord>) {
+    fn come_back(&mut self, id: SignInId, conn: ConnId, resume: &Resume, record: Option<UserRecord>) {
         self.close_conn(id, Some(Closing::Replaced));
         self.timers.clear(&Due::SignIn(id));
         if let Some(record) = record {
@@ -101,12 +101,13 @@ impl Rooms {
         }
         let Some(sign_in) = self.sign_ins.get_mut(&id) else { return };
         sign_in.conn = Some(conn);
-        sign_in.events.ack(seq);
+        sign_in.secret = Secret::Known(resume.secret.clone());
+        sign_in.events.ack(resume.seq);
         let missed = sign_in.events.again(self.now);
         let link = sign_in.link.as_mut();
         let slots = link.and_then(|link| Some((link.call, link.untold_slots.take()?)));
         self.conns.insert(conn, id);
-        self.welcome(id, conn, true);
+        self.welcome(id, conn, &resume.secret, true);
         for message in missed {
             self.send(conn, message);
         }
@@ -142,23 +143,24 @@ impl Rooms {
         let sign_in = SignIn {
             user: user.clone(),
             device: device.to_owned(),
-            secret,
+            secret: Secret::Known(secret.clone()),
             conn: Some(conn),
             events: Events::default(),
             answers: Answers::default(),
             link: None,
+            link_lost: false,
             preflight: None,
         };
         self.sign_ins.insert(id, sign_in);
         self.devices.entry(user.clone()).or_default().insert(device.to_owned(), id);
         self.conns.insert(conn, id);
-        self.welcome(id, conn, false);
+        self.welcome(id, conn, &secret, false);
         if let Some(call) = self.places.get(&user).copied() {
             self.show(call, &user, id);
         }
     }
 
-    fn welcome(&mut self, id: SignInId, conn: ConnId, resumed: bool) {
+    fn welcome(&mut self, id: SignInId, conn: ConnId, secret: &str, resumed: bool) {
         let Some(sign_in) = self.sign_ins.get(&id) else { return };
         let config = &self.config;
         // Whoever goes on gets what it missed.
@@ -167,8 +169,9 @@ impl Rooms {
         let welcome = Welcome {
             protocol: PROTOCOL_VERSION,
             user: self.directory.view(&sign_in.user, &sign_in.user),
-            secret: sign_in.secret.clone(),
+            secret: secret.to_owned(),
             resumed,
+            link_lost: sign_in.link_lost,
             call,
             settings: ClientSettings {
                 ring_ms: config.ring_ms,

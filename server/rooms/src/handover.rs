@@ -1,21 +1,29 @@
-//! Calls that outlive their server: one that is stopped hands them over to the one that takes its place. Media links and
-//! sign-ins end with it; the devices sign in anew, as apps do that were killed, and find their calls.
+//! Calls that outlive their server: one that is stopped hands them over to the one that takes its place, and with them the
+//! sign-ins of the devices that they concern, so that each goes on where it was: with all events in order, and with the answers to
+//! what it asked. Media links end with the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jmrtc_protocol::{ChannelId, Reason, Username};
-use serde::{Deserialize, Serialize};
+use jmrtc_protocol::{ChannelId, Closing, RequestId, ServerEvent, ServerMessage, Username};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::call::{Call, Joined, Rung, Seat};
-use crate::decide::Ring;
+use crate::decide::{Gone, Ring};
+use crate::link::Closed;
 use crate::members::MAX_PUSHES;
 use crate::rooms::Rooms;
-use crate::signin::SignInId;
+use crate::signin::{Answers, Events, Secret, SignIn, SignInId};
 use crate::timers::Due;
-use crate::{CallKey, CallRecord, MediaCommand, MemberRecord, Output, UserRecord};
+use crate::{CallKey, MediaCommand, MemberRecord, Output, UserRecord};
 
 /// No sign-in has this number.
 const GONE: SignInId = SignInId(0);
+
+/// All sign-ins together, in bytes of JSON: those with the most to be told are left out where it is more, and their devices sign in
+/// anew. One of a lively call of two has some KB, one that tells of everybody in a call of 1,000 may have some MB
+/// ([`crate::MAX_KEPT_USERS`]).
+const MAX_SIGN_INS_BYTES: usize = 64 * 1024 * 1024;
 
 /// The calls of a server that has stopped, and what was left of each time then: the next server has another clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,6 +32,9 @@ pub struct Handover {
     /// Unix milliseconds.
     stopped: i64,
     calls: Vec<Kept>,
+    /// None where the server is of a release that handed none over.
+    #[serde(default, deserialize_with = "readable")]
+    sign_ins: Vec<KeptSignIn>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,20 +63,67 @@ struct KeptSeat {
     entry: usize,
     /// None for a robot.
     device: Option<String>,
+    /// The device's sign-in has taken it, not one before.
+    #[serde(default)]
+    taken: bool,
     muted: bool,
     /// How long its device is waited for.
     left_ms: u64,
 }
 
+/// What a device needs to go on with its sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptSignIn {
+    user: Username,
+    device: String,
+    /// What is deleted from a file may still be read there, so it is a digest.
+    secret: String,
+    /// How long the device is waited for.
+    left_ms: u64,
+    /// The number of the last event.
+    last: u64,
+    /// Those that are not acknowledged.
+    events: Vec<ServerEvent>,
+    answers: Vec<ServerMessage>,
+    forgotten: RequestId,
+}
+
+/// A sign-in that tells what only another release knows is none; its device signs in anew.
+fn readable<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<KeptSignIn>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    #[allow(clippy::large_enum_variant)]
+    enum Readable {
+        Known(KeptSignIn),
+        Unknown(IgnoredAny),
+    }
+    let all = Vec::<Readable>::deserialize(from)?;
+    let known = |one| match one {
+        Readable::Known(sign_in) => Some(sign_in),
+        Readable::Unknown(IgnoredAny) => None,
+    };
+    Ok(all.into_iter().filter_map(known).collect())
+}
+
 impl Handover {
-    /// Whether there was no call.
+    /// Whether there was no call, and nothing that a device was still to be told.
     pub const fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.sign_ins.is_empty()
     }
 
-    /// Whom each call concerns.
+    /// How many calls there were.
+    pub const fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whom each call concerns, and each who is in none and still to be told of one.
     pub fn casts(&self) -> impl Iterator<Item = BTreeSet<&Username>> {
-        self.calls.iter().map(|call| call.users().collect())
+        let calls: Vec<BTreeSet<&Username>> = self.calls.iter().map(|call| call.users().collect()).collect();
+        let inside: BTreeSet<&Username> = calls.iter().flatten().copied().collect();
+        let signed_in: BTreeSet<&Username> = self.sign_ins.iter().map(|sign_in| &sign_in.user).collect();
+        let outside: Vec<_> = signed_in.difference(&inside).map(|user| BTreeSet::from([*user])).collect();
+        calls.into_iter().chain(outside)
     }
 }
 
@@ -79,37 +137,23 @@ impl Kept {
         let last = self.joined.iter().filter(|seat| seat.device.is_some()).map(|seat| seat.left_ms).max();
         last.filter(|last| *last <= by)
     }
-
-    /// The record of a call to which nobody came back before `end`.
-    fn record(mut self, end: i64) -> CallRecord {
-        let rung = self.rung.iter().map(|ring| ring.entry);
-        for entry in rung.chain(self.joined.iter().map(|seat| seat.entry)) {
-            if let Some(member) = self.log.get_mut(entry) {
-                member.leave_time = end;
-                member.reason = Reason::NetworkError;
-                member.detail = None;
-            }
-        }
-        CallRecord {
-            channel_id: self.channel,
-            inviter: self.inviter,
-            members: self.log,
-            start_time: self.start_time,
-            end_time: end,
-            reason: Reason::NetworkError,
-            detail: None,
-        }
-    }
 }
 
 impl Rooms {
     /// Stops without ending the calls.
     pub(crate) fn suspend(&mut self, unix_ms: i64) {
         self.stopped = true;
-        let calls = std::mem::take(&mut self.calls);
-        let kept = calls.values().map(|call| self.kept(call)).collect();
-        self.out.push(Output::Handover(Handover { stopped: unix_ms, calls: kept }));
-        for (key, call) in calls {
+        let ids: Vec<SignInId> = self.sign_ins.keys().copied().collect();
+        for id in ids {
+            self.close_conn(id, Some(Closing::ServerShutdown));
+            // Whoever asks again for the answer about a link that is gone has to make another.
+            self.close_link(id, Closed::Replaced);
+            self.end_preflight(id, Closed::Replaced);
+        }
+        let sign_ins = self.kept_sign_ins(MAX_SIGN_INS_BYTES);
+        let kept = self.calls.values().map(|call| self.kept(call)).collect();
+        self.out.push(Output::Handover(Handover { stopped: unix_ms, calls: kept, sign_ins }));
+        for (key, call) in std::mem::take(&mut self.calls) {
             for user in &call.cast {
                 self.timers.clear(&Due::Ring(key, user.clone()));
                 self.timers.clear(&Due::Seat(key, user.clone()));
@@ -122,19 +166,23 @@ impl Rooms {
         self.sign_all_out();
     }
 
+    /// Whether a device has to know how a call goes on, or may still have to be told how one went on.
+    fn is_concerned(&self, sign_in: &SignIn) -> bool {
+        self.places.contains_key(&sign_in.user) || !sign_in.events.are_acked()
+    }
+
     fn kept(&self, call: &Call) -> Kept {
         let grace = self.now.plus(self.config.grace_ms);
-        let seat = |member: &Joined| KeptSeat {
-            entry: member.entry,
-            device: match &member.seat {
-                Seat::Device { device, .. } => Some(device.clone()),
-                Seat::Robot => None,
-            },
-            muted: member.muted,
-            left_ms: {
-                let lost = self.timers.at(&Due::Seat(call.key, member.user.clone()));
-                lost.unwrap_or(grace).since(self.now)
-            },
+        let seat = |member: &Joined| {
+            let (device, taken) = match &member.seat {
+                Seat::Device { device, sign_in } => {
+                    (Some(device.clone()), self.device(&member.user, device) == Some(*sign_in))
+                }
+                Seat::Robot => (None, false),
+            };
+            let lost = self.timers.at(&Due::Seat(call.key, member.user.clone()));
+            let left_ms = lost.unwrap_or(grace).since(self.now);
+            KeptSeat { entry: member.entry, device, taken, muted: member.muted, left_ms }
         };
         let ring = |member: &Rung| KeptRing {
             entry: member.entry,
@@ -152,6 +200,42 @@ impl Rooms {
         }
     }
 
+    /// Those of all devices that are concerned, as many as are no larger than `most` together: no more is looked at, for the server
+    /// has to stop soon.
+    fn kept_sign_ins(&self, most: usize) -> Vec<KeptSignIn> {
+        let mut concerned: Vec<_> = self.sign_ins.iter().filter(|(_, s)| self.is_concerned(s)).collect();
+        concerned.sort_by_key(|(_, sign_in)| sign_in.events.weight() + sign_in.answers.weight());
+        let (mut kept, mut all) = (Vec::new(), 0);
+        for (id, sign_in) in concerned {
+            let sign_in = self.kept_sign_in(*id, sign_in);
+            // What can't be written does not fit.
+            all += serde_json::to_vec(&sign_in).map_or(most + 1, |text| text.len());
+            if all > most {
+                break;
+            }
+            kept.push(sign_in);
+        }
+        kept
+    }
+
+    fn kept_sign_in(&self, id: SignInId, sign_in: &SignIn) -> KeptSignIn {
+        let lost = self.timers.at(&Due::SignIn(id));
+        let event = |message| {
+            if let ServerMessage::Event { event, .. } = message { Some(event) } else { None }
+        };
+        let (answers, forgotten) = sign_in.answers.given();
+        KeptSignIn {
+            user: sign_in.user.clone(),
+            device: sign_in.device.clone(),
+            secret: sign_in.secret.digest(),
+            left_ms: lost.map_or(self.config.grace_ms, |at| at.since(self.now)),
+            last: sign_in.events.last(),
+            events: sign_in.events.again(self.now).into_iter().filter_map(event).collect(),
+            answers,
+            forgotten,
+        }
+    }
+
     /// Takes over the calls of the server before.
     pub(crate) fn take_over(&mut self, unix_ms: i64, handover: Handover, records: Vec<UserRecord>) {
         let mut known: BTreeMap<Username, UserRecord> = BTreeMap::new();
@@ -162,20 +246,62 @@ impl Rooms {
         }
         // A clock that was set back has not turned back time.
         let passed = u64::try_from(unix_ms.saturating_sub(handover.stopped)).unwrap_or(0);
+        // First, for they are told what becomes of the calls.
+        for kept in handover.sign_ins {
+            let record = known.get(&kept.user).cloned();
+            if let Some(record) = record.filter(|_| kept.left_ms > passed) {
+                self.go_on(kept, passed, record);
+            }
+        }
         for kept in handover.calls {
-            match kept.over(passed) {
-                Some(after) => {
-                    let end = handover.stopped.saturating_add_unsigned(after);
-                    self.out.push(Output::Record(kept.record(end)));
+            let over = kept.over(passed).map(|after| handover.stopped.saturating_add_unsigned(after));
+            let key = self.take_up(kept, passed, &known);
+            match over {
+                // Nobody came back to it in time.
+                Some(end) => self.finish_at(end, key, Gone::Lost.to_others(), Gone::Lost.to_rung()),
+                None => {
+                    self.wake_all(key);
+                    self.depart_deleted(key, &known);
                 }
-                None => self.take_up(kept, passed, &known),
             }
         }
     }
 
-    fn take_up(&mut self, kept: Kept, passed: u64, known: &BTreeMap<Username, UserRecord>) {
-        // At the earliest with the next deadline, as all that happens by itself.
-        let until = |rooms: &Self, left_ms: u64| rooms.now.plus(left_ms.saturating_sub(passed).max(1));
+    /// At the earliest with the next deadline, as all that happens by itself.
+    fn until(&self, left_ms: u64, passed: u64) -> crate::Timestamp {
+        self.now.plus(left_ms.saturating_sub(passed).max(1))
+    }
+
+    /// A device was signed in at the server before, and is lost until it is back here.
+    fn go_on(&mut self, kept: KeptSignIn, passed: u64, record: UserRecord) {
+        let KeptSignIn { user, device, secret, left_ms, last, mut events, answers, forgotten } = kept;
+        if self.device(&user, &device).is_some() {
+            return;
+        }
+        for event in &mut events {
+            if let ServerEvent::Invited { ring_ms, .. } = event {
+                *ring_ms = ring_ms.saturating_sub(passed);
+            }
+        }
+        let id = SignInId(self.number());
+        self.directory.hold_named(record);
+        self.timers.set(Due::SignIn(id), self.until(left_ms, passed));
+        self.devices.entry(user.clone()).or_default().insert(device.clone(), id);
+        let sign_in = SignIn {
+            user,
+            device,
+            secret: Secret::Digest(secret),
+            conn: None,
+            events: Events::of(last, self.now, events),
+            answers: Answers::of(answers, forgotten),
+            link: None,
+            link_lost: true,
+            preflight: None,
+        };
+        self.sign_ins.insert(id, sign_in);
+    }
+
+    fn take_up(&mut self, kept: Kept, passed: u64, known: &BTreeMap<Username, UserRecord>) -> CallKey {
         let key = CallKey(self.number());
         let cast: BTreeSet<Username> = kept.users().cloned().collect();
         for user in &cast {
@@ -187,7 +313,7 @@ impl Rooms {
         let (mut rung, mut joined) = (Vec::new(), Vec::new());
         for KeptRing { entry, ring, left_ms, pushes } in rings {
             let Some((user, invited_by)) = member(entry) else { continue };
-            let until = until(self, left_ms);
+            let until = self.until(left_ms, passed);
             self.timers.set(Due::Ring(key, user.clone()), until);
             // What was still to be pushed went with the server, and so did the device's connection.
             let pushes = pushes.min(MAX_PUSHES - 1);
@@ -197,13 +323,14 @@ impl Rooms {
             }
             rung.push(member);
         }
-        for KeptSeat { entry, device, muted, left_ms } in seats {
+        for KeptSeat { entry, device, taken, muted, left_ms } in seats {
             let Some((user, invited_by)) = member(entry) else { continue };
             let seat = match device {
                 Some(device) => {
                     self.places.insert(user.clone(), key);
-                    self.timers.set(Due::Seat(key, user.clone()), until(self, left_ms));
-                    Seat::Device { device, sign_in: GONE }
+                    self.timers.set(Due::Seat(key, user.clone()), self.until(left_ms, passed));
+                    let sign_in = self.device(&user, &device).filter(|_| taken).unwrap_or(GONE);
+                    Seat::Device { device, sign_in }
                 }
                 None => Seat::Robot,
             };
@@ -216,13 +343,16 @@ impl Rooms {
             self.started += 1;
         }
         self.channels.insert(channel.clone(), key);
-        let shown = rung.iter().filter(|member| member.is_shown()).map(|member| member.user.clone());
-        let shown: Vec<Username> = shown.collect();
         self.calls.insert(key, Call { key, channel, inviter, rung, joined, start_time, log, cast });
+        key
+    }
+
+    fn wake_all(&mut self, key: CallKey) {
+        let rung = self.calls.get(&key).into_iter().flat_map(|call| &call.rung);
+        let shown: Vec<_> = rung.filter(|m| m.is_shown()).map(|m| m.user.clone()).collect();
         for user in shown {
             self.wake(key, &user);
         }
-        self.depart_deleted(key, known);
     }
 
     /// Who is no user any more was deleted while the server before stopped.
@@ -236,7 +366,7 @@ impl Rooms {
 
 #[cfg(test)]
 mod tests {
-    use jmrtc_protocol::{Device, Platform, Request, ServerEvent, ServerMessage};
+    use jmrtc_protocol::{Device, Platform, Reason, Request, Resume};
 
     use super::*;
     use crate::{Config, ConnId, Input, Timestamp};
@@ -325,12 +455,124 @@ mod tests {
         let take_over = Input::TakeOver { unix_ms: 5, handover: handed_over(), known };
         let outputs = next.handle(Timestamp(0), take_over);
         assert!(outputs.iter().any(|o| matches!(o, Output::Record(_))), "{outputs:?}");
+        let counts = next.counts();
+        assert_eq!((counts.calls, counts.sign_ins), (0, 1), "she is still to be told");
+        next.handle(Timestamp(GRACE_MS), Input::Deadline);
         assert!(next.is_idle());
 
+        let mut next = rooms();
         let known = ["alice", "bob"].map(|user| UserRecord::named(name(user))).to_vec();
         let take_over = Input::TakeOver { unix_ms: 5, handover: handed_over(), known };
         let outputs = next.handle(Timestamp(0), take_over);
         assert!(matches!(&outputs[..], [Output::Push(push)] if push.user == name("bob")), "{outputs:?}");
         assert_eq!(next.next_deadline(), Some(Timestamp(GRACE_MS)));
+    }
+
+    /// What is said to `user`, who comes back with that secret and has seen nothing.
+    fn back(rooms: &mut Rooms, at: u64, user: &str, secret: &str) -> Vec<ServerMessage> {
+        let known = vec![UserRecord::named(name(user))];
+        let device = Device { id: user.into(), platform: Platform::Native };
+        let resume = Some(Resume { secret: secret.into(), seq: 0 });
+        let hello = Input::Hello { conn: ConnId(9), user: name(user), device, resume, known };
+        let said = |output| if let Output::Send { message, .. } = output { Some(message) } else { None };
+        rooms.handle(Timestamp(at), hello).into_iter().filter_map(said).collect()
+    }
+
+    #[test]
+    fn a_sign_in_goes_on_for_what_is_left_of_the_grace_time_and_what_rings_for_what_is_left_of_its_own() {
+        let mut before = rooms();
+        let secret = |outputs: Vec<Output>| {
+            let secret = |output| {
+                let Output::Send { message: ServerMessage::Welcome(welcome), .. } = output else {
+                    return None;
+                };
+                Some(welcome.secret)
+            };
+            outputs.into_iter().find_map(secret).unwrap()
+        };
+        hello(&mut before, 0, 1, "alice");
+        let bob = secret(hello(&mut before, 0, 2, "bob"));
+        let request = Request::Start { usernames: vec![name("bob")] };
+        let known = vec![UserRecord::named(name("bob"))];
+        before.handle(Timestamp(1_000), Input::Request { conn: ConnId(1), id: 1, request, known });
+        before.handle(Timestamp(2_000), Input::Disconnected { conn: ConnId(1), silent_ms: 0 });
+        let outputs = before.handle(Timestamp(12_000), Input::Suspend { unix_ms: 12_000 });
+        let handover = |output| if let Output::Handover(handover) = output { Some(handover) } else { None };
+        let handover = outputs.into_iter().find_map(handover).unwrap();
+        assert_eq!((handover.calls(), handover.sign_ins.len()), (1, 2));
+        let known = || ["alice", "bob"].map(|user| UserRecord::named(name(user))).to_vec();
+        let take_over = |rooms: &mut Rooms, handover: &Handover, unix_ms| {
+            let input = Input::TakeOver { unix_ms, handover: handover.clone(), known: known() };
+            rooms.handle(Timestamp(0), input)
+        };
+
+        // Alice has been lost for ten seconds, Bob since the stop.
+        let mut next = rooms();
+        take_over(&mut next, &handover, 12_000 + 5_000);
+        assert_eq!(next.counts().sign_ins, 2);
+        let said = back(&mut next, 100, "bob", &bob);
+        let left = 60_000 - 11_000 - 5_000 - 100;
+        assert!(
+            matches!(&said[..], [ServerMessage::Welcome(welcome), ServerMessage::Event { seq: 1, event: ServerEvent::Invited { ring_ms, .. } }]
+                if welcome.resumed && welcome.secret == bob && *ring_ms == left),
+            "{said:?}"
+        );
+
+        // Whom Alice's call rang is told that it was over when she was given up, however late the next one comes.
+        let mut next = rooms();
+        let outputs = take_over(&mut next, &handover, 12_000 + GRACE_MS as i64 - 1);
+        let [Output::Record(record)] = &outputs[..] else { panic!("{outputs:?}") };
+        assert_eq!(record.end_time, 2_000 + GRACE_MS as i64);
+        let said = back(&mut next, 0, "bob", &bob);
+        assert!(
+            matches!(
+                &said[..],
+                [
+                    ServerMessage::Welcome(_),
+                    ServerMessage::Event { event: ServerEvent::Invited { .. }, .. },
+                    ServerMessage::Event {
+                        seq: 2,
+                        event: ServerEvent::Ended { reason: Reason::NetworkError, detail: None, .. }
+                    }
+                ]
+            ),
+            "{said:?}"
+        );
+
+        // Bob's time is up as well.
+        let mut next = rooms();
+        take_over(&mut next, &handover, 12_000 + GRACE_MS as i64);
+        assert!(next.is_idle());
+    }
+
+    #[test]
+    fn those_with_most_to_be_told_are_left_out_where_it_is_too_much() {
+        let mut rooms = rooms();
+        for (conn, user) in [(1, "alice"), (2, "bob")] {
+            hello(&mut rooms, 0, conn, user);
+        }
+        let request = |usernames: &[&str]| {
+            let known = usernames.iter().map(|user| UserRecord::named(name(user))).collect();
+            let usernames = usernames.iter().map(|user| name(user)).collect();
+            Input::Request { conn: ConnId(1), id: 1, request: Request::Start { usernames }, known }
+        };
+        rooms.handle(Timestamp(0), request(&["bob", "carol"]));
+        let size = |sign_in: &KeptSignIn| serde_json::to_string(sign_in).unwrap().len();
+        // Beside an answer that tells of as many users as Bob's invitation does, Alice has another.
+        rooms.handle(
+            Timestamp(0),
+            Input::Request {
+                conn: ConnId(1),
+                id: 2,
+                request: Request::Refuse { channel_id: ChannelId("none".into()) },
+                known: Vec::new(),
+            },
+        );
+        let all = rooms.kept_sign_ins(MAX_SIGN_INS_BYTES);
+        let [bob, alice] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((bob.user.as_str(), alice.user.as_str()), ("bob", "alice"));
+        assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice)).len(), 2);
+        assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice) - 1), std::slice::from_ref(bob));
+        assert_eq!(rooms.kept_sign_ins(size(bob) - 1), []);
     }
 }

@@ -238,7 +238,11 @@ impl Rooms {
 
     /// Ends a call for all who are left in it.
     pub(crate) fn finish(&mut self, key: CallKey, to_joined: Why, to_rung: Why) {
-        let unix_ms = self.unix_ms();
+        self.finish_at(self.unix_ms(), key, to_joined, to_rung);
+    }
+
+    /// As [`Self::finish`], where it was over then.
+    pub(crate) fn finish_at(&mut self, unix_ms: i64, key: CallKey, to_joined: Why, to_rung: Why) {
         let Some(call) = self.calls.get(&key) else { return };
         let joined = call.joined.iter().map(|m| (Leaver::from(m), to_joined));
         let rung = call.rung.iter().map(|m| (Leaver::from(m), to_rung));

@@ -416,6 +416,7 @@ impl Rooms {
                 if let Some(sign_in) = self.sign_ins.get_mut(&asker.id) {
                     let new = Link { id: link, call: key, generation, admitted: false, untold_slots: None };
                     sign_in.link = Some(new);
+                    sign_in.link_lost = false;
                 }
                 let ticket = self.ask(asker, link, true);
                 self.media(MediaCommand::Open { link, ticket, offer });

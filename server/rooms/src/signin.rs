@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jmrtc_protocol::{ErrorCode, Failure, Reply, RequestId, ServerEvent, ServerMessage, Session, Username};
 
+use sha2::{Digest, Sha256};
+
 use crate::link::Link;
 use crate::preflight::Preflight;
 use crate::{ConnId, LinkId, Timestamp};
@@ -25,13 +27,44 @@ pub(crate) struct SignInId(pub(crate) u64);
 pub(crate) struct SignIn {
     pub(crate) user: Username,
     pub(crate) device: String,
-    pub(crate) secret: String,
+    pub(crate) secret: Secret,
     pub(crate) conn: Option<ConnId>,
     pub(crate) events: Events,
     pub(crate) answers: Answers,
     pub(crate) link: Option<Link>,
+    /// Its link went with the server before, and it has asked for no other yet.
+    pub(crate) link_lost: bool,
     /// Never beside a link.
     pub(crate) preflight: Option<Preflight>,
+}
+
+/// What a device shows to go on with its sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Known(String),
+    /// That of a sign-in which the server before has handed over, until it is shown.
+    Digest(String),
+}
+
+impl Secret {
+    pub(crate) fn is(&self, shown: &str) -> bool {
+        match self {
+            Self::Known(secret) => secret == shown,
+            Self::Digest(digest) => *digest == sha256(shown),
+        }
+    }
+
+    /// In hexadecimal digits. It has 128 bits that nobody can guess: the digest gives nothing away.
+    pub(crate) fn digest(&self) -> String {
+        match self {
+            Self::Known(secret) => sha256(secret),
+            Self::Digest(digest) => digest.clone(),
+        }
+    }
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl SignIn {
@@ -63,6 +96,26 @@ impl Events {
             self.forget_first();
         }
         ServerMessage::Event { seq: self.last, event }
+    }
+
+    /// Those of a sign-in at another server: `last` is the number of the last of `kept`.
+    pub(crate) fn of(last: u64, now: Timestamp, kept: Vec<ServerEvent>) -> Self {
+        // More than there can have been are not told as older ones.
+        let mut events = Self { last: last.saturating_sub(kept.len() as u64), ..Self::default() };
+        for event in kept {
+            let _told_when_it_is_back = events.push(now, event);
+        }
+        events
+    }
+
+    /// About how much the kept ones are.
+    pub(crate) fn weight(&self) -> usize {
+        self.kept.len() + self.users
+    }
+
+    /// Whether the device has all of them for sure.
+    pub(crate) fn are_acked(&self) -> bool {
+        self.kept.is_empty()
     }
 
     /// The number of the last.
@@ -154,6 +207,9 @@ struct Answer {
     after: u64,
 }
 
+/// No connection has this number.
+const NOWHERE: ConnId = ConnId(u64::MAX);
+
 /// How a request stands when it arrives.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
@@ -167,6 +223,28 @@ pub(crate) enum Arrival {
 }
 
 impl Answers {
+    /// Those that a sign-in got at another server.
+    pub(crate) fn of(kept: Vec<ServerMessage>, forgotten: RequestId) -> Self {
+        let mut answers = Self { forgotten, ..Self::default() };
+        for message in kept {
+            if let ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } = message {
+                answers.give(id, NOWHERE, message, 0);
+            }
+        }
+        answers
+    }
+
+    /// About how much the kept ones are.
+    pub(crate) fn weight(&self) -> usize {
+        let users = |answer: &Answer| answer.message.as_ref().map_or(0, users_in_answer);
+        self.kept.values().map(|answer| 1 + users(answer)).sum()
+    }
+
+    /// All that are given, and the highest id whose answer was thrown away.
+    pub(crate) fn given(&self) -> (Vec<ServerMessage>, RequestId) {
+        (self.kept.values().filter_map(|answer| answer.message.clone()).collect(), self.forgotten)
+    }
+
     /// `last` is here and below the last event that went out.
     pub(crate) fn arrive(&mut self, id: RequestId, conn: ConnId, last: u64) -> Arrival {
         match self.kept.get_mut(&id) {

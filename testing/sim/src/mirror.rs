@@ -66,6 +66,8 @@ struct SignIn {
     acked: u64,
     /// Where they are already given.
     answers: BTreeMap<RequestId, Option<ServerMessage>>,
+    /// Its link went with the server before.
+    link_lost: bool,
     /// The answer to a request for a link depends on the media relay, and on what has become of the link since.
     links: BTreeSet<RequestId>,
 }
@@ -200,7 +202,7 @@ impl Mirror {
         if let Input::UserDeleted(user) = input {
             self.sign_ins.retain(|_, sign_in| &sign_in.device.0 != user);
         }
-        if let Input::Shutdown | Input::Suspend { .. } = input {
+        if let Input::Shutdown = input {
             self.sign_ins.clear();
         }
         for sign_in in self.sign_ins.values() {
@@ -366,6 +368,7 @@ impl Mirror {
                     rings: BTreeMap::new(),
                     acked: 0,
                     answers: BTreeMap::new(),
+                    link_lost: false,
                     links: BTreeSet::new(),
                 };
                 self.sign_ins.insert(self.last, new);
@@ -379,6 +382,7 @@ impl Mirror {
             let (user, device) = sign_in.device.clone();
             check(welcome.user.username == user, || "welcome to somebody else".into())?;
             let joined = self.model.is_joined(&(user, device));
+            check(welcome.link_lost == sign_in.link_lost, || format!("link lost: {}", welcome.link_lost))?;
             check(welcome.call.is_some() == (joined && !welcome.resumed), || {
                 format!("welcome: joined is {joined}")
             })?;
@@ -399,14 +403,27 @@ impl Mirror {
         }
     }
 
-    /// The server hands its calls over: to the next every device is one that is lost and has to sign in anew.
+    /// The server hands its calls over, and the devices whose user is in one or that may not have been told all: to the next they
+    /// are lost, and the others are not signed in.
     fn suspended(&mut self, now: u64) {
         let devices: Vec<Device> = self.sign_ins.values().map(|sign_in| sign_in.device.clone()).collect();
         for device in &devices {
             self.keep_seat(now + self.grace, device);
         }
-        self.due.retain(|due, _| !matches!(due, Due::SignIn(_)));
-        self.model.server_hands_over();
+        let model = &self.model;
+        self.sign_ins.retain(|_, sign_in| {
+            let untold = sign_in.acked < sign_in.told.len() as u64;
+            untold || model.place(&sign_in.device.0).is_some()
+        });
+        let left = &self.sign_ins;
+        self.due.retain(|due, _| if let Due::SignIn(id) = due { left.contains_key(id) } else { true });
+        for (id, sign_in) in &mut self.sign_ins {
+            self.due.entry(Due::SignIn(*id)).or_insert(now + self.grace);
+            (sign_in.conn, sign_in.link_lost) = (None, true);
+        }
+        self.opening.clear();
+        let lost = self.sign_ins.values().map(|sign_in| (sign_in.device.clone(), false)).collect();
+        self.model.server_hands_over(lost);
     }
 
     fn disconnected(&mut self, now: u64, conn: ConnId, silent_ms: u64) {
@@ -502,6 +519,9 @@ impl Mirror {
             Request::Link { channel_id, .. } => {
                 let call = number_of(channel_id);
                 let taken = self.model.take_up(&who, call);
+                if let (Ok(()), Some(sign_in)) = (taken, self.sign_ins.get_mut(&number)) {
+                    sign_in.link_lost = false;
+                }
                 if let (Ok(()), Some(call)) = (taken, call)
                     && self.model.is_joined(&who)
                 {

@@ -402,11 +402,9 @@ impl Semantics {
         }
     }
 
-    /// Another server goes on with the calls. All devices have to sign in with it.
-    pub(crate) fn server_hands_over(&mut self) {
-        let members = self.calls.values_mut().flat_map(|call| &mut call.joined);
-        members.filter(|member| member.device.is_some()).for_each(|member| member.lapsed = true);
-        self.devices.clear();
+    /// Another server goes on with the calls and with these devices. All others have to sign in with it.
+    pub(crate) fn server_hands_over(&mut self, devices: BTreeMap<Device, bool>) {
+        self.devices = devices;
     }
 
     pub(crate) fn server_stops(&mut self) {

@@ -435,6 +435,11 @@ export type Welcome = {
   secret: string
   /** Whether the sign-in before this goes on: missed events follow, requests may be sent again. */
   resumed: boolean
+  /**
+   * After a sign-in that goes on at the server that took the place of its own: what the client has of a media link leads
+   * nowhere. It is said until the device has asked for another.
+   */
+  linkLost?: boolean
   /** After a new sign-in, the call in which this device is joined, if any. */
   call?: Session
   /** How this server wants its clients. */

@@ -1424,3 +1424,38 @@ export const server_welcome_call = {
     ]
   }
 } satisfies ServerMessage
+
+export const server_welcome_elsewhere = {
+  "type": "welcome",
+  "protocol": 1,
+  "user": {
+    "type": "user",
+    "username": "alice",
+    "appKey": "demo",
+    "nickname": "Alice Ábalos",
+    "gender": "female",
+    "avatarThumbPath": "https://example.com/alice.png",
+    "birthday": 631152000000,
+    "region": "Lisbon",
+    "signature": "in a meeting",
+    "address": "1 Example Street",
+    "extras": {
+      "department": "sales"
+    },
+    "noteName": "",
+    "noteText": "",
+    "isNoDisturb": false,
+    "isInBlackList": false,
+    "isFriend": false
+  },
+  "secret": "s3cr3t",
+  "resumed": true,
+  "linkLost": true,
+  "settings": {
+    "ringMs": 60000,
+    "graceMs": 30000,
+    "pingMs": 10000,
+    "maxMembers": 32,
+    "slots": 4
+  }
+} satisfies ServerMessage

@@ -33,7 +33,7 @@ const EDGES: [(&str, &[&str]); 13] = [
 const PURE: [(&str, &[&str]); 4] = [
     ("jmrtc-protocol", &["serde", "serde_json", "schemars", "ts-rs"]),
     ("jmrtc-call", &["serde", "serde_json", "schemars", "ts-rs", "rand_chacha", "rand_core"]),
-    ("jmrtc-rooms", &["serde", "serde_json", "rand_chacha", "rand_core"]),
+    ("jmrtc-rooms", &["serde", "serde_json", "rand_chacha", "rand_core", "sha2"]),
     ("jmrtc-sfu", &["str0m", "thiserror", "log"]),
 ];
 

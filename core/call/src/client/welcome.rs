@@ -15,7 +15,7 @@ const DOUBT_MS: u64 = 3_000;
 
 impl Client {
     pub(super) fn welcomed(&mut self, welcome: Welcome, out: &mut Out) {
-        let Welcome { user, secret, resumed, call, settings, protocol: _ } = welcome;
+        let Welcome { user, secret, resumed, link_lost, call, settings, protocol: _ } = welcome;
         let now = self.now;
         let first = std::mem::take(&mut self.newborn);
         let Some(account) = &mut self.account else { return };
@@ -40,6 +40,8 @@ impl Client {
             self.outbox.renumber();
             self.held.clear();
             self.signed_in_anew(call, first, out);
+        } else if link_lost {
+            self.close_link(out);
         }
     }
 

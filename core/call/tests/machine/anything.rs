@@ -110,13 +110,14 @@ fn welcome() -> impl Strategy<Value = ServerMessage> {
     let number = || select(vec![0, 1, 1_000, 30_000, u64::MAX]);
     let call = proptest::option::of(session());
     let who = prop_oneof![9 => Just("alice"), 1 => Just("bob")];
-    (who, any::<bool>(), call, number(), number(), number(), any::<u8>()).prop_map(
-        |(who, resumed, call, ring_ms, grace_ms, ping_ms, slots)| {
+    (who, any::<(bool, bool)>(), call, number(), number(), number(), any::<u8>()).prop_map(
+        |(who, (resumed, link_lost), call, ring_ms, grace_ms, ping_ms, slots)| {
             let max_members = u32::from(slots);
             let settings =
                 ClientSettings { ring_ms, grace_ms, ping_ms, max_members, slots, ice_servers: vec![] };
             let (user, secret) = (rig::user(who), "s".into());
-            let welcome = Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, call, settings };
+            let welcome =
+                Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, link_lost, call, settings };
             ServerMessage::Welcome(Box::new(welcome))
         },
     )

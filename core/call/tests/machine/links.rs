@@ -132,6 +132,24 @@ fn a_network_change_renews_both_at_once() {
 }
 
 #[test]
+fn at_a_server_that_took_the_place_of_the_one_before_a_new_link_is_made() {
+    let mut rig = Rig::connected();
+    rig.closing(Closing::ServerShutdown);
+    rig.media(MediaEvent::Disconnected);
+    rig.offer();
+    rig.take();
+    rig.reconnect();
+    rig.take();
+    rig.welcome_from_the_next();
+    assert_eq!(rig.take(), ["media close", "media open 4"], "nothing is asked about the link before");
+    rig.event(muted("alice", true));
+    rig.offer();
+    rig.answer();
+    rig.media(MediaEvent::Connected);
+    assert_eq!(rig.take(), ["CallMemberMuted alice true", "> link c1 2", "media answer", "CallReconnected"]);
+}
+
+#[test]
 fn a_silent_server_gets_a_new_connection() {
     let mut rig = Rig::connected();
     rig.wait(60_000);

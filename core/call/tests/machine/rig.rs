@@ -261,6 +261,15 @@ impl Rig {
     }
 
     pub(crate) fn welcome(&mut self, resumed: bool, call: Option<Session>) {
+        self.welcome_from(resumed, false, call);
+    }
+
+    /// From a server that took the place of the one before.
+    pub(crate) fn welcome_from_the_next(&mut self) {
+        self.welcome_from(true, true, None);
+    }
+
+    fn welcome_from(&mut self, resumed: bool, link_lost: bool, call: Option<Session>) {
         if !resumed {
             self.seq = 0;
         }
@@ -274,7 +283,8 @@ impl Rig {
         };
         let user = user(&self.me.clone());
         let secret = "s".into();
-        let welcome = Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, call, settings };
+        let welcome =
+            Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, link_lost, call, settings };
         self.message(ServerMessage::Welcome(Box::new(welcome)));
     }
 

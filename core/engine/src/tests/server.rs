@@ -98,6 +98,7 @@ impl Conversation {
             user: user(name),
             secret: "secret".to_owned(),
             resumed: false,
+            link_lost: false,
             call,
             settings,
         };

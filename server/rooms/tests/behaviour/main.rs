@@ -3,6 +3,7 @@
 
 mod corners;
 mod devices;
+mod handover;
 mod large;
 mod links;
 mod preflight;

@@ -25,6 +25,8 @@ enum Step {
     Wait(u64),
     Relate(usize, usize, bool, bool),
     Nonsense(u64),
+    /// Another server takes over so much later.
+    Replace(u64),
     Shutdown,
 }
 
@@ -79,6 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (client(), 0..USERS.len(), any::<bool>(), any::<bool>())
             .prop_map(|(c, u, black, quiet)| Step::Relate(c, u, black, quiet)),
         1 => any::<u64>().prop_map(Step::Nonsense),
+        1 => prop_oneof![0..1_000u64, 10_000..70_000u64].prop_map(Step::Replace),
     ]
 }
 
@@ -142,6 +145,7 @@ fn run(w: &mut World, asked: &mut Asked, step: &Step) {
             w.relay_answers_nothing();
             assert!(!w.rooms.handle(Timestamp(w.now), nonsense(conn, *n)).is_empty(), "an answer");
         }
+        Step::Replace(ms) => w.replace(*ms),
         Step::Shutdown => w.put(Input::Shutdown),
         Step::Drop(_)
         | Step::ComeBack(..)

@@ -88,6 +88,7 @@ pub(crate) struct World {
     pub(crate) records: Vec<CallRecord>,
     owners: BTreeMap<ConnId, String>,
     last_conn: u64,
+    servers: u8,
 }
 
 fn split(client: &str) -> (Username, Device) {
@@ -104,7 +105,7 @@ impl World {
     pub(crate) fn with(config: Config) -> Self {
         let users = ["alice", "bob", "carol", "dave", "erin", "frank"].map(name);
         Self {
-            rooms: Rooms::new(config, [7; 32]),
+            rooms: Rooms::new(config, [0; 32]),
             now: 1_000,
             store: users.into_iter().map(|u| (u.clone(), UserRecord::named(u))).collect(),
             clients: BTreeMap::new(),
@@ -116,6 +117,7 @@ impl World {
             records: vec![],
             owners: BTreeMap::new(),
             last_conn: 0,
+            servers: 0,
         }
     }
 
@@ -426,6 +428,34 @@ impl World {
         text + &rest
     }
 
+    /// The server is stopped; what it hands over.
+    pub(crate) fn suspend(&mut self) -> Handover {
+        self.put(Input::Suspend { unix_ms: self.unix_ms() });
+        assert!(self.rooms.is_idle() && self.open_links.is_empty(), "left by the one before");
+        self.handover.take().unwrap()
+    }
+
+    /// Another server takes it over so much later.
+    pub(crate) fn take_over(&mut self, handover: Handover, ms: u64) {
+        self.now += ms;
+        self.tickets.clear();
+        self.servers = self.servers.wrapping_add(1);
+        self.rooms = Rooms::new(config(), [self.servers; 32]);
+        let known = self.store.values().cloned().collect();
+        self.put(Input::TakeOver { unix_ms: self.unix_ms(), handover, known });
+    }
+
+    /// The server is stopped and another takes its place so much later.
+    pub(crate) fn replace(&mut self, ms: u64) {
+        // As it is kept on the disk.
+        let text = serde_json::to_string(&self.suspend()).unwrap();
+        self.take_over(serde_json::from_str(&text).unwrap(), ms);
+    }
+
+    fn unix_ms(&self) -> i64 {
+        EPOCH_MS.saturating_add_unsigned(self.now)
+    }
+
     /// Nothing so far counts as unread.
     pub(crate) fn forget(&mut self) {
         for client in self.clients.values_mut() {
@@ -623,7 +653,12 @@ fn show(message: &ServerMessage, session: Option<&Session>) -> String {
     let now = || session.map(show_session).unwrap_or_default();
     match message {
         ServerMessage::Welcome(welcome) => {
-            let resumed = if welcome.resumed { " resumed" } else { "" };
+            let resumed = match (welcome.resumed, welcome.link_lost) {
+                (true, true) => " resumed, link lost",
+                (true, false) => " resumed",
+                (false, false) => "",
+                (false, true) => panic!("a link that a new sign-in does not have"),
+            };
             let call = welcome.call.as_ref().map(|s| format!(" {}", show_session(s))).unwrap_or_default();
             format!("welcome{resumed}{call}")
         }
