@@ -116,9 +116,9 @@ fn users_in_event(event: &ServerEvent) -> usize {
 
 fn users_in_answer(message: &ServerMessage) -> usize {
     match message {
-        ServerMessage::Reply { reply: Reply::Start { session, .. } | Reply::Accept { session, .. }, .. } => {
-            users_in(session)
-        }
+        ServerMessage::Reply {
+            reply: Reply::Start { session, .. } | Reply::Accept { session, .. }, ..
+        } => users_in(session),
         ServerMessage::Reply { .. }
         | ServerMessage::Welcome(_)
         | ServerMessage::Failure { .. }

@@ -83,7 +83,10 @@ impl Client {
         if accept && self.is_accepting(&session.channel_id, stay) {
             // The same invitation rang once more, and was accepted again.
             self.accepted(session, out);
-        } else if !self.call.as_ref().is_some_and(|c| c.is_stay(&session.channel_id, stay) && c.is_consented())
+        } else if !self
+            .call
+            .as_ref()
+            .is_some_and(|c| c.is_stay(&session.channel_id, stay) && c.is_consented())
         {
             self.leave_unwanted(session.channel_id, Some(stay), LeaveReason::Hangup);
         }

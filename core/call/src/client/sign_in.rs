@@ -95,12 +95,11 @@ impl Client {
         let Some(me) = self.me().cloned() else { return };
         // What rings is refused. A goodbye that was said is in the outbox.
         let call = self.call.as_ref().filter(|c| c.is_consented() || c.is_ringing());
-        let left =
-            call.map(|c| Left {
-                channel_id: c.session.channel_id.clone(),
-                stay: Some(c.stay),
-                reason: LeaveReason::Hangup,
-            });
+        let left = call.map(|c| Left {
+            channel_id: c.session.channel_id.clone(),
+            stay: Some(c.stay),
+            reason: LeaveReason::Hangup,
+        });
         let left = self.outbox.left().chain(left).collect();
         let remembered = Remembered { left, left_start: self.outbox.holds(), ..Remembered::default() };
         self.memory.keep(&me, remembered);

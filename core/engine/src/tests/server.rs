@@ -99,6 +99,7 @@ impl Conversation {
             secret: "secret".to_owned(),
             resumed: false,
             call,
+            stay: 1,
             settings,
         };
         self.send(ServerMessage::Welcome(Box::new(welcome))).await;
