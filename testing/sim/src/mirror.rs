@@ -468,10 +468,12 @@ impl Mirror {
                 let allowance = self.budget.allowance(now, &who.0);
                 self.model.start(&who, usernames, exists, allowance).map(|(call, failed)| {
                     let view = self.model.view(call, &who.0);
+                    // Whoever calls somebody busy may be out of it again at once.
+                    let stay = self.model.stay(call, &who.0);
                     let ringing = view.inviting.clone();
                     self.due.remove(&Due::Seat(call, who.0.clone()));
                     self.begin(now, &who.0, call, &ringing);
-                    Answer::Start { view, stay: self.model.stay(call, &who.0), failed }
+                    Answer::Start { view, stay, failed }
                 })
             }
             Request::Accept { channel_id, stay } => {
