@@ -174,6 +174,7 @@ impl Client {
     pub(super) fn end(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
         let Some(mut call) = self.call.take() else { return };
         self.drop_held(&call.session.channel_id, call.stay);
+        self.last = Some((call.session.channel_id.clone(), call.stay));
         let mut unanswered = Vec::new();
         let (mut over, mut refuses, mut hangups) = (Vec::new(), Vec::new(), Vec::new());
         self.missed = false;

@@ -186,8 +186,11 @@ impl Client {
         match self.call.as_mut().filter(|c| c.is(channel)) {
             Some(call) => call.is_member() && change(&mut call.session),
             None => {
-                // The server believes us in a call that is not there: tell it.
-                self.leave_unwanted(channel.clone(), None, LeaveReason::NetworkError);
+                // The server believes us in a call that is not there: tell it. Where that was ours we know which stay: we may
+                // be invited again.
+                let last = self.last.as_ref().filter(|(last, _)| last == channel);
+                let stay = last.map(|(_, stay)| *stay);
+                self.leave_unwanted(channel.clone(), stay, LeaveReason::NetworkError);
                 false
             }
         }

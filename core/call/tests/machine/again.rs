@@ -92,6 +92,21 @@ fn an_invitation_that_waits_behind_the_call_that_is_given_up_rings() {
     assert_eq!(heard.last().unwrap(), RINGS, "{heard:?}");
 }
 
+/// While Bob calls somebody he learns what became of the call that he had left, and that he is invited again.
+#[test]
+fn what_is_told_of_the_call_that_was_left_hides_no_invitation_behind_it() {
+    let mut rig = Rig::connected();
+    rig.command("hangup", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["dave"] }));
+    rig.reply(Reply::Leave);
+    rig.event(joined("carol"));
+    rig.event(ended(session("", "alice carol"), Reason::Hangup, None));
+    again(&mut rig);
+    rig.take();
+    rig.failure(ErrorCode::UserUnavailable);
+    assert_eq!(rig.heard(), ["startCallUsers -> USER_UNAVAILABLE", RINGS]);
+}
+
 #[test]
 fn a_new_sign_in_ends_what_rang_before_it_rings_again() {
     for (method, told) in [("accept", "accept -> CALL_ENDED"), ("getState", "")] {

@@ -232,15 +232,22 @@ impl Device {
                 check(self.start.is_none_or(|start| start == id), || "two starts at once".into())?;
                 self.start = Some(id);
             }
+            Request::Accept { channel_id, stay } => {
+                let said = self.yes.contains(&(channel_id.clone(), *stay));
+                check(said, || format!("accepts {channel_id} by {stay}, to which nobody has said yes"))?;
+            }
             Request::Refuse { channel_id, stay } => {
+                let said = self.no.contains(&(channel_id.clone(), *stay));
+                check(said, || format!("refuses {channel_id} by {stay}, to which nobody has said no"))?;
                 self.goodbyes.insert(id, (channel_id.clone(), Some(*stay)));
             }
             Request::Leave { channel_id, stay, .. } => {
+                let says = stay.is_some() || !self.ear.knows(channel_id, 0);
+                check(says, || format!("leaves {channel_id}, and does not say which stay"))?;
                 self.goodbyes.insert(id, (channel_id.clone(), *stay));
             }
             Request::UpdateToken { .. }
             | Request::Logout
-            | Request::Accept { .. }
             | Request::Invite { .. }
             | Request::Link { .. }
             | Request::Mute { .. }
