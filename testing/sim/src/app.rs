@@ -143,7 +143,7 @@ pub(crate) fn reflex(
             _ => call("updateToken", json!({ "token": token(choices) })),
         },
         // Whoever is gone is asked in again now and then.
-        Event::CallMemberLeave(left) if choices.roll(6) == 0 => {
+        Event::CallMemberLeave(left) if choices.roll(6) == 1 => {
             call("inviteUsers", json!({ "usernames": [left.user.username] }))
         }
         Event::CallOutgoing(_) if insists && choices.roll(3) > 0 => call("hangup", Value::Null),
