@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelId, ProfileChange, RelationChange, RequestId, Username};
+use crate::{ChannelId, ProfileChange, RelationChange, RequestId, Stay, Username};
 
 /// Everything a client may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,16 +100,24 @@ pub enum Request {
     Accept {
         /// The call.
         channel_id: ChannelId,
+        /// The invitation.
+        stay: Stay,
     },
     /// Says no to an invitation.
     Refuse {
         /// The call.
         channel_id: ChannelId,
+        /// The invitation.
+        stay: Stay,
     },
     /// Leaves a call, or gives up ringing. Succeeds when the call is over already.
     Leave {
         /// The call.
         channel_id: ChannelId,
+        /// Which stay in it; whichever there is where it is missing.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        stay: Option<Stay>,
         /// Why.
         reason: LeaveReason,
     },
@@ -133,7 +141,9 @@ pub enum Request {
     Link {
         /// The call.
         channel_id: ChannelId,
-        /// Counts the client's links within a call from 1; a new number replaces the link,
+        /// Which stay in it.
+        stay: Stay,
+        /// Counts the client's links within a stay from 1; a new number replaces the link,
         /// the same number renews it.
         generation: u32,
         /// SDP (RFC 8866).

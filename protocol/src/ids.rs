@@ -81,6 +81,10 @@ impl fmt::Display for ChannelId {
 /// Numbers a client's requests within one sign-in, from 1 upwards.
 pub type RequestId = u64;
 
+/// Numbers the stays in a call in the order of the invitations; that of who started it is 0. A user who is out of the call
+/// and invited again is in it with another number: what was meant for a stay that is over is not for the next.
+pub type Stay = u32;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ pub use client::{ClientMessage, Device, Hello, LeaveReason, Platform, Request, R
 pub use codec::{DecodeError, decode_client, decode_server, encode};
 pub use error::{ErrorCode, Failure};
 pub use history::{PastCall, PastMember};
-pub use ids::{ChannelId, IdError, RequestId, Username};
+pub use ids::{ChannelId, IdError, RequestId, Stay, Username};
 pub use server::{
     ClientSettings, Closing, FailedUser, IceServer, Reply, ServerEvent, ServerMessage, Welcome,
 };

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelId, Detail, Failure, PastCall, Reason, RequestId, Session, User, Username};
+use crate::{ChannelId, Detail, Failure, PastCall, Reason, RequestId, Session, Stay, User, Username};
 
 /// Everything a server may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,9 @@ pub struct Welcome {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub call: Option<Session>,
+    /// Which stay in `call` it is; 0 where there is none.
+    #[serde(default)]
+    pub stay: Stay,
     /// How this server wants its clients.
     pub settings: ClientSettings,
 }
@@ -145,6 +148,8 @@ pub enum Reply {
     Start {
         /// The call.
         session: Session,
+        /// The caller's stay in it.
+        stay: Stay,
         /// Who could not be called.
         failed: Vec<FailedUser>,
     },
@@ -152,6 +157,8 @@ pub enum Reply {
     Accept {
         /// The call.
         session: Session,
+        /// The one that was accepted.
+        stay: Stay,
     },
     /// Refused.
     Refuse,
@@ -229,6 +236,8 @@ pub enum ServerEvent {
     Invited {
         /// The call.
         session: Session,
+        /// Which stay it would be.
+        stay: Stay,
         /// Milliseconds that are left to ring.
         #[cfg_attr(feature = "codegen", ts(type = "number"))]
         ring_ms: u64,

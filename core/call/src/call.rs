@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ChannelId, Reason, Session, User, Username};
+use jmrtc_protocol::{ChannelId, Reason, Session, Stay, User, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
@@ -11,6 +11,8 @@ use crate::{CallState, CommandId, Timestamp};
 pub(crate) struct Call {
     /// As the server told it when we came in, with every change since.
     pub(crate) session: Session,
+    /// Which of the user's stays in the call this is: one invited again is another.
+    pub(crate) stay: Stay,
     /// Did the person say yes?
     pub(crate) accept: Accept,
     /// Does media flow?
@@ -97,9 +99,10 @@ pub(crate) struct Leaving {
 }
 
 impl Call {
-    pub(crate) fn new(session: Session, accept: Accept) -> Self {
+    pub(crate) fn new(session: Session, stay: Stay, accept: Accept) -> Self {
         Self {
             session,
+            stay,
             accept,
             link: Link::Off,
             links: 0,
@@ -119,6 +122,10 @@ impl Call {
 
     pub(crate) fn is(&self, channel: &ChannelId) -> bool {
         &self.session.channel_id == channel
+    }
+
+    pub(crate) fn is_stay(&self, channel: &ChannelId, stay: Stay) -> bool {
+        self.is(channel) && self.stay == stay
     }
 
     /// Whether the person is in it, by their own doing and not on the way out.

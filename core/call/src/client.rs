@@ -1,4 +1,4 @@
-use jmrtc_protocol::{ClientSettings, Username};
+use jmrtc_protocol::{ChannelId, ClientSettings, Stay, Username};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, default_settings};
@@ -51,6 +51,8 @@ pub struct Client {
     call: Option<Call>,
     /// A test of what a call would be like; never beside one.
     preflight: Option<Preflight>,
+    /// The call before, and which stay in it.
+    last: Option<(ChannelId, Stay)>,
     /// The last call was over before the person could say anything to it.
     missed: bool,
     /// Links opened so far.
@@ -81,6 +83,7 @@ impl Client {
             settings: default_settings(),
             call: None,
             preflight: None,
+            last: None,
             missed: false,
             medias: 0,
             engine: Engine::Off,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use jmrtc_protocol::{ChannelId, LeaveReason, Username};
+use jmrtc_protocol::{ChannelId, LeaveReason, Stay, Username};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -39,13 +39,17 @@ pub struct Remembered {
     pub left_start: bool,
 }
 
-/// A call that the person is out of.
+/// A call that the person is out of, until invited again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Left {
     /// Which.
     pub channel_id: ChannelId,
+    /// Which stay in it; whichever there is where it is missing, as releases before wrote it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub stay: Option<Stay>,
     /// What the server is to be told.
     pub reason: LeaveReason,
 }

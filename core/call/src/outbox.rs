@@ -1,6 +1,6 @@
 //! Requests on their way: kept until answered, sent again after a resumed reconnect.
 
-use jmrtc_protocol::{ChannelId, ClientMessage, LeaveReason, Request, RequestId};
+use jmrtc_protocol::{ChannelId, ClientMessage, LeaveReason, Request, RequestId, Stay};
 use serde::{Deserialize, Serialize};
 
 use crate::out::Out;
@@ -63,8 +63,8 @@ impl Entry {
     /// The call that it is about.
     pub(crate) const fn channel(&self) -> Option<&ChannelId> {
         match &self.request {
-            Request::Accept { channel_id }
-            | Request::Refuse { channel_id }
+            Request::Accept { channel_id, .. }
+            | Request::Refuse { channel_id, .. }
             | Request::Leave { channel_id, .. }
             | Request::Invite { channel_id, .. }
             | Request::Mute { channel_id, .. }
@@ -100,11 +100,11 @@ impl Entry {
     }
 
     /// The call to which it says goodbye, as another sign-in would: a refusal does not hold where we are a member.
-    fn left(&self) -> Option<Left> {
-        if let Request::Leave { channel_id, reason } = &self.request {
-            Some(Left { channel_id: channel_id.clone(), reason: *reason })
-        } else if let Request::Refuse { channel_id } = &self.request {
-            Some(Left { channel_id: channel_id.clone(), reason: LeaveReason::Hangup })
+    pub(crate) fn left(&self) -> Option<Left> {
+        if let Request::Leave { channel_id, stay, reason } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), stay: *stay, reason: *reason })
+        } else if let Request::Refuse { channel_id, stay } = &self.request {
+            Some(Left { channel_id: channel_id.clone(), stay: Some(*stay), reason: LeaveReason::Hangup })
         } else {
             None
         }
@@ -243,9 +243,10 @@ impl Outbox {
         self.entries.iter().any(Entry::is_start)
     }
 
-    /// Whether the server is still to be told that we don't want `channel`.
-    pub(crate) fn declines(&self, channel: &ChannelId) -> bool {
-        self.entries.iter().any(|e| e.is_goodbye() && e.channel() == Some(channel))
+    /// Whether the server is still to be told that we don't want this stay in `channel`: a goodbye to one before says
+    /// nothing of it.
+    pub(crate) fn declines(&self, channel: &ChannelId, stay: Stay) -> bool {
+        self.left().any(|left| left.channel_id == *channel && left.stay.is_none_or(|of| of == stay))
     }
 
     /// The calls of which the server is still to be told, or to confirm, that we don't want them.
@@ -253,10 +254,13 @@ impl Outbox {
         self.entries.iter().filter_map(Entry::left)
     }
 
-    /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not.
-    pub(crate) fn leaves(&self, channel: &ChannelId) -> bool {
-        let leaves =
-            |e: &Entry| matches!(&e.request, Request::Leave { channel_id, .. } if channel_id == channel);
+    /// Whether it is to be told so in a way that holds where it has us as a member; a refusal does not. `stay`: of any where
+    /// nobody knows which.
+    pub(crate) fn leaves(&self, channel: &ChannelId, stay: Option<Stay>) -> bool {
+        let leaves = |e: &Entry| {
+            let Request::Leave { channel_id, stay: of, .. } = &e.request else { return false };
+            channel_id == channel && (of.is_none() || stay.is_none() || *of == stay)
+        };
         self.entries.iter().any(leaves)
     }
 

@@ -67,7 +67,7 @@ mod tests {
         let nothing = Memory::default();
         let of = |remembered| Memory([(Username::new("bob").unwrap(), remembered)].into());
         let muted = of(Remembered { muted_in: Some(ChannelId("a".into())), ..Remembered::default() });
-        let goodbye = Left { channel_id: ChannelId("b".into()), reason: LeaveReason::Hangup };
+        let goodbye = Left { channel_id: ChannelId("b".into()), stay: Some(3), reason: LeaveReason::Hangup };
         let left = of(Remembered { left: vec![goodbye], left_start: true, ..Remembered::default() });
         let mut memory = next();
         assert_eq!(memory.memory(), &nothing);

@@ -45,7 +45,7 @@ impl Pair {
             let channel = &started["reply"]["session"]["channelId"];
             assert!(channel.is_string(), "{started}");
             callee.event("invited").await;
-            callee.request(json!({"method": "accept", "channelId": channel})).await;
+            callee.request(json!({"method": "accept", "channelId": channel, "stay": 1})).await;
             let joined = caller.event("joined").await;
             took.push(begin.elapsed());
             caller.request(json!({"method": "leave", "channelId": channel, "reason": "hangup"})).await;

@@ -471,7 +471,7 @@ mod tests {
     }
 
     async fn leave(hub: &mut Hub, id: RequestId, conn: ConnId, channel: &ChannelId) {
-        let leave = Request::Leave { channel_id: channel.clone(), reason: LeaveReason::Hangup };
+        let leave = Request::Leave { channel_id: channel.clone(), stay: None, reason: LeaveReason::Hangup };
         ask(hub, id, conn, leave, Vec::new()).await;
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use jmrtc_protocol::{ChannelId, MediaType, Session, User, Username};
+use jmrtc_protocol::{ChannelId, MediaType, Session, Stay, User, Username};
 
 use crate::decide::{Ring, Why, is_over};
 use crate::directory::Directory;
@@ -19,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) joined: Vec<Joined>,
     /// Unix milliseconds at which the second member joined; 0 before.
     pub(crate) start_time: i64,
-    /// Everybody who was ever a member.
+    /// Everybody who was ever a member, once for each stay, by its number.
     pub(crate) log: Vec<MemberRecord>,
     /// Whom the call holds in the directory.
     pub(crate) cast: BTreeSet<Username>,
@@ -115,6 +115,12 @@ impl Call {
         self.rung(user).is_some() || self.joined(user).is_some()
     }
 
+    /// Which stay of `user` there is.
+    pub(crate) fn stay(&self, user: &Username) -> Option<Stay> {
+        let entry = self.rung(user).map(|m| m.entry).or_else(|| self.joined(user).map(|m| m.entry));
+        entry.map(stay)
+    }
+
     pub(crate) fn members(&self) -> usize {
         self.rung.len() + self.joined.len()
     }
@@ -162,4 +168,10 @@ impl Call {
             silent: viewer.silent,
         }
     }
+}
+
+/// The number of the stay that an entry of a call's log tells of.
+pub(crate) fn stay(entry: usize) -> Stay {
+    // A call takes few thousand invitations.
+    Stay::try_from(entry).unwrap_or(Stay::MAX)
 }

@@ -6,7 +6,7 @@ use jmrtc_protocol::{
     Username, Welcome,
 };
 
-use crate::call::{Joined, Seat};
+use crate::call::{Joined, Seat, stay};
 use crate::decide::Gone;
 use crate::link::Closed;
 use crate::rooms::Rooms;
@@ -165,6 +165,7 @@ impl Rooms {
         let config = &self.config;
         // Whoever goes on gets what it missed.
         let joined = self.joined_with(sign_in).filter(|_| !resumed);
+        let stay = joined.map_or(0, |(_, member)| stay(member.entry));
         let call = joined.map(|(call, member)| call.session(&self.directory, &member.viewer()));
         let welcome = Welcome {
             protocol: PROTOCOL_VERSION,
@@ -173,6 +174,7 @@ impl Rooms {
             resumed,
             link_lost: sign_in.link_lost,
             call,
+            stay,
             settings: ClientSettings {
                 ring_ms: config.ring_ms,
                 grace_ms: config.grace_ms,

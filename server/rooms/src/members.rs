@@ -2,7 +2,7 @@
 
 use jmrtc_protocol::{Reason, ServerEvent, Username};
 
-use crate::call::{Joined, Rung, Seat, Viewer};
+use crate::call::{Joined, Rung, Seat, Viewer, stay};
 use crate::decide::{Gone, Ring, Why, ring};
 use crate::link::Closed;
 use crate::rooms::Rooms;
@@ -117,7 +117,8 @@ impl Rooms {
         let Some(member) = call.rung(user).filter(|m| m.is_shown()) else { return };
         let session = call.session(&self.directory, &member.viewer());
         let ring_ms = member.until.since(self.now);
-        self.tell(device, ServerEvent::Invited { session, ring_ms });
+        let stay = stay(member.entry);
+        self.tell(device, ServerEvent::Invited { session, stay, ring_ms });
     }
 
     pub(crate) fn is_in_reach(&self, user: &Username) -> bool {

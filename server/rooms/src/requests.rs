@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jmrtc_protocol::limits::MAX_OFFER_BYTES;
 use jmrtc_protocol::{
     ChannelId, ErrorCode, FailedUser, Failure, LeaveReason, Reply, Request, RequestId, ServerEvent,
-    ServerMessage, Session, Username,
+    ServerMessage, Session, Stay, Username,
 };
 
-use crate::call::{Call, Joined, Seat, Viewer};
+use crate::call::{Call, Joined, Seat, stay};
 use crate::decide::{Collision, Gone, Standing, collision};
 use crate::link::{Asked, Closed, Link, Plan, plan};
 use crate::rooms::Rooms;
@@ -90,13 +90,13 @@ impl Rooms {
             Request::UpdateToken { token: _ } => Reply::UpdateToken,
             Request::Logout => self.logout(asker),
             Request::Start { usernames } => self.start(asker, usernames, known)?,
-            Request::Accept { channel_id } => self.accept(asker, &channel_id)?,
-            Request::Refuse { channel_id } => self.refuse(asker, &channel_id)?,
-            Request::Leave { channel_id, reason } => self.leave(asker, &channel_id, reason),
+            Request::Accept { channel_id, stay } => self.accept(asker, &channel_id, stay)?,
+            Request::Refuse { channel_id, stay } => self.refuse(asker, &channel_id, stay)?,
+            Request::Leave { channel_id, stay, reason } => self.leave(asker, &channel_id, stay, reason),
             Request::Invite { channel_id, usernames } => self.invite(asker, &channel_id, usernames, known)?,
             Request::Mute { channel_id, muted } => self.mute(asker, &channel_id, muted)?,
-            Request::Link { channel_id, generation, offer } => {
-                self.link(asker, &channel_id, generation, offer)?;
+            Request::Link { channel_id, stay, generation, offer } => {
+                self.link(asker, &channel_id, stay, generation, offer)?;
                 return Ok(None);
             }
             Request::Users { .. }
@@ -118,10 +118,16 @@ impl Rooms {
         Ok(Some(reply))
     }
 
-    /// The call, if the asking device has a part in it. Whether the call exists at all is not told to others.
-    fn part(&self, asker: &Asker, channel: &ChannelId) -> Result<(CallKey, Part), Failure> {
+    /// The call, if the asking device has a part in it, by `stay` where that is said. Whether the call exists at all is not told to others.
+    fn part(
+        &self,
+        asker: &Asker,
+        channel: &ChannelId,
+        stay: Option<Stay>,
+    ) -> Result<(CallKey, Part), Failure> {
         let key = self.channels.get(channel).filter(|key| self.places.get(&asker.user) == Some(key));
-        if let Some(call) = key.and_then(|key| self.calls.get(key)) {
+        let call = key.and_then(|key| self.calls.get(key));
+        if let Some(call) = call.filter(|call| stay.is_none() || call.stay(&asker.user) == stay) {
             if call.rung(&asker.user).is_some() {
                 return Ok((call.key, Part::Rung));
             }
@@ -134,7 +140,7 @@ impl Rooms {
 
     fn logout(&mut self, asker: &Asker) -> Reply {
         let place = self.places.get(&asker.user).and_then(|key| self.calls.get(key));
-        let part = place.and_then(|call| self.part(asker, &call.channel).ok());
+        let part = place.and_then(|call| self.part(asker, &call.channel, None).ok());
         match part {
             Some((key, Part::Joined)) => self.depart(key, &asker.user, Gone::HungUp),
             // The user's other devices ring on.
@@ -215,9 +221,9 @@ impl Rooms {
 
         let users: Vec<Username> = found.iter().map(|r| r.username.clone()).collect();
         self.add(key, user, found);
-        let session = self.session(key, user)?;
+        let (session, stay) = self.session(key, user)?;
         self.ring(key, &users);
-        Ok(Reply::Start { session, failed })
+        Ok(Reply::Start { session, stay, failed })
     }
 
     fn standing(&self, user: &Username) -> Standing<'_> {
@@ -243,22 +249,24 @@ impl Rooms {
         };
         self.join(key, &asker.user, Seat::Device { device: asker.device.clone(), sign_in: asker.id });
         let failed = usernames.iter().find(|name| **name == asker.user).map(oneself).into_iter().collect();
-        Ok(Reply::Start { session: self.session(key, &asker.user)?, failed })
+        let (session, stay) = self.session(key, &asker.user)?;
+        Ok(Reply::Start { session, stay, failed })
     }
 
-    fn accept(&mut self, asker: &Asker, channel: &ChannelId) -> Result<Reply, Failure> {
-        match self.part(asker, channel)? {
+    fn accept(&mut self, asker: &Asker, channel: &ChannelId, stay: Stay) -> Result<Reply, Failure> {
+        match self.part(asker, channel, Some(stay))? {
             (_, Part::Joined) => fail(ErrorCode::InvalidState, "accepted already"),
             (key, Part::Rung) => {
                 let seat = Seat::Device { device: asker.device.clone(), sign_in: asker.id };
                 self.join(key, &asker.user, seat);
-                Ok(Reply::Accept { session: self.session(key, &asker.user)? })
+                let (session, stay) = self.session(key, &asker.user)?;
+                Ok(Reply::Accept { session, stay })
             }
         }
     }
 
-    fn refuse(&mut self, asker: &Asker, channel: &ChannelId) -> Result<Reply, Failure> {
-        match self.part(asker, channel)? {
+    fn refuse(&mut self, asker: &Asker, channel: &ChannelId, stay: Stay) -> Result<Reply, Failure> {
+        match self.part(asker, channel, Some(stay))? {
             (_, Part::Joined) => fail(ErrorCode::InvalidState, "accepted already; leave instead"),
             (key, Part::Rung) => {
                 self.depart(key, &asker.user, Gone::Refused { by: asker.id });
@@ -267,8 +275,14 @@ impl Rooms {
         }
     }
 
-    fn leave(&mut self, asker: &Asker, channel: &ChannelId, reason: LeaveReason) -> Reply {
-        match (self.part(asker, channel), reason) {
+    fn leave(
+        &mut self,
+        asker: &Asker,
+        channel: &ChannelId,
+        stay: Option<Stay>,
+        reason: LeaveReason,
+    ) -> Reply {
+        match (self.part(asker, channel, stay), reason) {
             (Ok((key, Part::Joined)), LeaveReason::Hangup) => self.depart(key, &asker.user, Gone::HungUp),
             (Ok((key, Part::Joined)), LeaveReason::NetworkError) => self.depart(key, &asker.user, Gone::Lost),
             (Ok((key, Part::Rung)), LeaveReason::Hangup) => {
@@ -289,7 +303,7 @@ impl Rooms {
         usernames: Vec<Username>,
         known: Vec<UserRecord>,
     ) -> Result<Reply, Failure> {
-        let (key, Part::Joined) = self.part(asker, channel)? else {
+        let (key, Part::Joined) = self.part(asker, channel, None)? else {
             return fail(ErrorCode::InvalidState, "accept the call first");
         };
         let call = self.calls.get(&key).filter(|call| call.start_time != 0);
@@ -311,7 +325,7 @@ impl Rooms {
     }
 
     fn mute(&mut self, asker: &Asker, channel: &ChannelId, muted: bool) -> Result<Reply, Failure> {
-        let (key, Part::Joined) = self.part(asker, channel)? else {
+        let (key, Part::Joined) = self.part(asker, channel, None)? else {
             return fail(ErrorCode::InvalidState, "accept the call first");
         };
         let Some(call) = self.calls.get_mut(&key) else {
@@ -393,11 +407,12 @@ impl Rooms {
         &mut self,
         asker: &Asker,
         channel: &ChannelId,
+        stay: Stay,
         generation: u32,
         offer: String,
     ) -> Result<(), Failure> {
         check_offer(generation, &offer)?;
-        let (key, part) = self.part(asker, channel)?;
+        let (key, part) = self.part(asker, channel, Some(stay))?;
         let sign_in = self.sign_ins.get(&asker.id);
         if let Some(sign_in) = sign_in {
             sign_in.check_pending()?;
@@ -445,12 +460,14 @@ impl Rooms {
         }
     }
 
-    /// The call as its joined member `user` sees it.
-    fn session(&self, key: CallKey, user: &Username) -> Result<Session, Failure> {
+    /// The call as its joined member `user` sees it, and which stay that is.
+    fn session(&self, key: CallKey, user: &Username) -> Result<(Session, Stay), Failure> {
         let call = self.calls.get(&key);
-        let viewer: Option<Viewer> = call.and_then(|call| call.joined(user)).map(Joined::viewer);
-        match (call, viewer) {
-            (Some(call), Some(viewer)) => Ok(call.session(&self.directory, &viewer)),
+        let member = call.and_then(|call| call.joined(user));
+        match (call, member) {
+            (Some(call), Some(member)) => {
+                Ok((call.session(&self.directory, &member.viewer()), stay(member.entry)))
+            }
             (None, _) | (_, None) => fail(ErrorCode::ServerError, "the call is gone"),
         }
     }

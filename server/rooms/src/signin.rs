@@ -169,9 +169,9 @@ fn users_in_event(event: &ServerEvent) -> usize {
 
 fn users_in_answer(message: &ServerMessage) -> usize {
     match message {
-        ServerMessage::Reply { reply: Reply::Start { session, .. } | Reply::Accept { session }, .. } => {
-            users_in(session)
-        }
+        ServerMessage::Reply {
+            reply: Reply::Start { session, .. } | Reply::Accept { session, .. }, ..
+        } => users_in(session),
         ServerMessage::Reply { .. }
         | ServerMessage::Welcome(_)
         | ServerMessage::Failure { .. }
@@ -393,7 +393,7 @@ mod tests {
     #[test]
     fn fewer_events_of_a_large_call_are_kept() {
         let mut events = Events::default();
-        let ringing = |members| ServerEvent::Invited { session: session(members), ring_ms: 1 };
+        let ringing = |members| ServerEvent::Invited { session: session(members), stay: 1, ring_ms: 1 };
         for _ in 0..30 {
             events.push(Timestamp(0), ringing(200));
         }
@@ -414,7 +414,7 @@ mod tests {
             answers.give(
                 id,
                 ConnId(1),
-                ServerMessage::Reply { id, reply: Reply::Accept { session: session(200) } },
+                ServerMessage::Reply { id, reply: Reply::Accept { session: session(200), stay: 1 } },
                 0,
             );
         }

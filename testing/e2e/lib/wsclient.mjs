@@ -8,12 +8,14 @@ export class WsClient {
   /** Every message of the server, parsed. */
   received = new Log()
   #next = 0
+  /** Which stay in each call it is, as the server has told last. */
+  #stays = new Map()
 
   /** Connects; does not say hello. */
   static async connect(url, options = {}) {
     const client = new WsClient()
     client.socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`, { maxPayload: 1 << 20, ...options })
-    client.socket.on('message', (data, binary) => client.received.push(binary ? { type: 'binary' } : JSON.parse(data.toString())))
+    client.socket.on('message', (data, binary) => client.#told(binary ? { type: 'binary' } : JSON.parse(data.toString())))
     client.closed = new Promise((resolve) => client.socket.on('close', (code) => resolve(code)))
     client.socket.on('error', () => {})
     await within(new Promise((resolve, reject) => {
@@ -43,9 +45,17 @@ export class WsClient {
     this.socket.send(typeof message === 'string' || Buffer.isBuffer(message) ? message : JSON.stringify(message))
   }
 
-  /** Sends a request; returns its `reply` or `failure` message. */
+  #told(message) {
+    const { session, stay } = message.event ?? message.reply ?? { session: message.call, stay: message.stay }
+    if (session && stay !== undefined) this.#stays.set(session.channelId, stay)
+    this.received.push(message)
+  }
+
+  /** Sends a request; returns its `reply` or `failure` message. What is asked about a call is about the last stay, unless it says which. */
   async request(request, id = ++this.#next) {
     const from = this.received.items.length
+    const { method, channelId } = request
+    if (['accept', 'refuse', 'leave', 'link'].includes(method)) request = { stay: this.#stays.get(channelId) ?? 1, ...request }
     this.send({ type: 'request', id, request })
     return this.received.find((m) => ['reply', 'failure'].includes(m.type) && m.id === id, `the answer to ${JSON.stringify(request).slice(0, 200)}`, { from })
   }

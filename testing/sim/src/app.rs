@@ -142,6 +142,10 @@ pub(crate) fn reflex(
             1 => call("login", json!({ "token": token(choices) })),
             _ => call("updateToken", json!({ "token": token(choices) })),
         },
+        // Whoever is gone is asked in again now and then.
+        Event::CallMemberLeave(left) if choices.roll(6) == 1 => {
+            call("inviteUsers", json!({ "usernames": [left.user.username] }))
+        }
         Event::CallOutgoing(_) if insists && choices.roll(3) > 0 => call("hangup", Value::Null),
         Event::CallDisconnect(_) if insists => {
             call("startCallUsers", json!({ "usernames": names(users, choices) }))

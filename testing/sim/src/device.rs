@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{CallState, Client, CommandId, Config, Event, Generation, Memory};
-use jmrtc_protocol::{ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Username};
+use jmrtc_protocol::{
+    ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Stay, Username,
+};
 use jmrtc_rooms::ConnId;
 
 use crate::app;
@@ -43,10 +45,10 @@ pub(crate) struct Device {
     pub(crate) ear: Ear,
     /// Answers and events that nobody has looked at.
     pub(crate) told: Vec<Told>,
-    /// Calls that the person accepted or dialled, in any life.
-    pub(crate) yes: BTreeSet<ChannelId>,
-    /// Calls to which the person said no while they rang.
-    pub(crate) no: BTreeSet<ChannelId>,
+    /// Calls that the person accepted or dialled, in any life, and which stay in them.
+    pub(crate) yes: BTreeSet<(ChannelId, Stay)>,
+    /// Those to which the person said no while they rang.
+    pub(crate) no: BTreeSet<(ChannelId, Stay)>,
     /// Whom the person has called, in any life.
     pub(crate) dialled: BTreeSet<String>,
     /// Whether the sign-in of this life has told what there is.
@@ -80,8 +82,8 @@ pub(crate) struct Device {
     pub(crate) start: Option<RequestId>,
     /// The start that the person has given up last.
     pub(crate) given_up: Option<RequestId>,
-    /// Refusals and goodbyes that it has not answered.
-    pub(crate) goodbyes: BTreeMap<RequestId, ChannelId>,
+    /// Refusals and goodbyes that it has not answered; to any stay in the call where they don't say to which.
+    pub(crate) goodbyes: BTreeMap<RequestId, (ChannelId, Option<Stay>)>,
     /// The last that the person has said to any call was that they are out of it.
     pub(crate) out: bool,
     /// The last call was over before the person could say anything.

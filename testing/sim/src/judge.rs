@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{CallQuality, CallState, Event, LinkSample, State, Warning, mos};
-use jmrtc_protocol::{ChannelId, Session, Username};
+use jmrtc_protocol::{ChannelId, Session, Stay, Username};
 
 /// Louder than this (-dBov) is a voice.
 const LOUD: u8 = 50;
@@ -22,8 +22,10 @@ pub(crate) struct Ear {
     me: Username,
     /// The call that has been told of and not yet its end.
     pub(crate) call: Option<Heard>,
-    /// Calls of whose end was told.
-    pub(crate) over: BTreeSet<ChannelId>,
+    /// The last stay in each call of which the app was told.
+    known: BTreeMap<ChannelId, Stay>,
+    /// The last of which the server has told.
+    stays: BTreeMap<ChannelId, Stay>,
     /// Who is heard in which slot, as the server has told last.
     slots: BTreeMap<ChannelId, Vec<Option<Username>>>,
 }
@@ -31,6 +33,7 @@ pub(crate) struct Ear {
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) channel: ChannelId,
+    pub(crate) stay: Stay,
     phase: Phase,
     /// Who is in it besides us, by the joins and leaves told.
     joined: BTreeSet<Username>,
@@ -70,7 +73,7 @@ fn others(session: &Session, me: &Username) -> BTreeSet<Username> {
 
 impl Ear {
     pub(crate) fn new(me: Username) -> Self {
-        Self { me, call: None, over: BTreeSet::new(), slots: BTreeMap::new() }
+        Self { me, call: None, known: BTreeMap::new(), stays: BTreeMap::new(), slots: BTreeMap::new() }
     }
 
     /// `sends`: the person's sound is sent.
@@ -81,16 +84,19 @@ impl Ear {
                 check(self.call.is_none(), || "outgoing in a call".into())?;
                 check(session.inviter.username == me, || "outgoing in somebody else's call".into())?;
                 check(others(session, &me).is_empty(), || "outgoing and not alone".into())?;
-                self.call = Some(Heard::new(session, Phase::Outgoing));
+                self.begin(session, Phase::Outgoing);
             }
             Event::CallReceiveInvite(session) => {
                 check(self.call.is_none(), || "invited in a call".into())?;
                 check(!session.is_joined(&me), || "invited and joined".into())?;
                 check(session.is_inviting(&me), || "invited and not rung".into())?;
-                self.call = Some(Heard::new(session, Phase::Incoming));
+                self.begin(session, Phase::Incoming);
             }
             Event::CallConnecting(session) => {
-                let call = self.call.get_or_insert_with(|| Heard::new(session, Phase::Incoming));
+                if self.call.is_none() {
+                    self.begin(session, Phase::Incoming);
+                }
+                let Some(call) = &mut self.call else { return Ok(()) };
                 call.same(session)?;
                 check(call.phase != Phase::Joined, || "connecting twice".into())?;
                 check(session.is_joined(&me), || "connecting without us".into())?;
@@ -149,7 +155,6 @@ impl Ear {
                 let Some(call) = self.call.take() else { return Err("an end of no call".into()) };
                 call.same(&payload.session)?;
                 self.slots.remove(&call.channel);
-                self.over.insert(call.channel);
             }
             Event::CallQuality(quality) => {
                 self.member("quality")?.rate(now, quality)?;
@@ -163,9 +168,27 @@ impl Ear {
         self.call.as_ref().is_some_and(|call| call.phase != Phase::Incoming)
     }
 
-    /// The call has been told of, whether it is over or not.
-    pub(crate) fn knows(&self, channel: &ChannelId) -> bool {
-        self.over.contains(channel) || self.call.as_ref().is_some_and(|call| call.channel == *channel)
+    /// This stay in a call has been told of, whether it is over or not.
+    pub(crate) fn knows(&self, channel: &ChannelId, stay: Stay) -> bool {
+        self.known.get(channel).is_some_and(|known| *known >= stay)
+    }
+
+    /// The server tells of a stay.
+    pub(crate) fn stays(&mut self, channel: &ChannelId, stay: Stay) {
+        let last = self.stays.entry(channel.clone()).or_insert(stay);
+        *last = stay.max(*last);
+    }
+
+    /// Which stay in a call it is: the one that goes on, or the last of which the server has told.
+    pub(crate) fn stay(&self, channel: &ChannelId) -> (ChannelId, Stay) {
+        let here = self.call.as_ref().filter(|call| call.channel == *channel).map(|call| call.stay);
+        (channel.clone(), here.or_else(|| self.stays.get(channel).copied()).unwrap_or(0))
+    }
+
+    fn begin(&mut self, session: &Session, phase: Phase) {
+        let stay = self.stays.get(&session.channel_id).copied().unwrap_or(0);
+        self.known.insert(session.channel_id.clone(), stay);
+        self.call = Some(Heard::new(session, stay, phase));
     }
 
     fn member(&mut self, what: &str) -> Result<&mut Heard, String> {
@@ -176,14 +199,14 @@ impl Ear {
 
     /// The app reads `getState` after its sign-in and finds that it is in a call.
     pub(crate) fn adopt(&mut self, session: &Session) {
-        let mut call = Heard::new(session, Phase::Outgoing);
+        self.begin(session, Phase::Outgoing);
+        let Some(call) = &mut self.call else { return };
         call.joined = others(session, &self.me);
         if session.start_time > 0 {
             call.phase = Phase::Joined;
             call.connected = true;
             call.reconnecting = true;
         }
-        self.call = Some(call);
     }
 
     /// The server tells who is heard in which slot of the link.
@@ -263,9 +286,10 @@ impl Ear {
 }
 
 impl Heard {
-    fn new(session: &Session, phase: Phase) -> Self {
+    fn new(session: &Session, stay: Stay, phase: Phase) -> Self {
         Self {
             channel: session.channel_id.clone(),
+            stay,
             phase,
             joined: BTreeSet::new(),
             connected: false,

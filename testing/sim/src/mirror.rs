@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
-    ChannelId, Closing, ErrorCode, Reply, Request, RequestId, ServerEvent, ServerMessage, Session, User,
-    Username,
+    ChannelId, Closing, ErrorCode, Reply, Request, RequestId, ServerEvent, ServerMessage, Session, Stay,
+    User, Username,
 };
 use jmrtc_rooms::{ConnId, Input, LinkId, MediaCommand, Output, Ticket, UserRecord};
 
 use crate::budget::Budget;
 use crate::history::History;
-use crate::semantics::{CallNo, Device, Semantics, Told, View, What};
+use crate::semantics::{CallNo, Device, Semantics, StayNo, Told, View, What};
 use crate::world::EPOCH_MS;
 
 /// What time will bring. The order is that of things at one time.
@@ -88,9 +88,9 @@ enum Answer {
     Anything,
     Same(Box<ServerMessage>),
     Done,
-    Start { view: View, failed: Vec<Username> },
+    Start { view: View, stay: Option<StayNo>, failed: Vec<Username> },
     Mute,
-    Accept { view: View },
+    Accept { view: View, stay: StayNo },
     Invite { invited: Vec<Username>, failed: Vec<Username> },
     Failure(ErrorCode),
 }
@@ -312,7 +312,7 @@ impl Mirror {
             let sign_in = self.sign_ins.values_mut().find(|s| s.device == device);
             if let Some(sign_in) = sign_in {
                 let until = self.due.get(&Due::Ring(told.view.call, sign_in.device.0.clone()));
-                if let (What::Invited, Some(until)) = (&told.what, until) {
+                if let (What::Invited(_), Some(until)) = (&told.what, until) {
                     sign_in.rings.insert(sign_in.told.len() as u64 + 1, *until);
                 }
                 sign_in.told.push(told);
@@ -386,6 +386,11 @@ impl Mirror {
             check(welcome.call.is_some() == (joined && !welcome.resumed), || {
                 format!("welcome: joined is {joined}")
             })?;
+            let place = welcome.call.as_ref().and_then(|_| self.model.place(&welcome.user.username));
+            let stay = place.and_then(|call| self.model.stay(call, &welcome.user.username));
+            check(number(welcome.stay) == stay.unwrap_or(0), || {
+                format!("welcome to stay {}, which is {stay:?}", welcome.stay)
+            })?;
         }
         self.lines
             .insert(conn, Line { sign_in: id, sent, asked: BTreeSet::new(), answered: BTreeSet::new() });
@@ -450,8 +455,8 @@ impl Mirror {
     ) -> Result<Answer, String> {
         let Some(line) = self.lines.get_mut(&conn) else { return Err("a request on no connection".into()) };
         line.asked.insert(id);
-        let number = line.sign_in;
-        let Some(sign_in) = self.sign_ins.get_mut(&number).filter(|s| s.conn == Some(conn)) else {
+        let line = line.sign_in;
+        let Some(sign_in) = self.sign_ins.get_mut(&line).filter(|s| s.conn == Some(conn)) else {
             return Ok(Answer::Failure(ErrorCode::NotLoggedIn));
         };
         if sign_in.links.contains(&id) {
@@ -480,21 +485,26 @@ impl Mirror {
                 let allowance = self.budget.allowance(now, &who.0);
                 self.model.start(&who, usernames, exists, allowance).map(|(call, failed)| {
                     let view = self.model.view(call, &who.0);
+                    // Whoever calls somebody busy may be out of it again at once.
+                    let stay = self.model.stay(call, &who.0);
                     let ringing = view.inviting.clone();
                     self.due.remove(&Due::Seat(call, who.0.clone()));
                     self.begin(now, &who.0, call, &ringing);
-                    Answer::Start { view, failed }
+                    Answer::Start { view, stay, failed }
                 })
             }
-            Request::Accept { channel_id } => self.model.accept(&who, number_of(channel_id)).map(|call| {
-                self.due.remove(&Due::Seat(call, who.0.clone()));
-                Answer::Accept { view: self.model.view(call, &who.0) }
-            }),
-            Request::Refuse { channel_id } => {
-                self.model.refuse(&who, number_of(channel_id)).map(|()| Answer::Done)
+            Request::Accept { channel_id, stay } => {
+                let stay = number(*stay);
+                self.model.accept(&who, number_of(channel_id), stay).map(|call| {
+                    self.due.remove(&Due::Seat(call, who.0.clone()));
+                    Answer::Accept { view: self.model.view(call, &who.0), stay }
+                })
             }
-            Request::Leave { channel_id, reason } => {
-                self.model.hang_up(&who, number_of(channel_id), *reason);
+            Request::Refuse { channel_id, stay } => {
+                self.model.refuse(&who, number_of(channel_id), number(*stay)).map(|()| Answer::Done)
+            }
+            Request::Leave { channel_id, stay, reason } => {
+                self.model.hang_up(&who, number_of(channel_id), stay.map(number), *reason);
                 Ok(Answer::Done)
             }
             Request::Invite { channel_id, usernames } => {
@@ -516,10 +526,10 @@ impl Mirror {
             | Request::UpdateRelation { .. }
             | Request::Relations { .. }
             | Request::History { .. } => Ok(Answer::Anything),
-            Request::Link { channel_id, .. } => {
+            Request::Link { channel_id, stay, .. } => {
                 let call = number_of(channel_id);
-                let taken = self.model.take_up(&who, call);
-                if let (Ok(()), Some(sign_in)) = (taken, self.sign_ins.get_mut(&number)) {
+                let taken = self.model.take_up(&who, call, number(*stay));
+                if let (Ok(()), Some(sign_in)) = (taken, self.sign_ins.get_mut(&line)) {
                     sign_in.link_lost = false;
                 }
                 if let (Ok(()), Some(call)) = (taken, call)
@@ -599,20 +609,22 @@ impl Mirror {
             (Answer::Done, Some(ServerMessage::Reply { .. })) => true,
             (Answer::Failure(code), Some(ServerMessage::Failure { error, .. })) => error.code == *code,
             (
-                Answer::Start { view, failed },
-                Some(ServerMessage::Reply { reply: Reply::Start { session, failed: told }, .. }),
+                Answer::Start { view, stay, failed },
+                Some(ServerMessage::Reply {
+                    reply: Reply::Start { session, stay: of, failed: told }, ..
+                }),
             ) => {
                 self.channels.entry(session.channel_id.clone()).or_insert((view.call, 0));
                 self.compare(session, view)?;
-                same(told.iter().map(|f| &f.username), failed)
+                Some(number(*of)) == *stay && same(told.iter().map(|f| &f.username), failed)
             }
             (Answer::Mute, Some(ServerMessage::Reply { reply: Reply::Mute, .. })) => true,
             (
-                Answer::Accept { view },
-                Some(ServerMessage::Reply { reply: Reply::Accept { session }, .. }),
+                Answer::Accept { view, stay },
+                Some(ServerMessage::Reply { reply: Reply::Accept { session, stay: of }, .. }),
             ) => {
                 self.compare(session, view)?;
-                true
+                number(*of) == *stay
             }
             (
                 Answer::Invite { invited, failed },
@@ -710,12 +722,13 @@ impl Mirror {
         })
     }
 
-    /// Who is rung at the moment and may know, with the call and since when.
-    pub(crate) fn rung(&self) -> impl Iterator<Item = (&ChannelId, &Username, u64)> {
+    /// Who is rung at the moment and may know, with the call, the stay that it would be and since when.
+    pub(crate) fn rung(&self) -> impl Iterator<Item = (&ChannelId, Stay, &Username, u64)> {
         self.due.iter().filter_map(|(due, until)| {
             let Due::Ring(call, user) = due else { return None };
             let named = self.channels.iter().find(|(_, (no, _))| no == call)?;
-            self.model.is_known(*call, user).then_some((named.0, user, until - self.ring))
+            let stay = self.model.stay(*call, user).and_then(|stay| Stay::try_from(stay).ok())?;
+            self.model.is_known(*call, user).then_some((named.0, stay, user, until - self.ring))
         })
     }
 
@@ -764,10 +777,15 @@ fn answers(message: &ServerMessage) -> Option<RequestId> {
     }
 }
 
+/// A stay's number in the model, whose stays begin in the same order.
+const fn number(stay: Stay) -> StayNo {
+    stay as StayNo
+}
+
 fn what(event: &ServerEvent) -> What {
     let name = |user: &User| user.username.clone();
     match event {
-        ServerEvent::Invited { .. } => What::Invited,
+        ServerEvent::Invited { stay, .. } => What::Invited(number(*stay)),
         ServerEvent::Joined { user, .. } => What::Joined(name(user)),
         ServerEvent::Left { user, reason, detail, .. } => What::Left(name(user), (*reason, *detail)),
         ServerEvent::OthersInvited { users, by, .. } => {

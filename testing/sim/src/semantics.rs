@@ -10,6 +10,8 @@ use jmrtc_protocol::{Detail, ErrorCode, LeaveReason, Reason, Relation, Username}
 pub(crate) type Device = (Username, String);
 /// Calls are numbered as they come.
 pub(crate) type CallNo = u64;
+/// And so are the stays in a call, from 0: whoever is invited again is in it with another.
+pub(crate) type StayNo = usize;
 pub(crate) type Why = (Reason, Option<Detail>);
 /// Unix milliseconds.
 pub(crate) type Time = i64;
@@ -24,7 +26,7 @@ pub(crate) struct Told {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    Invited,
+    Invited(StayNo),
     Joined(Username),
     Left(Username, Why),
     OthersInvited {
@@ -57,7 +59,7 @@ pub(crate) struct View {
 pub(crate) struct Past {
     pub(crate) call: CallNo,
     pub(crate) inviter: Username,
-    /// In the order in which they came in.
+    /// By their numbers.
     pub(crate) stays: Vec<Stay>,
     /// Why it ended, for those who were joined if there was anybody.
     pub(crate) why: Why,
@@ -248,14 +250,20 @@ impl Semantics {
             if self.is_known(call, user) {
                 self.rung.push((call, user.clone()));
                 for device in self.devices_of(user) {
-                    self.tell(call, &device, What::Invited);
+                    self.tell_invited(call, &device);
                 }
             }
         }
     }
 
-    pub(crate) fn accept(&mut self, who: &Device, call: Option<CallNo>) -> Result<CallNo, ErrorCode> {
-        match self.part(who, call)? {
+    /// Says yes to an invitation.
+    pub(crate) fn accept(
+        &mut self,
+        who: &Device,
+        call: Option<CallNo>,
+        stay: StayNo,
+    ) -> Result<CallNo, ErrorCode> {
+        match self.part_by(who, call, Some(stay))? {
             (_, Part::Joined) => Err(ErrorCode::InvalidState),
             (call, Part::Rung) => {
                 self.join(call, &who.0, Some(&who.1));
@@ -264,8 +272,14 @@ impl Semantics {
         }
     }
 
-    pub(crate) fn refuse(&mut self, who: &Device, call: Option<CallNo>) -> Result<(), ErrorCode> {
-        match self.part(who, call)? {
+    /// Says no to one.
+    pub(crate) fn refuse(
+        &mut self,
+        who: &Device,
+        call: Option<CallNo>,
+        stay: StayNo,
+    ) -> Result<(), ErrorCode> {
+        match self.part_by(who, call, Some(stay))? {
             (_, Part::Joined) => Err(ErrorCode::InvalidState),
             (call, Part::Rung) => {
                 self.leave(call, &who.0, Exit::Refuses { on: &who.1 });
@@ -275,8 +289,14 @@ impl Semantics {
     }
 
     /// Never fails: what should be over is over.
-    pub(crate) fn hang_up(&mut self, who: &Device, call: Option<CallNo>, reason: LeaveReason) {
-        match (self.part(who, call), reason) {
+    pub(crate) fn hang_up(
+        &mut self,
+        who: &Device,
+        call: Option<CallNo>,
+        stay: Option<StayNo>,
+        reason: LeaveReason,
+    ) {
+        match (self.part_by(who, call, stay), reason) {
             (Ok((call, Part::Joined)), LeaveReason::Hangup) => self.leave(call, &who.0, Exit::HangsUp),
             (Ok((call, Part::Joined)), LeaveReason::NetworkError) => self.leave(call, &who.0, Exit::IsLost),
             (Ok((call, Part::Rung)), LeaveReason::Hangup) => {
@@ -353,7 +373,7 @@ impl Semantics {
         }
         self.devices.insert(device.clone(), true);
         if let Some(call) = self.place(&device.0).filter(|call| self.is_known(*call, &device.0)) {
-            self.tell(call, device, What::Invited);
+            self.tell_invited(call, device);
         }
     }
 
@@ -370,8 +390,13 @@ impl Semantics {
     }
 
     /// The device whose app was started anew goes on with its call.
-    pub(crate) fn take_up(&mut self, device: &Device, call: Option<CallNo>) -> Result<(), ErrorCode> {
-        if let (_, Part::Joined) = self.part(device, call)?
+    pub(crate) fn take_up(
+        &mut self,
+        device: &Device,
+        call: Option<CallNo>,
+        stay: StayNo,
+    ) -> Result<(), ErrorCode> {
+        if let (_, Part::Joined) = self.part_by(device, call, Some(stay))?
             && let Some(member) = self.seat(device)
         {
             member.lapsed = false;
@@ -475,6 +500,22 @@ impl Semantics {
             && &call.joined[0].user == caller
             && call.ringing.len() == 1
             && &call.ringing[0].user == user
+    }
+
+    /// Which stay of a user there is in a call.
+    pub(crate) fn stay(&self, call: CallNo, user: &Username) -> Option<StayNo> {
+        self.calls.get(&call)?.stays.iter().position(|stay| &stay.user == user && stay.left.is_none())
+    }
+
+    /// The same, if it is that stay that is spoken of.
+    fn part_by(
+        &self,
+        who: &Device,
+        call: Option<CallNo>,
+        stay: Option<StayNo>,
+    ) -> Result<(CallNo, Part), ErrorCode> {
+        let meant = |call: &CallNo| stay.is_none() || self.stay(*call, &who.0) == stay;
+        self.part(who, call.filter(meant))
     }
 
     fn part(&self, who: &Device, call: Option<CallNo>) -> Result<(CallNo, Part), ErrorCode> {
@@ -631,6 +672,12 @@ impl Semantics {
         let Some(device) = member.device.clone().map(|device| (member.user.clone(), device)) else { return };
         if self.devices.contains_key(&device) {
             self.tell(call, &device, what);
+        }
+    }
+
+    fn tell_invited(&mut self, call: CallNo, device: &Device) {
+        if let Some(stay) = self.stay(call, &device.0) {
+            self.tell(call, device, What::Invited(stay));
         }
     }
 

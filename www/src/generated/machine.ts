@@ -84,10 +84,12 @@ export type AudioEvent =
       why: string
     }
 
-/** A call that the person is out of. */
+/** A call that the person is out of, until invited again. */
 export type Left = {
   /** Which. */
   channelId: ChannelId
+  /** Which stay in it; whichever there is where it is missing, as releases before wrote it. */
+  stay?: number
   /** What the server is to be told. */
   reason: LeaveReason
 }

@@ -197,6 +197,8 @@ export type Reply =
       method: 'start'
       /** The call. */
       session: Session
+      /** The caller's stay in it. */
+      stay: number
       /** Who could not be called. */
       failed: Array<FailedUser>
     }
@@ -204,6 +206,8 @@ export type Reply =
       method: 'accept'
       /** The call. */
       session: Session
+      /** The one that was accepted. */
+      stay: number
     }
   | { method: 'refuse' }
   | { method: 'leave' }
@@ -270,16 +274,22 @@ export type Request =
       method: 'accept'
       /** The call. */
       channelId: ChannelId
+      /** The invitation. */
+      stay: number
     }
   | {
       method: 'refuse'
       /** The call. */
       channelId: ChannelId
+      /** The invitation. */
+      stay: number
     }
   | {
       method: 'leave'
       /** The call. */
       channelId: ChannelId
+      /** Which stay in it; whichever there is where it is missing. */
+      stay?: number
       /** Why. */
       reason: LeaveReason
     }
@@ -301,8 +311,10 @@ export type Request =
       method: 'link'
       /** The call. */
       channelId: ChannelId
+      /** Which stay in it. */
+      stay: number
       /**
-       * Counts the client's links within a call from 1; a new number replaces the link,
+       * Counts the client's links within a stay from 1; a new number replaces the link,
        * the same number renews it.
        */
       generation: number
@@ -367,6 +379,8 @@ export type ServerEvent =
       type: 'invited'
       /** The call. */
       session: Session
+      /** Which stay it would be. */
+      stay: number
       /** Milliseconds that are left to ring. */
       ringMs: number
     }
@@ -442,6 +456,8 @@ export type Welcome = {
   linkLost?: boolean
   /** After a new sign-in, the call in which this device is joined, if any. */
   call?: Session
+  /** Which stay in `call` it is; 0 where there is none. */
+  stay: number
   /** How this server wants its clients. */
   settings: ClientSettings
 }

@@ -37,7 +37,8 @@ export const client_request_accept = {
   "id": 4,
   "request": {
     "method": "accept",
-    "channelId": "5dK2w9Qx"
+    "channelId": "5dK2w9Qx",
+    "stay": 1
   }
 } satisfies ClientMessage
 
@@ -86,6 +87,7 @@ export const client_request_leave = {
   "request": {
     "method": "leave",
     "channelId": "5dK2w9Qx",
+    "stay": 1,
     "reason": "hangup"
   }
 } satisfies ClientMessage
@@ -96,6 +98,7 @@ export const client_request_leave_networkError = {
   "request": {
     "method": "leave",
     "channelId": "5dK2w9Qx",
+    "stay": 1,
     "reason": "networkError"
   }
 } satisfies ClientMessage
@@ -106,6 +109,7 @@ export const client_request_link = {
   "request": {
     "method": "link",
     "channelId": "5dK2w9Qx",
+    "stay": 1,
     "generation": 1,
     "offer": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
   }
@@ -144,7 +148,8 @@ export const client_request_refuse = {
   "id": 5,
   "request": {
     "method": "refuse",
-    "channelId": "5dK2w9Qx"
+    "channelId": "5dK2w9Qx",
+    "stay": 1
   }
 } satisfies ClientMessage
 
@@ -454,6 +459,7 @@ export const server_event_invited = {
       ],
       "startTime": 0
     },
+    "stay": 1,
     "ringMs": 58200
   }
 } satisfies ServerMessage
@@ -567,6 +573,7 @@ export const server_event_invited_silent = {
       },
       "silent": true
     },
+    "stay": 1,
     "ringMs": 60000
   }
 } satisfies ServerMessage
@@ -839,7 +846,8 @@ export const server_reply_accept = {
         }
       ],
       "startTime": 1795500000000
-    }
+    },
+    "stay": 1
   }
 } satisfies ServerMessage
 
@@ -1172,6 +1180,7 @@ export const server_reply_start = {
       ],
       "startTime": 0
     },
+    "stay": 0,
     "failed": [
       {
         "username": "nobody",
@@ -1302,6 +1311,7 @@ export const server_welcome = {
   },
   "secret": "s3cr3t",
   "resumed": false,
+  "stay": 0,
   "settings": {
     "ringMs": 60000,
     "graceMs": 30000,
@@ -1402,6 +1412,7 @@ export const server_welcome_call = {
     ],
     "startTime": 1795500000000
   },
+  "stay": 0,
   "settings": {
     "ringMs": 60000,
     "graceMs": 30000,

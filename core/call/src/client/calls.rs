@@ -1,6 +1,6 @@
 //! How a call begins and ends on this side.
 
-use jmrtc_protocol::{ChannelId, Detail, ErrorCode, LeaveReason, Reason, Request, Session};
+use jmrtc_protocol::{ChannelId, Detail, ErrorCode, LeaveReason, Reason, Request, Session, Stay};
 
 use super::Client;
 use super::media::close_link_of;
@@ -20,17 +20,17 @@ impl Client {
         let expires = self.answer_deadline();
         let Some(call) = &mut self.call else { return };
         let Accept::Ringing(ring) = call.accept else { return };
-        let channel_id = call.session.channel_id.clone();
+        let (channel_id, stay) = (call.session.channel_id.clone(), call.stay);
         call.accept = Accept::Accepting(Accepting { commands, ring });
         dismiss(call, out);
-        self.outbox.push(Request::Accept { channel_id }, Owner::Nobody, Some(expires));
+        self.outbox.push(Request::Accept { channel_id, stay }, Owner::Nobody, Some(expires));
     }
 
     /// The person says no.
     pub(super) fn refuse_call(&mut self, command: CommandId, out: &mut Out) {
-        let Some(channel_id) = self.call.as_ref().map(|c| c.session.channel_id.clone()) else { return };
+        let Some((channel_id, stay)) = self.here() else { return };
         let leaving = self.leaving(Reason::Refuse, Some(command), None);
-        self.say_goodbye(Request::Refuse { channel_id }, leaving, out);
+        self.say_goodbye(Request::Refuse { channel_id, stay }, leaving, out);
     }
 
     /// The person says goodbye to whatever there is: a call being started, one that rings, one that runs.
@@ -41,25 +41,31 @@ impl Client {
             self.missed = false;
             return command.into_iter().for_each(|id| out.done(id));
         };
-        let channel_id = call.session.channel_id.clone();
+        let (channel_id, stay) = (call.session.channel_id.clone(), call.stay);
         match &mut call.accept {
             Accept::Ringing(_) => {
                 let leaving = self.leaving(Reason::Refuse, None, command);
-                self.say_goodbye(Request::Refuse { channel_id }, leaving, out);
+                self.say_goodbye(Request::Refuse { channel_id, stay }, leaving, out);
             }
             Accept::Accepting(accepting) => {
                 let commands = std::mem::take(&mut accepting.commands);
                 out.fail_all(commands, ErrorCode::CallEnded, "hung up before the call was there");
-                self.leave(channel_id, command, out);
+                self.leave(channel_id, stay, command, out);
             }
-            Accept::Dialled { .. } | Accept::Joined => self.leave(channel_id, command, out),
+            Accept::Dialled { .. } | Accept::Joined => self.leave(channel_id, stay, command, out),
             Accept::Leaving(leaving) => leaving.hangups.extend(command),
         }
     }
 
-    fn leave(&mut self, channel_id: ChannelId, command: Option<CommandId>, out: &mut Out) {
+    fn leave(&mut self, channel_id: ChannelId, stay: Stay, command: Option<CommandId>, out: &mut Out) {
         let leaving = self.leaving(Reason::Hangup, None, command);
-        self.say_goodbye(Request::Leave { channel_id, reason: LeaveReason::Hangup }, leaving, out);
+        let request = Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::Hangup };
+        self.say_goodbye(request, leaving, out);
+    }
+
+    /// Which call there is, and which stay in it.
+    fn here(&self) -> Option<(ChannelId, Stay)> {
+        self.call.as_ref().map(|call| (call.session.channel_id.clone(), call.stay))
     }
 
     fn leaving(&self, reason: Reason, refuse: Option<CommandId>, hangup: Option<CommandId>) -> Leaving {
@@ -107,15 +113,15 @@ impl Client {
 
     /// Leaves without the person's doing.
     pub(super) fn leave_now(&mut self, reason: LeaveReason, shown: Reason, out: &mut Out) {
-        let Some(channel_id) = self.call.as_ref().map(|c| c.session.channel_id.clone()) else { return };
-        self.leave_unwanted(channel_id, reason);
+        let Some((channel_id, stay)) = self.here() else { return };
+        self.leave_unwanted(channel_id, Some(stay), reason);
         self.end_here(shown, None, out);
     }
 
-    /// Tells the server that we are not in `channel_id`, unless that is under way.
-    pub(super) fn leave_unwanted(&mut self, channel_id: ChannelId, reason: LeaveReason) {
-        if !self.outbox.leaves(&channel_id) {
-            self.outbox.push_first(Request::Leave { channel_id, reason });
+    /// Tells the server that we are not in `channel_id`, unless that is under way. `stay`: where we know which.
+    pub(super) fn leave_unwanted(&mut self, channel_id: ChannelId, stay: Option<Stay>, reason: LeaveReason) {
+        if !self.outbox.leaves(&channel_id, stay) {
+            self.outbox.push_first(Request::Leave { channel_id, stay, reason });
         }
     }
 
@@ -167,7 +173,8 @@ impl Client {
     /// The call is over: the app hears it last of all things of this call, then all is given back.
     pub(super) fn end(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
         let Some(mut call) = self.call.take() else { return };
-        self.drop_held(&call.session.channel_id);
+        self.drop_held(&call.session.channel_id, call.stay);
+        self.last = Some((call.session.channel_id.clone(), call.stay));
         let mut unanswered = Vec::new();
         let (mut over, mut refuses, mut hangups) = (Vec::new(), Vec::new(), Vec::new());
         self.missed = false;
@@ -197,9 +204,9 @@ impl Client {
     }
 
     /// Shows an invitation and lets it ring.
-    pub(super) fn ring(&mut self, session: Session, ring: crate::call::Ring, out: &mut Out) {
+    pub(super) fn ring(&mut self, session: Session, stay: Stay, ring: crate::call::Ring, out: &mut Out) {
         self.abandon_preflight(ErrorCode::AlreadyInCall, "a call has come in", out);
-        let mut call = Call::new(session, Accept::Ringing(ring));
+        let mut call = Call::new(session, stay, Accept::Ringing(ring));
         self.missed = false;
         out.event(Event::CallReceiveInvite(call.session.clone()));
         show(&mut call, out);
@@ -207,13 +214,13 @@ impl Client {
     }
 
     /// Takes over a call that this device was in before the app was started anew.
-    pub(super) fn restore(&mut self, session: Session, remembered: bool) {
+    pub(super) fn restore(&mut self, session: Session, stay: Stay, remembered: bool) {
         let me = self.me().cloned();
         // Also alone, while others are rung: everybody else may have left.
         let connected = session.start_time > 0;
         let until = self.now.plus(self.settings.ring_ms).plus(RING_MARGIN_MS);
         let accept = if connected { Accept::Joined } else { Accept::Dialled { until } };
-        let mut call = Call::new(session, accept);
+        let mut call = Call::new(session, stay, accept);
         call.connected = connected;
         call.reconnecting = connected;
         call.restored = true;
@@ -236,8 +243,8 @@ impl Client {
                 }
             }
             Accept::Dialled { until } if due(*until) => {
-                let channel_id = call.session.channel_id.clone();
-                self.leave_unwanted(channel_id, LeaveReason::Hangup);
+                let (channel_id, stay) = (call.session.channel_id.clone(), call.stay);
+                self.leave_unwanted(channel_id, Some(stay), LeaveReason::Hangup);
                 self.end_here(Reason::Cancel, Some(Detail::NoAnswer), out);
             }
             Accept::Leaving(leaving) if due(leaving.until) => self.end_left(out),

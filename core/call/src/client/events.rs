@@ -1,7 +1,7 @@
 //! What the server tells of calls. Each event is checked against the call and against what we are in it:
 //! nothing that a server says can answer a call.
 
-use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session, User};
+use jmrtc_protocol::{ChannelId, Detail, LeaveReason, Reason, ServerEvent, Session, Stay, User};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Client {
             return;
         }
         match event {
-            ServerEvent::Invited { session, ring_ms } => self.invited(session, ring_ms, out),
+            ServerEvent::Invited { session, stay, ring_ms } => self.invited(session, stay, ring_ms, out),
             ServerEvent::Joined { channel_id, user, start_time } => {
                 if self.change(&channel_id, |session| session.join(user.clone(), start_time)) {
                     self.tell_newcomers(vec![user], out);
@@ -62,8 +62,17 @@ impl Client {
         }
     }
 
+    /// An invitation of another stay is as one into another call.
     fn concerns_call(&self, event: &ServerEvent) -> bool {
-        self.call.as_ref().is_some_and(|c| c.is(event.channel()))
+        self.call.as_ref().is_some_and(|call| match event {
+            ServerEvent::Invited { session, stay, .. } => call.is_stay(&session.channel_id, *stay),
+            ServerEvent::Joined { .. }
+            | ServerEvent::Left { .. }
+            | ServerEvent::OthersInvited { .. }
+            | ServerEvent::Ended { .. }
+            | ServerEvent::Muted { .. }
+            | ServerEvent::Slots { .. } => call.is(event.channel()),
+        })
     }
 
     fn is_me(&self, user: &User) -> bool {
@@ -76,7 +85,7 @@ impl Client {
     fn must_wait(&self, event: &ServerEvent) -> bool {
         let starting = self.outbox.holds();
         let accepting = self.call.as_ref().filter(|call| {
-            self.is_accepting(&call.session.channel_id)
+            matches!(call.accept, Accept::Accepting(_))
                 || (starting && matches!(call.accept, Accept::Ringing(_)))
         });
         let accepting = accepting.map(|call| &call.session.channel_id);
@@ -130,17 +139,24 @@ impl Client {
         }
     }
 
-    /// A call is over: what waits to happen in it never will.
-    pub(super) fn drop_held(&mut self, channel: &ChannelId) {
-        self.held.retain(|held| held.event.channel() != channel);
+    /// A stay in a call is over: what waits to happen in it never will. What waits behind an invitation that came later is
+    /// of the next.
+    pub(super) fn drop_held(&mut self, channel: &ChannelId, over: Stay) {
+        let mut again = false;
+        self.held.retain(|Held { event, .. }| {
+            let same = event.channel() == channel;
+            again |= same && matches!(event, ServerEvent::Invited { stay, .. } if *stay > over);
+            again || !same
+        });
     }
 
-    fn invited(&mut self, session: Session, ring_ms: u64, out: &mut Out) {
+    fn invited(&mut self, session: Session, stay: Stay, ring_ms: u64, out: &mut Out) {
         let ring =
             Ring { until: self.now.plus(ring_ms).plus(RING_MARGIN_MS), in_doubt: false, answered: false };
         if let Some(call) = &mut self.call {
-            let same = call.session.channel_id == session.channel_id;
-            // Another call than ours the server tells busy, unless ours is over and nobody could tell us.
+            let same = call.is_stay(&session.channel_id, stay);
+            // Another call than ours the server tells busy, unless ours is over and nobody could tell us; and into ours it
+            // invites us again only when we are out of it.
             let (reason, detail) = match &mut call.accept {
                 Accept::Ringing(old) | Accept::Accepting(Accepting { ring: old, .. }) if same => {
                     // Told anew after a new sign-in.
@@ -159,8 +175,8 @@ impl Client {
             };
             self.end_here(reason, detail, out);
         }
-        if ring_ms > 0 && !self.outbox.declines(&session.channel_id) {
-            self.ring(session, ring, out);
+        if ring_ms > 0 && !self.outbox.declines(&session.channel_id, stay) {
+            self.ring(session, stay, ring, out);
         }
     }
 
@@ -170,8 +186,11 @@ impl Client {
         match self.call.as_mut().filter(|c| c.is(channel)) {
             Some(call) => call.is_member() && change(&mut call.session),
             None => {
-                // The server believes us in a call that is not there: tell it.
-                self.leave_unwanted(channel.clone(), LeaveReason::NetworkError);
+                // The server believes us in a call that is not there: tell it. Where that was ours we know which stay: we may
+                // be invited again.
+                let last = self.last.as_ref().filter(|(last, _)| last == channel);
+                let stay = last.map(|(_, stay)| *stay);
+                self.leave_unwanted(channel.clone(), stay, LeaveReason::NetworkError);
                 false
             }
         }

@@ -98,9 +98,9 @@ impl Client {
             return;
         }
         let Some(call) = &self.call else { return };
-        let channel_id = call.session.channel_id.clone();
+        let (channel_id, stay, generation) = (call.session.channel_id.clone(), call.stay, call.links);
         let _superseded = self.outbox.take(Entry::is_link);
-        self.outbox.push(Request::Link { channel_id, generation: call.links, offer }, Owner::Nobody, None);
+        self.outbox.push(Request::Link { channel_id, stay, generation, offer }, Owner::Nobody, None);
     }
 
     pub(super) fn link_answered(&self, answer: String, out: &mut Out) {

@@ -2,7 +2,7 @@
 
 use jmrtc_protocol::{
     ChannelId, Detail, ErrorCode, FailedUser, Failure, LeaveReason, Reason, Reply, Request, RequestId,
-    Session, Username,
+    Session, Stay, Username,
 };
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::calls::show;
 use crate::call::{Accept, Call, Ring};
 use crate::out::Out;
 use crate::outbox::{Entry, Owner};
-use crate::{Event, PlatformAction};
+use crate::{Event, Left, PlatformAction};
 
 /// How long to leave a server in peace that had too much of us.
 const RETRY_MS: u64 = 1_000;
@@ -31,17 +31,21 @@ impl Client {
                 }
                 self.finish_logout(out);
             }
-            (Request::Start { .. }, Reply::Start { session, failed }) => {
-                self.started(owner, session, failed, out);
+            (Request::Start { .. }, Reply::Start { session, stay, failed }) => {
+                self.started(owner, session, stay, failed, out);
             }
-            (Request::Accept { channel_id }, Reply::Accept { session }) => {
-                if self.is_accepting(&channel_id) {
+            (Request::Accept { channel_id, stay }, Reply::Accept { session, .. }) => {
+                if self.is_accepting(&channel_id, stay) {
                     self.accepted(session, out);
                 }
             }
-            (Request::Refuse { channel_id }, Reply::Refuse)
-            | (Request::Leave { channel_id, .. }, Reply::Leave) => {
-                if self.call.as_ref().is_some_and(|c| c.is(&channel_id)) {
+            (Request::Refuse { channel_id, stay }, Reply::Refuse) => {
+                if self.is_in(&channel_id, Some(stay)) {
+                    self.answer_goodbye(out);
+                }
+            }
+            (Request::Leave { channel_id, stay, .. }, Reply::Leave) => {
+                if self.is_in(&channel_id, stay) {
                     self.answer_goodbye(out);
                 }
             }
@@ -75,12 +79,16 @@ impl Client {
     /// The answer to a start or an accept that was given up.
     fn answered_late(&mut self, reply: Reply, out: &mut Out) {
         let accept = matches!(reply, Reply::Accept { .. });
-        let (Reply::Start { session, .. } | Reply::Accept { session }) = reply else { return };
-        if accept && self.is_accepting(&session.channel_id) {
-            // The same call rang once more, and was accepted again.
+        let (Reply::Start { session, stay, .. } | Reply::Accept { session, stay }) = reply else { return };
+        if accept && self.is_accepting(&session.channel_id, stay) {
+            // The same invitation rang once more, and was accepted again.
             self.accepted(session, out);
-        } else if !self.call.as_ref().is_some_and(|c| c.is(&session.channel_id) && c.is_consented()) {
-            self.leave_unwanted(session.channel_id, LeaveReason::Hangup);
+        } else if !self
+            .call
+            .as_ref()
+            .is_some_and(|c| c.is_stay(&session.channel_id, stay) && c.is_consented())
+        {
+            self.leave_unwanted(session.channel_id, Some(stay), LeaveReason::Hangup);
         }
     }
 
@@ -112,24 +120,23 @@ impl Client {
                     self.release_held(out);
                 }
             }
-            Request::Accept { channel_id } => {
-                if self.is_accepting(&channel_id) {
+            Request::Accept { channel_id, stay } => {
+                if self.is_accepting(&channel_id, stay) {
                     self.accept_failed(&error, out);
-                } else if error.code == ErrorCode::CallEnded
-                    && self.call.as_ref().is_some_and(|c| c.is(&channel_id))
-                {
+                } else if error.code == ErrorCode::CallEnded && self.is_in(&channel_id, Some(stay)) {
                     // Hung up meanwhile, and no `ended` will come of that.
                     self.end_left(out);
                 }
             }
-            Request::Refuse { ref channel_id } | Request::Leave { ref channel_id, .. } => {
-                let (channel_id, code) = (channel_id.clone(), error.code);
-                self.goodbye_failed(&channel_id, error, out);
+            Request::Refuse { .. } | Request::Leave { .. } => {
+                let Some(Left { channel_id, stay, .. }) = entry.left() else { return };
+                let code = error.code;
+                self.goodbye_failed(&channel_id, stay, error, out);
                 // Had it been dropped, the server would keep us in the call.
                 if for_now {
                     self.outbox.retry(entry.request, self.now.plus(RETRY_MS));
                 } else if code != ErrorCode::CallEnded {
-                    self.leave_unwanted(channel_id, LeaveReason::Hangup);
+                    self.leave_unwanted(channel_id, stay, LeaveReason::Hangup);
                 }
             }
             Request::Mute { ref channel_id, muted } => {
@@ -146,17 +153,24 @@ impl Client {
         }
     }
 
-    fn started(&mut self, owner: Owner, session: Session, mut failed: Vec<FailedUser>, out: &mut Out) {
+    fn started(
+        &mut self,
+        owner: Owner,
+        session: Session,
+        stay: Stay,
+        mut failed: Vec<FailedUser>,
+        out: &mut Out,
+    ) {
         let channel = session.channel_id.clone();
         let held = self.held_since_start(&channel);
         let Some(me) = self.me().cloned() else { return };
         let Owner::Naming { command, oneself } = owner else {
             self.held = held;
-            if self.is_accepting(&channel) {
+            if self.is_accepting(&channel, stay) {
                 // It came of both calling each other, and the person has said yes to it since.
                 self.accepted(session, out);
             } else {
-                self.leave_unwanted(channel, LeaveReason::Hangup);
+                self.leave_unwanted(channel, Some(stay), LeaveReason::Hangup);
                 self.release_held(out);
             }
             return;
@@ -169,11 +183,11 @@ impl Client {
             fields.insert("failed".to_owned(), json!(failed));
         }
         out.ok(command, result);
-        if self.call.as_ref().is_some_and(|c| !c.is(&channel)) {
+        if self.call.as_ref().is_some_and(|c| !c.is_stay(&channel, stay)) {
             self.end_here(Reason::Cancel, None, out);
         }
         if self.call.is_none() {
-            self.call = Some(Call::new(session.clone(), Accept::Dialled { until: self.now }));
+            self.call = Some(Call::new(session.clone(), stay, Accept::Dialled { until: self.now }));
         }
         self.enter(session, out);
         self.tell_outgoing(out);
@@ -190,11 +204,16 @@ impl Client {
         }
     }
 
-    pub(super) fn is_accepting(&self, channel: &ChannelId) -> bool {
+    fn is_accepting(&self, channel: &ChannelId, stay: Stay) -> bool {
         self.call.as_ref().is_some_and(|c| match c.accept {
-            Accept::Accepting(_) => c.is(channel),
+            Accept::Accepting(_) => c.is_stay(channel, stay),
             Accept::Ringing(_) | Accept::Dialled { .. } | Accept::Joined | Accept::Leaving(_) => false,
         })
+    }
+
+    /// Whether that is our call, by `stay` where it is known.
+    fn is_in(&self, channel: &ChannelId, stay: Option<Stay>) -> bool {
+        self.call.as_ref().is_some_and(|c| c.is(channel) && stay.is_none_or(|stay| c.stay == stay))
     }
 
     /// The server has made us a member.
@@ -203,7 +222,7 @@ impl Client {
         let commands = std::mem::take(&mut accepting.commands);
         commands.into_iter().for_each(|id| out.done(id));
         let _answered = self.outbox.take(|e| match &e.request {
-            Request::Accept { channel_id } => channel_id == &session.channel_id,
+            Request::Accept { channel_id, .. } => channel_id == &session.channel_id,
             Request::UpdateToken { .. }
             | Request::Logout
             | Request::Start { .. }
@@ -248,8 +267,11 @@ impl Client {
         self.release_held(out);
     }
 
-    fn goodbye_failed(&mut self, channel: &ChannelId, error: Failure, out: &mut Out) {
-        let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) else { return };
+    fn goodbye_failed(&mut self, channel: &ChannelId, stay: Option<Stay>, error: Failure, out: &mut Out) {
+        if !self.is_in(channel, stay) {
+            return;
+        }
+        let Some(call) = &mut self.call else { return };
         let Accept::Leaving(leaving) = &mut call.accept else { return };
         if error.code == ErrorCode::CallEnded {
             for id in std::mem::take(&mut leaving.refuses) {
@@ -291,8 +313,8 @@ impl Client {
                         self.release_held(out);
                     }
                 }
-                Request::Accept { channel_id } => {
-                    if self.is_accepting(channel_id) {
+                Request::Accept { channel_id, stay } => {
+                    if self.is_accepting(channel_id, *stay) {
                         self.accept_timed_out(WHY, out);
                     }
                 }

@@ -95,8 +95,11 @@ impl Client {
         let Some(me) = self.me().cloned() else { return };
         // What rings may ring on at the user's other devices.
         let call = self.call.as_ref().filter(|c| c.is_consented());
-        let left =
-            call.map(|c| Left { channel_id: c.session.channel_id.clone(), reason: LeaveReason::Hangup });
+        let left = call.map(|c| Left {
+            channel_id: c.session.channel_id.clone(),
+            stay: Some(c.stay),
+            reason: LeaveReason::Hangup,
+        });
         let left = self.outbox.left().chain(left).collect();
         let remembered = Remembered { left, left_start: self.outbox.holds(), ..Remembered::default() };
         self.memory.keep(&me, remembered);

@@ -1,6 +1,6 @@
 //! What a `welcome` means for the call: it goes on, comes back, or is over.
 
-use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, User, Welcome};
+use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, Stay, User, Welcome};
 
 use super::Client;
 use super::sign_in::{confirm, others_token};
@@ -15,7 +15,7 @@ const DOUBT_MS: u64 = 3_000;
 
 impl Client {
     pub(super) fn welcomed(&mut self, welcome: Welcome, out: &mut Out) {
-        let Welcome { user, secret, resumed, link_lost, call, settings, protocol: _ } = welcome;
+        let Welcome { user, secret, resumed, link_lost, call, stay, settings, protocol: _ } = welcome;
         let now = self.now;
         let first = std::mem::take(&mut self.newborn);
         let Some(account) = &mut self.account else { return };
@@ -39,7 +39,7 @@ impl Client {
         if !resumed {
             self.outbox.renumber();
             self.held.clear();
-            self.signed_in_anew(call, first, out);
+            self.signed_in_anew(call.map(|call| (call, stay)), first, out);
         } else if link_lost {
             self.close_link(out);
         }
@@ -47,38 +47,40 @@ impl Client {
 
     /// The sign-in before is gone with all its events: what has become of the call says `theirs`, the call in
     /// which the server has this device.
-    pub(super) fn signed_in_anew(&mut self, theirs: Option<Session>, first: bool, out: &mut Out) {
+    fn signed_in_anew(&mut self, theirs: Option<(Session, Stay)>, first: bool, out: &mut Out) {
         let now = self.now;
         let Some(me) = self.me().cloned() else { return };
-        let theirs = theirs.filter(|s| s.is_joined(&me));
+        let theirs = theirs.filter(|(session, _)| session.is_joined(&me));
         let Remembered { muted_in, muted_start, left, left_start } = self.memory.take(&me);
-        for Left { channel_id, reason } in left {
-            self.leave_unwanted(channel_id, reason);
+        for Left { channel_id, stay, reason } in left {
+            self.leave_unwanted(channel_id, stay, reason);
         }
         // A start that nobody waits for need not be made again; what came of it is in `theirs`.
         let _abandoned = self.outbox.take(Entry::is_abandoned_start);
         let Some(call) = &mut self.call else {
             match theirs {
                 // Unless the person had left it before the server could be told.
-                Some(session) if first && !left_start && !self.outbox.leaves(&session.channel_id) => {
+                Some((session, stay))
+                    if first && !left_start && !self.outbox.leaves(&session.channel_id, Some(stay)) =>
+                {
                     let muted = muted_start || muted_in.as_ref() == Some(&session.channel_id);
-                    self.restore(session, muted);
+                    self.restore(session, stay, muted);
                 }
                 // A start that is sent again leaves it by itself.
-                Some(session) if !self.outbox.starting() => {
+                Some((session, stay)) if !self.outbox.starting() => {
                     let reason = if left_start { LeaveReason::Hangup } else { LeaveReason::NetworkError };
-                    self.leave_unwanted(session.channel_id, reason);
+                    self.leave_unwanted(session.channel_id, Some(stay), reason);
                 }
                 Some(_) | None => {}
             }
             return;
         };
         let (same, other) = match theirs {
-            Some(session) if call.is(&session.channel_id) => (Some(session), None),
+            Some((session, stay)) if call.is_stay(&session.channel_id, stay) => (Some(session), None),
             other => (None, other),
         };
-        if let Some(session) = other.filter(|_| !self.outbox.starting()) {
-            self.leave_unwanted(session.channel_id, LeaveReason::NetworkError);
+        if let Some((session, stay)) = other.filter(|_| !self.outbox.starting()) {
+            self.leave_unwanted(session.channel_id, Some(stay), LeaveReason::NetworkError);
         }
         let Some(call) = &mut self.call else { return };
         match (&mut call.accept, same) {

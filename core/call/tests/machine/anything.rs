@@ -8,7 +8,7 @@ use jmrtc_call::{
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, ClientSettings, Closing, Detail, ErrorCode, FailedUser, Failure,
-    PROTOCOL_VERSION, Reason, Reply, ServerEvent, ServerMessage, Session, Welcome,
+    PROTOCOL_VERSION, Reason, Reply, ServerEvent, ServerMessage, Session, Stay, Welcome,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -62,12 +62,17 @@ fn failed() -> impl Strategy<Value = Vec<FailedUser>> {
     proptest::collection::vec(one, 0..2)
 }
 
+fn stay() -> impl Strategy<Value = Stay> {
+    0_u32..3
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         1 => Just(Reply::UpdateToken),
         1 => Just(Reply::Logout),
-        3 => (session(), failed()).prop_map(|(session, failed)| Reply::Start { session, failed }),
-        3 => session().prop_map(|session| Reply::Accept { session }),
+        3 => (session(), stay(), failed())
+            .prop_map(|(session, stay, failed)| Reply::Start { session, stay, failed }),
+        3 => (session(), stay()).prop_map(|(session, stay)| Reply::Accept { session, stay }),
         1 => Just(Reply::Refuse),
         1 => Just(Reply::Leave),
         1 => failed().prop_map(|failed| Reply::Invite { invited: vec![], failed }),
@@ -86,8 +91,8 @@ fn event() -> impl Strategy<Value = ServerEvent> {
     };
     let user = || select(vec!["alice", "bob", "carol"]).prop_map(rig::user);
     prop_oneof![
-        3 => (session(), select(vec![0, 1, 30_000, u64::MAX]))
-            .prop_map(|(session, ring_ms)| ServerEvent::Invited { session, ring_ms }),
+        3 => (session(), stay(), select(vec![0, 1, 30_000, u64::MAX]))
+            .prop_map(|(session, stay, ring_ms)| ServerEvent::Invited { session, stay, ring_ms }),
         2 => (channel(), user(), select(vec![0, 1_700_000_000_000]))
             .prop_map(|(channel_id, user, start_time)| ServerEvent::Joined { channel_id, user, start_time }),
         1 => (channel(), user(), reason()).prop_map(|(channel_id, user, (reason, detail))| {
@@ -108,16 +113,16 @@ fn event() -> impl Strategy<Value = ServerEvent> {
 
 fn welcome() -> impl Strategy<Value = ServerMessage> {
     let number = || select(vec![0, 1, 1_000, 30_000, u64::MAX]);
-    let call = proptest::option::of(session());
+    let call = (proptest::option::of(session()), stay());
     let who = prop_oneof![9 => Just("alice"), 1 => Just("bob")];
     (who, any::<(bool, bool)>(), call, number(), number(), number(), any::<u8>()).prop_map(
-        |(who, (resumed, link_lost), call, ring_ms, grace_ms, ping_ms, slots)| {
+        |(who, (resumed, link_lost), (call, stay), ring_ms, grace_ms, ping_ms, slots)| {
             let max_members = u32::from(slots);
             let settings =
                 ClientSettings { ring_ms, grace_ms, ping_ms, max_members, slots, ice_servers: vec![] };
             let (user, secret) = (rig::user(who), "s".into());
-            let welcome =
-                Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, link_lost, call, settings };
+            let protocol = PROTOCOL_VERSION;
+            let welcome = Welcome { protocol, user, secret, resumed, link_lost, call, stay, settings };
             ServerMessage::Welcome(Box::new(welcome))
         },
     )

@@ -11,7 +11,7 @@ fn bob() -> Rig {
     rig.event(invited(session("bob carol dave", "alice")));
     rig.link();
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("carol dave", "alice bob") });
+    rig.reply(Reply::Accept { session: session("carol dave", "alice bob"), stay: 1 });
     rig.take();
     rig
 }
@@ -94,7 +94,7 @@ fn changes_wait_for_the_session_that_they_change() {
     rig.event(left("alice", Reason::Hangup));
     rig.event(others_invited("dave", "carol"));
     assert_eq!(rig.take(), [""; 0]);
-    rig.reply(Reply::Accept { session: session("carol", "alice bob") });
+    rig.reply(Reply::Accept { session: session("carol", "alice bob"), stay: 1 });
     assert_eq!(
         rig.heard(),
         [

@@ -43,8 +43,8 @@ fn answers() -> Vec<ServerMessage> {
     let replies = [
         Reply::UpdateToken,
         Reply::Logout,
-        Reply::Start { session: session(), failed: vec![] },
-        Reply::Accept { session: session() },
+        Reply::Start { session: session(), stay: 1, failed: vec![] },
+        Reply::Accept { session: session(), stay: 1 },
         Reply::Refuse,
         Reply::Leave,
         Reply::Invite { invited: vec![name("bob")], failed: vec![] },
@@ -125,7 +125,7 @@ fn sound_goes_on_with_yes_and_off_with_no() {
         "audio capture",
         "but nothing is sent before the server has agreed"
     );
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(rig.take().last().unwrap(), "audio capture+send+play");
     for method in ["hangup", "logout", "releaseEngine"] {
         let mut rig = rig.clone();

@@ -274,7 +274,7 @@ fn an_accept_is_not_for_the_next_invitation() {
             "CallReceiveInvite S(i: bob; j: alice, carol)",
         ]
     );
-    rig.reply(Reply::Accept { session: session("", "alice carol bob") });
+    rig.reply(Reply::Accept { session: session("", "alice carol bob"), stay: 1 });
     assert_eq!(rig.take(), ["> leave c1"]);
     rig.reply(Reply::Leave);
     rig.event(ended(session("", "alice carol"), Reason::Hangup, None));
@@ -317,7 +317,7 @@ fn an_accept_that_fails_for_now_rings_on() {
         ]
     );
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(rig.heard().len(), 4);
 }
 
@@ -381,7 +381,7 @@ fn hangup_meets_accept() {
             "media close",
         ]
     );
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     rig.reply(Reply::Leave);
     rig.event(ended(session("", "alice"), Reason::Hangup, None));
     assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)"]);
@@ -540,7 +540,7 @@ fn an_accept_is_answered_when_the_same_call_rings_again() {
     rig.event(invited(session("bob", "alice carol")));
     rig.take();
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice carol bob") });
+    rig.reply(Reply::Accept { session: session("", "alice carol bob"), stay: 1 });
     assert_eq!(rig.heard()[..2], ["accept -> {}", "CallConnecting S(i: -; j: alice, carol, bob)"]);
     rig.failure(ErrorCode::InvalidState);
     assert_eq!(rig.heard(), [""; 0], "the second is one too many");
@@ -586,7 +586,7 @@ fn what_came_of_a_start_that_was_given_up_is_left_before_the_next() {
 #[test]
 fn a_late_invitation_never_rings() {
     let mut rig = Rig::ready("bob");
-    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 0 });
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), stay: 1, ring_ms: 0 });
     assert_eq!(rig.take(), [""; 0]);
     rig.event(ended(session("", "alice"), Reason::Cancel, Some(Detail::NoAnswer)));
     assert_eq!(rig.take(), [""; 0]);
@@ -611,7 +611,7 @@ fn asked_for_again(pong: bool) {
     rig.opened();
     rig.seq = 0;
     rig.welcome(true, None);
-    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 10_000 });
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), stay: 1, ring_ms: 10_000 });
     assert_eq!(rig.heard(), ["CallReceiveInvite S(i: bob; j: alice)"]);
 }
 
@@ -660,7 +660,7 @@ fn another_call_rings_where_the_answer_to_the_first_may_have_come_too_late() {
     rig.take();
     rig.event(invited(carols.clone()));
     assert_eq!(rig.take(), [""; 0]);
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert!(rig.heard().contains(&"accept -> {}".to_owned()));
     // A refusal.
     let mut rig = Rig::ringing();
@@ -837,7 +837,7 @@ fn signed_in_anew_while_ringing() {
     rig.closed();
     rig.reconnect();
     rig.welcome(false, None);
-    rig.event(ServerEvent::Invited { session: session("bob", "alice"), ring_ms: 20_000 });
+    rig.event(ServerEvent::Invited { session: session("bob", "alice"), stay: 1, ring_ms: 20_000 });
     rig.link();
     assert_eq!(rig.heard(), [""; 0]);
     rig.wait(24_999);
@@ -961,7 +961,7 @@ fn answers_lost_with_the_connection() {
     assert_eq!(rig.take(), ["> accept c1"]);
     rig.event(joined("carol"));
     assert_eq!(rig.heard(), [""; 0], "the answer is older than the event");
-    rig.reply(Reply::Accept { session: session("carol", "alice bob") });
+    rig.reply(Reply::Accept { session: session("carol", "alice bob"), stay: 1 });
     assert_eq!(
         rig.heard(),
         [
@@ -985,7 +985,7 @@ fn answers_lost_with_the_connection() {
     rig.event(ended(session("", "bob"), Reason::Hangup, None));
     rig.event(invited(of("c3", inviter("carol", session("bob", "carol")))));
     assert_eq!(rig.heard(), [""; 0]);
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(
         rig.heard(),
         [
@@ -1060,7 +1060,7 @@ fn a_call_that_only_the_server_believes_in_is_left() {
     let mut rig = Rig::ready("bob");
     rig.event(joined("bob"));
     rig.event(joined("carol"));
-    assert_eq!(rig.take(), ["> leave c1 networkError"]);
+    assert_eq!(rig.take(), ["> leave c1#? networkError"]);
     let mut rig = Rig::ready("bob");
     rig.closed();
     rig.reconnect();
@@ -1136,7 +1136,7 @@ fn what_is_remembered_of_being_muted_is_of_the_call() {
     assert_eq!(rig.client.memory(), Memory::default(), "rung and not in it");
     rig.command("accept", json!(null));
     assert_eq!(muted_in(&rig), Some(c1.clone()));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     rig.command("setIsMuted", json!({ "muted": false }));
     assert_eq!(rig.client.memory(), Memory::default());
     rig.command("setIsMuted", json!({ "muted": true }));
@@ -1165,7 +1165,7 @@ fn a_call_that_was_left_does_not_come_back() {
         assert_eq!(next.client.state().session, None);
         assert_eq!(
             next.remembered().left,
-            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            [Left { channel_id: ChannelId("c1".into()), stay: Some(1), reason: LeaveReason::Hangup }],
             "until the server has confirmed it"
         );
         next.reply(Reply::Leave);
@@ -1177,7 +1177,7 @@ fn a_call_that_was_left_does_not_come_back() {
         rig.command(method, json!(null));
         assert_eq!(
             rig.remembered().left,
-            [Left { channel_id: ChannelId("c1".into()), reason: LeaveReason::Hangup }],
+            [Left { channel_id: ChannelId("c1".into()), stay: Some(1), reason: LeaveReason::Hangup }],
             "{method}"
         );
         rig.reply(reply);

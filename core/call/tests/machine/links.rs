@@ -53,7 +53,7 @@ fn a_link_that_comes_up_while_the_line_is_down() {
     let mut rig = Rig::ready("bob");
     rig.event(invited(session("bob", "alice")));
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     rig.offer();
     rig.answer();
     rig.closed();

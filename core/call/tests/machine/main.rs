@@ -1,6 +1,7 @@
 //! The call machine from outside: inputs in, outputs out.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod anything;
 mod changes;
 mod consent;

@@ -62,7 +62,7 @@ fn states() -> Vec<(&'static str, Rig)> {
         let mut rig = Rig::ready("bob");
         rig.event(invited(session("bob", "alice")));
         rig.command("accept", json!(null));
-        rig.reply(Reply::Accept { session: session("", "alice bob") });
+        rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
         rig
     };
     let mut states = vec![
@@ -200,7 +200,7 @@ fn the_state_redraws_a_reloaded_page() {
     assert_eq!(rig.client.state().session, Some(session("bob", "alice")));
     rig.command("accept", json!(null));
     assert_eq!(word(&rig), "loggedIn ready connecting");
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(word(&rig), "loggedIn ready connecting");
     rig.link();
     assert_eq!(word(&rig), "loggedIn ready connected");

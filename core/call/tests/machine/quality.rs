@@ -31,7 +31,7 @@ fn connected() -> Rig {
     rig.link();
     sample(&mut rig, GOOD, 3);
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     rig.take();
     rig
 }

@@ -10,7 +10,7 @@ use jmrtc_call::{
 use jmrtc_protocol::{
     ChannelId, ClientMessage, ClientSettings, Closing, Detail, Device, ErrorCode, FailedUser, Failure,
     LeaveReason, MediaType, PROTOCOL_VERSION, Platform, Profile, Reason, Relation, Reply, Request, RequestId,
-    ServerEvent, ServerMessage, Session, User, Username, Welcome,
+    ServerEvent, ServerMessage, Session, Stay, User, Username, Welcome,
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,12 @@ pub(crate) fn inviter(who: &str, session: Session) -> Session {
 }
 
 pub(crate) fn invited(session: Session) -> ServerEvent {
-    ServerEvent::Invited { session, ring_ms: 60_000 }
+    ServerEvent::Invited { session, stay: 1, ring_ms: 60_000 }
+}
+
+/// After a stay that is over.
+pub(crate) fn invited_again(session: Session) -> ServerEvent {
+    ServerEvent::Invited { session, stay: 2, ring_ms: 60_000 }
 }
 
 pub(crate) fn joined(who: &str) -> ServerEvent {
@@ -193,7 +198,7 @@ impl Rig {
     pub(crate) fn connected() -> Self {
         let mut rig = Self::ringing();
         rig.command("accept", json!(null));
-        rig.reply(Reply::Accept { session: session("", "alice bob") });
+        rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
         rig.take();
         rig
     }
@@ -283,8 +288,10 @@ impl Rig {
         };
         let user = user(&self.me.clone());
         let secret = "s".into();
-        let welcome =
-            Welcome { protocol: PROTOCOL_VERSION, user, secret, resumed, link_lost, call, settings };
+        // As invited, if not as the one who calls.
+        let stay = call.as_ref().map_or(0, |call| Stay::from(call.inviter != user));
+        let protocol = PROTOCOL_VERSION;
+        let welcome = Welcome { protocol, user, secret, resumed, link_lost, call, stay, settings };
         self.message(ServerMessage::Welcome(Box::new(welcome)));
     }
 
@@ -314,12 +321,13 @@ impl Rig {
     }
 
     pub(crate) fn started(&mut self, session: Session) {
-        self.reply(Reply::Start { session, failed: vec![] });
+        let stay = Stay::from(session.inviter.username != name(&self.me));
+        self.reply(Reply::Start { session, stay, failed: vec![] });
     }
 
     pub(crate) fn started_without(&mut self, session: Session, who: &str) {
         let failed = vec![FailedUser { username: name(who), name: "USER_UNAVAILABLE".into() }];
-        self.reply(Reply::Start { session, failed });
+        self.reply(Reply::Start { session, stay: 0, failed });
     }
 
     pub(crate) fn media(&mut self, event: MediaEvent) {
@@ -555,6 +563,15 @@ fn show_event(event: &Event) -> String {
     }
 }
 
+/// The call, and which stay it is where that is not the first, or is not said.
+fn again(channel: &ChannelId, stay: Option<Stay>) -> String {
+    match stay {
+        Some(0 | 1) => channel.to_string(),
+        Some(stay) => format!("{channel}#{stay}"),
+        None => format!("{channel}#?"),
+    }
+}
+
 fn show_sent(message: &ClientMessage) -> String {
     match message {
         ClientMessage::Hello(hello) => match &hello.resume {
@@ -569,18 +586,22 @@ fn show_sent(message: &ClientMessage) -> String {
                 let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
                 format!("> start {}", names.join(" "))
             }
-            Request::Accept { channel_id } => format!("> accept {channel_id}"),
-            Request::Refuse { channel_id } => format!("> refuse {channel_id}"),
-            Request::Leave { channel_id, reason: LeaveReason::Hangup } => format!("> leave {channel_id}"),
-            Request::Leave { channel_id, reason: LeaveReason::NetworkError } => {
-                format!("> leave {channel_id} networkError")
+            Request::Accept { channel_id, stay } => format!("> accept {}", again(channel_id, Some(*stay))),
+            Request::Refuse { channel_id, stay } => format!("> refuse {}", again(channel_id, Some(*stay))),
+            Request::Leave { channel_id, stay, reason: LeaveReason::Hangup } => {
+                format!("> leave {}", again(channel_id, *stay))
+            }
+            Request::Leave { channel_id, stay, reason: LeaveReason::NetworkError } => {
+                format!("> leave {} networkError", again(channel_id, *stay))
             }
             Request::Invite { channel_id, usernames } => {
                 let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
                 format!("> invite {channel_id} {}", names.join(" "))
             }
             Request::Mute { channel_id, muted } => format!("> mute {channel_id} {muted}"),
-            Request::Link { channel_id, generation, .. } => format!("> link {channel_id} {generation}"),
+            Request::Link { channel_id, stay, generation, .. } => {
+                format!("> link {} {generation}", again(channel_id, Some(*stay)))
+            }
             Request::Users { usernames } => {
                 let names: Vec<_> = usernames.iter().map(Username::as_str).collect();
                 format!("> users {}", names.join(" "))

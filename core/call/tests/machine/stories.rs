@@ -70,7 +70,7 @@ fn bob_accepts() {
         rig.take(),
         ["platform dismiss", "> accept c1", "platform started", "platform speaker false", "audio capture"]
     );
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(
         rig.take(),
         [
@@ -88,7 +88,7 @@ fn a_link_that_comes_up_late_makes_connected_last() {
     let mut rig = Rig::ready("bob");
     rig.event(invited(session("bob", "alice")));
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert_eq!(
         rig.heard(),
         [
@@ -280,7 +280,7 @@ fn a_group_for_the_last_to_come() {
     rig.event(invited(session("bob carol", "alice")));
     rig.link();
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob carol") });
+    rig.reply(Reply::Accept { session: session("", "alice bob carol"), stay: 1 });
     assert_eq!(
         rig.heard(),
         [
@@ -340,7 +340,7 @@ fn a_newcomer_to_the_largest_call_is_told_of_everybody() {
     rig.event(invited(session("bob", &there)));
     rig.command("accept", json!(null));
     rig.take();
-    rig.reply(Reply::Accept { session: session("", &format!("{there} bob")) });
+    rig.reply(Reply::Accept { session: session("", &format!("{there} bob")), stay: 1 });
     let heard = rig.heard();
     let joined: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("CallMemberJoin ")).collect();
     assert_eq!(joined.join(" "), there);

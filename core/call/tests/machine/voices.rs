@@ -12,7 +12,7 @@ fn connected() -> Rig {
     rig.event(invited(session("bob", "alice")));
     rig.link();
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice carol bob") });
+    rig.reply(Reply::Accept { session: session("", "alice carol bob"), stay: 1 });
     rig.event(slots(&["alice", "carol"]));
     rig.take();
     rig
@@ -69,7 +69,7 @@ fn muted_before_the_call() {
     rig.link();
     rig.take();
     rig.command("accept", json!(null));
-    rig.reply(Reply::Accept { session: session("", "alice bob") });
+    rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 });
     assert!(rig.take().contains(&"> mute c1 true".to_owned()));
 }
 

@@ -90,7 +90,9 @@ async fn an_answer_comes_before_the_events_that_its_method_causes() {
     assert!(engine.command("1".to_owned(), "startCallUsers".to_owned(), args));
     let (id, request) = conversation.request().await;
     assert!(matches!(request, Request::Start { .. }), "{request:?}");
-    conversation.reply(id, Reply::Start { session: session(&["bob"], &["alice"]), failed: vec![] }).await;
+    conversation
+        .reply(id, Reply::Start { session: session(&["bob"], &["alice"]), stay: 0, failed: vec![] })
+        .await;
     let Message::Reply { id, result } = message(&engine).await else { panic!("an event before the answer") };
     assert!(id == "1" && result.is_ok(), "{result:?}");
     assert!(matches!(event(&engine).await, Event::CallOutgoing(_)));
@@ -106,7 +108,7 @@ async fn answers_and_events_come_in_the_order_in_which_the_server_gave_them() {
     let (users, _) = conversation.request().await;
     let (history, _) = conversation.request().await;
     conversation.reply(history, Reply::History { calls: vec![], more: false }).await;
-    let invited = ServerEvent::Invited { session: session(&["bob"], &["alice"]), ring_ms: 60_000 };
+    let invited = ServerEvent::Invited { session: session(&["bob"], &["alice"]), stay: 1, ring_ms: 60_000 };
     conversation.event(invited).await;
     conversation.reply(users, Reply::Users { users: vec![], failed: vec![] }).await;
     assert!(matches!(message(&engine).await, Message::Reply { id, .. } if id == "second"));
@@ -120,7 +122,7 @@ async fn without_consent_no_sound_leaves_or_is_played_whatever_the_server_does()
     let (server, relay) = (Server::start().await, Relay::start().await);
     let (engine, mut conversation) = ready(&server, "bob").await;
     conversation
-        .event(ServerEvent::Invited { session: session(&["bob"], &["alice"]), ring_ms: 60_000 })
+        .event(ServerEvent::Invited { session: session(&["bob"], &["alice"]), stay: 1, ring_ms: 60_000 })
         .await;
     assert!(matches!(event(&engine).await, Event::CallReceiveInvite(_)));
     let (id, request) = conversation.request().await;
@@ -154,10 +156,10 @@ async fn without_consent_no_sound_leaves_or_is_played_whatever_the_server_does()
 
     let accept = async {
         let (id, request) = conversation.request().await;
-        assert_eq!(request, Request::Accept { channel_id: channel() });
+        assert_eq!(request, Request::Accept { channel_id: channel(), stay: 1 });
         // Nothing is sent on the mere wish to accept.
         assert_eq!(relay.stats(1).await.packets_in, 0);
-        conversation.reply(id, Reply::Accept { session: session(&[], &["alice", "bob"]) }).await;
+        conversation.reply(id, Reply::Accept { session: session(&[], &["alice", "bob"]), stay: 1 }).await;
     };
     let (accepted, ()) = tokio::join!(call(&engine, "accept", Value::Null), accept);
     accepted.unwrap();

@@ -100,6 +100,7 @@ impl Conversation {
             resumed: false,
             link_lost: false,
             call,
+            stay: 1,
             settings,
         };
         self.send(ServerMessage::Welcome(Box::new(welcome))).await;

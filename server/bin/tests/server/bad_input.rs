@@ -229,7 +229,7 @@ async fn too_many_names_are_refused_and_harm_no_call() {
     let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
     let channel = start["reply"]["session"]["channelId"].clone();
     bob.event("invited").await;
-    bob.request(json!({"method": "accept", "channelId": channel})).await;
+    bob.request(json!({"method": "accept", "channelId": channel, "stay": 1})).await;
     alice.event("joined").await;
     let invite = |names: &[String]| json!({"method": "invite", "channelId": channel, "usernames": names});
     assert_eq!(eve.failure(json!({"method": "start", "usernames": many})).await, "LIMIT_EXCEEDED");
@@ -258,8 +258,8 @@ async fn a_member_that_floods_harms_the_call_of_the_others_not() {
     let start = alice.request(json!({"method": "start", "usernames": ["bob", "mallory"]})).await;
     let channel = start["reply"]["session"]["channelId"].clone();
     for client in [&mut bob, &mut mallory] {
-        client.event("invited").await;
-        client.request(json!({"method": "accept", "channelId": channel})).await;
+        let stay = client.event("invited").await["event"]["stay"].clone();
+        client.request(json!({"method": "accept", "channelId": channel, "stay": stay})).await;
         alice.event("joined").await;
     }
     bob.event("joined").await;
@@ -431,21 +431,27 @@ async fn the_wrong_role_call_or_state_is_told() {
     assert_eq!(alice.failure(json!({"method": "start", "usernames": []})).await, "INVALID_PARAMETER");
     let many: Vec<String> = (0..100).map(|n| format!("user{n}")).collect();
     assert_eq!(alice.failure(json!({"method": "start", "usernames": many})).await, "LIMIT_EXCEEDED");
-    assert_eq!(alice.failure(json!({"method": "accept", "channelId": "none"})).await, "CALL_ENDED");
-    assert_eq!(alice.failure(json!({"method": "refuse", "channelId": "none"})).await, "CALL_ENDED");
+    assert_eq!(
+        alice.failure(json!({"method": "accept", "channelId": "none", "stay": 1})).await,
+        "CALL_ENDED"
+    );
+    assert_eq!(
+        alice.failure(json!({"method": "refuse", "channelId": "none", "stay": 1})).await,
+        "CALL_ENDED"
+    );
 
     let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
     let channel = start["reply"]["session"]["channelId"].clone();
     bob.event("invited").await;
     assert_eq!(alice.failure(json!({"method": "start", "usernames": ["eve"]})).await, "ALREADY_IN_CALL");
     for (who, client) in [("caller", &mut alice), ("stranger", &mut eve)] {
-        let answer = client.request(json!({"method": "refuse", "channelId": channel})).await;
+        let answer = client.request(json!({"method": "refuse", "channelId": channel, "stay": 1})).await;
         assert_eq!(answer["type"], "failure", "{who}: {answer}");
     }
     for request in [
-        json!({"method": "accept", "channelId": channel}),
+        json!({"method": "accept", "channelId": channel, "stay": 1}),
         json!({"method": "invite", "channelId": channel, "usernames": ["eve"]}),
-        json!({"method": "link", "channelId": channel, "generation": 1, "offer": "v=0"}),
+        json!({"method": "link", "channelId": channel, "stay": 1, "generation": 1, "offer": "v=0"}),
     ] {
         assert_eq!(eve.failure(request.clone()).await, "CALL_ENDED", "a stranger learns nothing: {request}");
     }
@@ -454,14 +460,15 @@ async fn the_wrong_role_call_or_state_is_told() {
         "INVALID_STATE"
     );
     for offer in ["", "v=0", "m=video 9 x 1\r\na=mid:0\r\n", "m=audio 9 x 1\r\na=mid:0\r\na=recvonly\r\n"] {
-        let link = json!({"method": "link", "channelId": channel, "generation": 1, "offer": offer});
+        let link =
+            json!({"method": "link", "channelId": channel, "stay": 1, "generation": 1, "offer": offer});
         assert_eq!(bob.failure(link).await, "INVALID_PARAMETER", "{offer}");
     }
-    let link = json!({"method": "link", "channelId": channel, "generation": 1, "offer": "x".repeat(50_000)});
+    let link = json!({"method": "link", "channelId": channel, "stay": 1, "generation": 1, "offer": "x".repeat(50_000)});
     let error = bob.failure(link).await;
     assert!(["INVALID_PARAMETER", "LIMIT_EXCEEDED"].contains(&error.as_str()), "{error}");
     eve.ping().await;
-    bob.request(json!({"method": "refuse", "channelId": channel})).await;
+    bob.request(json!({"method": "refuse", "channelId": channel, "stay": 1})).await;
     assert_eq!(bob.event("ended").await["event"]["reason"], "refuse");
     alice.event("left").await;
     assert_eq!(alice.event("ended").await["event"]["reason"], "refuse");

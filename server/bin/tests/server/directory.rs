@@ -228,7 +228,7 @@ async fn a_deleted_user_is_out_of_its_call_and_can_not_come_back() {
     let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
     let channel = start["reply"]["session"]["channelId"].clone();
     bob.event("invited").await;
-    bob.request(json!({"method": "accept", "channelId": channel})).await;
+    bob.request(json!({"method": "accept", "channelId": channel, "stay": 1})).await;
     alice.event("joined").await;
 
     let backend = server.backend();

@@ -48,7 +48,7 @@ async fn the_largest_call_reaches_every_device_whole() {
     let welcome = alice.hello(&server.token("user0"), "phone", None).await;
     let mut bob = server.sign_in("user1").await;
     let start = alice.request(json!({"method": "start", "usernames": names[1..]})).await;
-    let ServerMessage::Reply { reply: Reply::Start { session, failed }, .. } = read(start) else {
+    let ServerMessage::Reply { reply: Reply::Start { session, failed, .. }, .. } = read(start) else {
         panic!("not started")
     };
     assert_eq!(failed, []);
@@ -59,19 +59,19 @@ async fn the_largest_call_reaches_every_device_whole() {
         panic!("not invited")
     };
     assert_whole(&session, MAX_MEMBERS - 1, false);
-    let accept = json!({"method": "accept", "channelId": channel});
-    let ServerMessage::Reply { reply: Reply::Accept { session }, .. } =
-        read(bob.request(accept.clone()).await)
+    let accept = |stay: usize| json!({"method": "accept", "channelId": channel, "stay": stay});
+    let ServerMessage::Reply { reply: Reply::Accept { session, .. }, .. } =
+        read(bob.request(accept(1)).await)
     else {
         panic!("not in it")
     };
     assert_whole(&session, MAX_MEMBERS - 2, false);
     alice.event("joined").await;
     let mut last_seen = 0;
-    for name in &names[2..10] {
+    for (stay, name) in names.iter().enumerate().take(10).skip(2) {
         let mut client = server.sign_in(name).await;
         event(&mut client, "invited").await;
-        client.request(accept.clone()).await;
+        client.request(accept(stay)).await;
         let joined = alice.event("joined").await;
         last_seen = joined["seq"].as_u64().unwrap();
         assert!(joined.to_string().len() <= MAX_USER_BYTES);

@@ -79,7 +79,8 @@ async fn a_silence_before_a_connection_breaks_counts() {
     let mut bob = server.sign_in("bob").await;
     let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
     bob.event("invited").await;
-    bob.request(json!({"method": "accept", "channelId": start["reply"]["session"]["channelId"]})).await;
+    bob.request(json!({"method": "accept", "channelId": start["reply"]["session"]["channelId"], "stay": 1}))
+        .await;
     alice.event("joined").await;
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -118,7 +119,8 @@ async fn a_token_that_expires_in_a_call_holds_until_its_end() {
     bob.event("invited").await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     alice.ping().await;
-    bob.request(json!({"method": "refuse", "channelId": start["reply"]["session"]["channelId"]})).await;
+    bob.request(json!({"method": "refuse", "channelId": start["reply"]["session"]["channelId"], "stay": 1}))
+        .await;
     alice.event("left").await;
     alice.event("ended").await;
     assert_eq!(alice.hear().await, Some(json!({"type": "closing", "reason": "tokenExpired"})));

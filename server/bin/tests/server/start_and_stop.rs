@@ -63,7 +63,7 @@ async fn a_signal_ends_calls_cleanly_and_exits_with_0() {
         let start = alice.request(json!({"method": "start", "usernames": ["bob"]})).await;
         let channel = &start["reply"]["session"]["channelId"];
         bob.event("invited").await;
-        bob.request(json!({"method": "accept", "channelId": channel})).await;
+        bob.request(json!({"method": "accept", "channelId": channel, "stay": 1})).await;
         alice.event("joined").await;
 
         let asked = Instant::now();

@@ -368,11 +368,11 @@ fn a_blocked_caller_hears_it_ring() {
     w.expect("bob", &[]);
     assert!(w.pushes.is_empty());
     // Bob is as free as ever, and can't reach into the call.
-    let channel_id = w.channel("alice");
+    let (channel_id, stay) = (w.channel("alice"), 1);
     for request in [
-        Request::Accept { channel_id: channel_id.clone() },
-        Request::Refuse { channel_id: channel_id.clone() },
-        Request::Link { channel_id, generation: 1, offer: "offer".into() },
+        Request::Accept { channel_id: channel_id.clone(), stay },
+        Request::Refuse { channel_id: channel_id.clone(), stay },
+        Request::Link { channel_id, stay, generation: 1, offer: "offer".into() },
     ] {
         w.ask("bob", request);
         w.expect("bob", &["! CALL_ENDED"]);

@@ -113,11 +113,12 @@ fn each_change_in_a_call_of_a_thousand_is_one_short_message_for_each() {
             let invite = Request::Invite { channel_id: channel_id.clone(), usernames: invited };
             check(&hall.ask(0, invite, known), n);
         }
-        check(&hall.ask(n, Request::Accept { channel_id: channel_id.clone() }, vec![]), n);
+        let stay = u32::try_from(n).unwrap();
+        check(&hall.ask(n, Request::Accept { channel_id: channel_id.clone(), stay }, vec![]), n);
     }
     let mute = Request::Mute { channel_id: channel_id.clone(), muted: true };
     check(&hall.ask(MAX_MEMBERS - 1, mute, vec![]), MAX_MEMBERS);
-    let leave = Request::Leave { channel_id, reason: LeaveReason::Hangup };
+    let leave = Request::Leave { channel_id, stay: Some(0), reason: LeaveReason::Hangup };
     check(&hall.ask(0, leave, vec![]), MAX_MEMBERS - 1);
     let Some(Output::Send { message: ServerMessage::Welcome(welcome), .. }) =
         hall.sign_in(500, MAX_MEMBERS as u64).last().cloned()
@@ -179,7 +180,7 @@ fn the_largest_call_with_the_fullest_profiles() {
     assert_eq!(users.len(), MAX_MEMBERS - 2);
     assert!(users.iter().all(|user| user.profile == full(0).profile && user.relation.note_text.len() > 900));
     w.accept("user2");
-    let Some(ServerMessage::Reply { reply: Reply::Accept { session }, .. }) =
+    let Some(ServerMessage::Reply { reply: Reply::Accept { session, .. }, .. }) =
         w.clients["user2"].messages.last()
     else {
         panic!("user2 is in");

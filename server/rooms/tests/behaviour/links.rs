@@ -113,8 +113,8 @@ fn renewed_and_replaced() {
     w.expect("bob", &[]);
     w.relay_answers(Ok("third"));
     w.expect("bob", &["link third"]);
-    let channel_id = w.channel("bob");
-    w.ask_again("bob", waiting, Request::Link { channel_id, generation: 2, offer: "offer".into() });
+    let (channel_id, stay) = w.part("bob");
+    w.ask_again("bob", waiting, Request::Link { channel_id, stay, generation: 2, offer: "offer".into() });
     w.expect("bob", &["! INVALID_STATE"]);
 }
 
@@ -153,8 +153,8 @@ fn an_answer_that_comes_while_the_device_is_away_waits_for_it() {
     w.relay_answers(Ok("answer"));
     w.come_back("bob");
     w.expect("bob", &["welcome resumed"]);
-    let channel_id = w.channel("bob");
-    w.ask_again("bob", id, Request::Link { channel_id, generation: 1, offer: "offer".into() });
+    let (channel_id, stay) = w.part("bob");
+    w.ask_again("bob", id, Request::Link { channel_id, stay, generation: 1, offer: "offer".into() });
     w.expect("bob", &["link answer"]);
     w.expect_media(&["open 1 offer", "admit 1"]);
 }
@@ -165,8 +165,8 @@ fn an_answer_that_comes_after_the_device_is_back_comes_once() {
     let id = w.link("bob", 1);
     w.drop("bob");
     w.come_back("bob");
-    let channel_id = w.channel("bob");
-    w.ask_again("bob", id, Request::Link { channel_id, generation: 1, offer: "offer".into() });
+    let (channel_id, stay) = w.part("bob");
+    w.ask_again("bob", id, Request::Link { channel_id, stay, generation: 1, offer: "offer".into() });
     w.relay_answers(Ok("answer"));
     w.expect("bob", &["welcome resumed", "link answer"]);
     // One that is not asked for again is not given unasked.

@@ -1,7 +1,7 @@
 //! Random inputs in random order. After each the rooms must not contradict themselves, and every client must be
 //! able to follow what it is told (`world.rs` checks both); at the end, when all are gone, nothing is left.
 
-use jmrtc_protocol::{ChannelId, LeaveReason, Relation, Request, Username};
+use jmrtc_protocol::{ChannelId, LeaveReason, Relation, Request, Stay, Username};
 use jmrtc_rooms::{ConnId, Input, LinkId, Timestamp};
 use proptest::prelude::*;
 
@@ -157,29 +157,33 @@ fn run(w: &mut World, asked: &mut Asked, step: &Step) {
 }
 
 fn nonsense(conn: ConnId, n: u64) -> Input {
-    let request = Request::Accept { channel_id: ChannelId(n.to_string()) };
+    let request = Request::Accept { channel_id: ChannelId(n.to_string()), stay: 0 };
     Input::Request { conn, id: n, request, known: vec![] }
 }
 
 fn request(w: &World, client: &str, ask: &Ask) -> Request {
     let names = |users: &[usize]| users.iter().map(|u| name(USERS[*u])).collect::<Vec<Username>>();
-    let about = |ask: &Ask, channel_id: ChannelId| match ask {
+    let about = |ask: &Ask, (channel_id, stay): (ChannelId, Stay)| match ask {
         Ask::Start(users) => Request::Start { usernames: names(users) },
         Ask::Invite(users) => Request::Invite { channel_id, usernames: names(users) },
-        Ask::Accept | Ask::Meddle(..) => Request::Accept { channel_id },
-        Ask::Refuse => Request::Refuse { channel_id },
-        Ask::Leave(true) => Request::Leave { channel_id, reason: LeaveReason::Hangup },
-        Ask::Leave(false) => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
-        Ask::Link(generation) => Request::Link { channel_id, generation: *generation, offer: "offer".into() },
+        Ask::Accept | Ask::Meddle(..) => Request::Accept { channel_id, stay },
+        Ask::Refuse => Request::Refuse { channel_id, stay },
+        Ask::Leave(true) => Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::Hangup },
+        Ask::Leave(false) => {
+            Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::NetworkError }
+        }
+        Ask::Link(generation) => {
+            Request::Link { channel_id, stay, generation: *generation, offer: "offer".into() }
+        }
         Ask::Mute(muted) => Request::Mute { channel_id, muted: *muted },
         Ask::Preflight(generation) => Request::Preflight { generation: *generation, offer: "offer".into() },
         Ask::EndPreflight => Request::EndPreflight,
         Ask::Logout => Request::Logout,
         Ask::UpdateToken => Request::UpdateToken { token: "checked before".into() },
     };
-    let Ask::Meddle(whose, how) = ask else { return about(ask, w.channel(client)) };
+    let Ask::Meddle(whose, how) = ask else { return about(ask, w.part(client)) };
     let other = CLIENTS[*whose];
-    let channel = if w.clients.contains_key(other) { w.channel(other) } else { ChannelId(String::new()) };
+    let part = if w.clients.contains_key(other) { w.part(other) } else { (ChannelId(String::new()), 0) };
     let ask = match how {
         0 => Ask::Refuse,
         1 => Ask::Leave(true),
@@ -187,7 +191,7 @@ fn request(w: &World, client: &str, ask: &Ask) -> Request {
         3 => Ask::Invite(vec![5]),
         _ => Ask::Accept,
     };
-    about(&ask, channel)
+    about(&ask, part)
 }
 
 proptest! {

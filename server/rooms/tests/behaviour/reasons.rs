@@ -96,8 +96,8 @@ fn the_inviter_is_lost_while_it_rings() {
 #[test]
 fn a_client_that_lost_its_media_leaves() {
     let mut w = World::in_call("alice", "bob", &[]);
-    let channel_id = w.channel("bob");
-    w.ask("bob", Request::Leave { channel_id, reason: LeaveReason::NetworkError });
+    let (channel_id, stay) = w.part("bob");
+    w.ask("bob", Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::NetworkError });
     w.expect("bob", &["leave", "Ended networkError S(i: -; j: alice)+"]);
     w.expect("alice", &["Left bob networkError S(i: -; j: alice)+", "Ended networkError S(i: -; j: alice)+"]);
     w.expect_quiet();

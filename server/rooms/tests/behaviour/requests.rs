@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use jmrtc_protocol::{ChannelId, LeaveReason, Request, Username};
+use jmrtc_protocol::{ChannelId, LeaveReason, Request, Stay, Username};
 use jmrtc_rooms::{ConnId, Input, Timestamp};
 
 use crate::world::{World, config, name};
 
-/// What a client may ask about the call `w.channel(client)`.
-fn request(method: &str, channel_id: ChannelId, users: &[&str]) -> Request {
+/// What a client may ask about the call `w.part(client)`.
+fn request(method: &str, (channel_id, stay): (ChannelId, Stay), users: &[&str]) -> Request {
     let usernames: Vec<Username> = users.iter().map(|u| name(u)).collect();
     match method {
         "start" => Request::Start { usernames },
-        "accept" => Request::Accept { channel_id },
-        "refuse" => Request::Refuse { channel_id },
-        "leave" => Request::Leave { channel_id, reason: LeaveReason::Hangup },
-        "lose" => Request::Leave { channel_id, reason: LeaveReason::NetworkError },
+        "accept" => Request::Accept { channel_id, stay },
+        "refuse" => Request::Refuse { channel_id, stay },
+        "leave" => Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::Hangup },
+        "lose" => Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::NetworkError },
         "invite" => Request::Invite { channel_id, usernames },
         "mute" => Request::Mute { channel_id, muted: true },
-        "link" => Request::Link { channel_id, generation: 1, offer: "offer".into() },
+        "link" => Request::Link { channel_id, stay, generation: 1, offer: "offer".into() },
         other => panic!("{other}"),
     }
 }
@@ -52,6 +52,20 @@ fn at(moment: &str) -> (World, &'static str) {
         "joined elsewhere" => {
             w.start("alice", &["bob"]);
             w.accept("bob/tablet");
+            "bob"
+        }
+        "invited again" | "in it again" => {
+            w.start("alice", &["bob", "carol"]);
+            w.accept("carol");
+            w.accept("bob");
+            let before = w.clients["bob"].stay;
+            w.leave("bob");
+            w.invite("alice", &["bob"]);
+            if moment == "in it again" {
+                w.accept("bob");
+            }
+            // What is asked now is asked about the stay before.
+            w.clients.get_mut("bob").unwrap().stay = before;
             "bob"
         }
         "stranger" => {
@@ -100,6 +114,16 @@ fn method_by_wrong_moment() {
         ("joined elsewhere", "mute", "! CALL_ENDED"),
         ("joined elsewhere", "invite", "! CALL_ENDED"),
         ("joined elsewhere", "link", "! CALL_ENDED"),
+        ("invited again", "accept", "! CALL_ENDED"),
+        ("invited again", "refuse", "! CALL_ENDED"),
+        ("invited again", "leave", "leave"),
+        ("invited again", "lose", "leave"),
+        ("invited again", "link", "! CALL_ENDED"),
+        ("in it again", "accept", "! CALL_ENDED"),
+        ("in it again", "refuse", "! CALL_ENDED"),
+        ("in it again", "leave", "leave"),
+        ("in it again", "lose", "leave"),
+        ("in it again", "link", "! CALL_ENDED"),
         ("stranger", "accept", "! CALL_ENDED"),
         ("stranger", "refuse", "! CALL_ENDED"),
         ("stranger", "leave", "leave"),
@@ -110,8 +134,7 @@ fn method_by_wrong_moment() {
     ];
     for (moment, method, answer) in rows {
         let (w, asker) = at(moment);
-        let channel = w.channel(asker);
-        let request = request(method, channel, &["dave"]);
+        let request = request(method, w.part(asker), &["dave"]);
         expect_nothing_changed(w, asker, &request, answer, &format!("{method} when {moment}"));
     }
 }
@@ -136,8 +159,7 @@ fn bad_arguments() {
         ("joined", "invite", &["carol", "dave", "erin", "frank", "nobody"], "! LIMIT_EXCEEDED"),
     ] {
         let (w, asker) = at(moment);
-        let channel = w.channel(asker);
-        let request = request(method, channel, users);
+        let request = request(method, w.part(asker), users);
         expect_nothing_changed(w, asker, &request, answer, &format!("{method} {users:?} when {moment}"));
     }
     for (generation, offer, answer) in [
@@ -146,8 +168,8 @@ fn bad_arguments() {
         (1, "x".repeat(48 * 1024 + 1), "! LIMIT_EXCEEDED"),
     ] {
         let (w, asker) = at("rung");
-        let channel_id = w.channel(asker);
-        let request = Request::Link { channel_id, generation, offer };
+        let (channel_id, stay) = w.part(asker);
+        let request = Request::Link { channel_id, stay, generation, offer };
         expect_nothing_changed(w, asker, &request, answer, "a bad link");
     }
 }
@@ -214,9 +236,9 @@ fn a_request_that_comes_twice_is_done_once() {
 #[test]
 fn a_reply_that_got_lost_is_given_again() {
     let mut w = World::in_call("alice", "bob", &[]);
-    let channel_id = w.channel("alice");
+    let (channel_id, stay) = w.part("alice");
     let seen = w.clients["alice"].seen;
-    let leave = Request::Leave { channel_id, reason: LeaveReason::Hangup };
+    let leave = Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::Hangup };
     let id = w.ask("alice", leave.clone());
     w.drop("alice");
     w.got("alice");
@@ -377,9 +399,9 @@ fn more_names_than_a_call_has_members_are_refused_whoever_they_are() {
     let names = |names: std::ops::Range<u32>| names.map(|n| n.to_string()).collect::<Vec<_>>();
     for (moment, method) in [("no call", "start"), ("joined", "invite")] {
         let (w, asker) = at(moment);
-        let (channel, names) = (w.channel(asker), names(0..9_000));
+        let (part, names) = (w.part(asker), names(0..9_000));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let request = request(method, channel, &names);
+        let request = request(method, part, &names);
         expect_nothing_changed(w, asker, &request, "! LIMIT_EXCEEDED", method);
     }
 }

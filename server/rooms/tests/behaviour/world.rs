@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Detail, Device, LeaveReason, Platform, Reason, Relation, Reply, Request,
-    Resume, ServerEvent, ServerMessage, Session, Username, decode_client, decode_server, encode,
+    Resume, ServerEvent, ServerMessage, Session, Stay, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{
     CallRecord, Config, ConnId, Handover, Input, LinkId, MediaCommand, Output, Push, Rooms, Ticket,
@@ -51,6 +51,8 @@ pub(crate) struct Client {
     pub(crate) last_id: u64,
     /// The call of the last session seen.
     pub(crate) channel: Option<ChannelId>,
+    /// Which stay in it that was.
+    pub(crate) stay: Stay,
     pub(crate) start_time: i64,
     pub(crate) got: Vec<String>,
     pub(crate) messages: Vec<ServerMessage>,
@@ -240,23 +242,28 @@ impl World {
         self.clients[client].channel.clone().unwrap_or(ChannelId("none".into()))
     }
 
+    /// The call that a client knows last, and which stay in it that is.
+    pub(crate) fn part(&self, client: &str) -> (ChannelId, Stay) {
+        (self.channel(client), self.clients[client].stay)
+    }
+
     pub(crate) fn start(&mut self, client: &str, users: &[&str]) -> u64 {
         self.ask(client, Request::Start { usernames: users.iter().map(|u| name(u)).collect() })
     }
 
     pub(crate) fn accept(&mut self, client: &str) -> u64 {
-        let channel_id = self.channel(client);
-        self.ask(client, Request::Accept { channel_id })
+        let (channel_id, stay) = self.part(client);
+        self.ask(client, Request::Accept { channel_id, stay })
     }
 
     pub(crate) fn refuse(&mut self, client: &str) -> u64 {
-        let channel_id = self.channel(client);
-        self.ask(client, Request::Refuse { channel_id })
+        let (channel_id, stay) = self.part(client);
+        self.ask(client, Request::Refuse { channel_id, stay })
     }
 
     pub(crate) fn leave(&mut self, client: &str) -> u64 {
-        let channel_id = self.channel(client);
-        self.ask(client, Request::Leave { channel_id, reason: LeaveReason::Hangup })
+        let (channel_id, stay) = self.part(client);
+        self.ask(client, Request::Leave { channel_id, stay: Some(stay), reason: LeaveReason::Hangup })
     }
 
     pub(crate) fn invite(&mut self, client: &str, users: &[&str]) -> u64 {
@@ -270,8 +277,8 @@ impl World {
     }
 
     pub(crate) fn link(&mut self, client: &str, generation: u32) -> u64 {
-        let channel_id = self.channel(client);
-        self.ask(client, Request::Link { channel_id, generation, offer: "offer".into() })
+        let (channel_id, stay) = self.part(client);
+        self.ask(client, Request::Link { channel_id, stay, generation, offer: "offer".into() })
     }
 
     pub(crate) fn ping(&mut self, client: &str) {
@@ -506,6 +513,7 @@ impl Client {
                 }
                 if let Some(session) = &welcome.call {
                     self.channel = Some(session.channel_id.clone());
+                    self.stay = welcome.stay;
                 }
             }
             ServerMessage::Event { seq, event } => {
@@ -517,11 +525,12 @@ impl Client {
             ServerMessage::Reply { id, reply } => {
                 assert!(self.asked.remove(id), "an answer to nothing: {message:?}");
                 let first = self.answered.insert(*id);
-                if let Reply::Start { session, .. } | Reply::Accept { session } = reply
+                if let Reply::Start { session, stay, .. } | Reply::Accept { session, stay } = reply
                     && first
                 {
                     self.enter(session);
                     self.channel = Some(session.channel_id.clone());
+                    self.stay = *stay;
                     self.start_time = session.start_time;
                 }
             }
@@ -540,11 +549,12 @@ impl Client {
     fn believe(&mut self, event: &ServerEvent) {
         let wrong = format!("{event:?} while {:?}", self.view);
         match event {
-            ServerEvent::Invited { session, ring_ms } => {
+            ServerEvent::Invited { session, stay, ring_ms } => {
                 assert!(
                     *ring_ms <= RING_MS && session.inviting_members.len() + session.joined_members.len() > 1
                 );
                 self.channel = Some(session.channel_id.clone());
+                self.stay = *stay;
                 if self.view != View::Muddled {
                     assert_eq!(self.view, View::Free, "{wrong}");
                     self.view = View::Rung(session.channel_id.clone());
@@ -552,16 +562,16 @@ impl Client {
             }
             ServerEvent::Joined { channel_id, user, start_time } => {
                 self.start_time = *start_time;
-                self.stay(channel_id, &wrong, |session| session.join(user.clone(), *start_time));
+                self.goes_on(channel_id, &wrong, |session| session.join(user.clone(), *start_time));
             }
             ServerEvent::Left { channel_id, user, .. } => {
-                self.stay(channel_id, &wrong, |session| session.leave(&user.username));
+                self.goes_on(channel_id, &wrong, |session| session.leave(&user.username));
             }
             ServerEvent::Muted { channel_id, user, muted } => {
-                self.stay(channel_id, &wrong, |session| session.mute(&user.username, *muted));
+                self.goes_on(channel_id, &wrong, |session| session.mute(&user.username, *muted));
             }
             ServerEvent::OthersInvited { channel_id, users, .. } => {
-                self.stay(channel_id, &wrong, |session| session.invite(users));
+                self.goes_on(channel_id, &wrong, |session| session.invite(users));
             }
             ServerEvent::Ended { session, .. } => {
                 let channel = &session.channel_id;
@@ -597,7 +607,7 @@ impl Client {
     }
 
     /// Each change is one: to whom it is told, it is news.
-    fn stay(&mut self, channel: &ChannelId, wrong: &str, change: impl FnOnce(&mut Session) -> bool) {
+    fn goes_on(&mut self, channel: &ChannelId, wrong: &str, change: impl FnOnce(&mut Session) -> bool) {
         let session = self.session.as_mut().filter(|session| session.channel_id == *channel);
         let news = session.map(change);
         if self.view != View::Muddled {
@@ -663,11 +673,11 @@ fn show(message: &ServerMessage, session: Option<&Session>) -> String {
             format!("welcome{resumed}{call}")
         }
         ServerMessage::Reply { reply, .. } => match reply {
-            Reply::Start { session, failed } => {
+            Reply::Start { session, failed, .. } => {
                 let failed: Vec<_> = failed.iter().map(|f| format!(" !{} {}", f.username, f.name)).collect();
                 format!("start {}{}", show_session(session), failed.concat())
             }
-            Reply::Accept { session } => format!("accept {}", show_session(session)),
+            Reply::Accept { session, .. } => format!("accept {}", show_session(session)),
             Reply::Invite { invited, failed } => {
                 let failed: Vec<_> = failed.iter().map(|f| format!(" !{} {}", f.username, f.name)).collect();
                 format!("invite {}{}", names(invited), failed.concat())
@@ -687,7 +697,7 @@ fn show(message: &ServerMessage, session: Option<&Session>) -> String {
         },
         ServerMessage::Failure { error, .. } => format!("! {}", error.name),
         ServerMessage::Event { event, .. } => match event {
-            ServerEvent::Invited { session, ring_ms } => {
+            ServerEvent::Invited { session, ring_ms, .. } => {
                 format!("Invited {} {ring_ms}", show_session(session))
             }
             ServerEvent::Joined { user, .. } => format!("Joined {} {}", user.username, now()),

@@ -30,9 +30,10 @@ impl World {
         }
         let state = dev.client.state();
         if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
+            let stay = dev.ear.stay(&session.channel_id);
             match method {
-                "accept" => dev.yes.insert(session.channel_id),
-                "refuse" | "hangup" | "releaseEngine" | "logout" => dev.no.insert(session.channel_id),
+                "accept" => dev.yes.insert(stay),
+                "refuse" | "hangup" | "releaseEngine" | "logout" => dev.no.insert(stay),
                 _ => false,
             };
         }
@@ -97,9 +98,10 @@ impl World {
             if let Some(session) = &state.session {
                 let inviter = &session.inviter.username;
                 let dialled = inviter == &dev.user || dev.dialled.contains(inviter.as_str());
-                let known = dialled || dev.yes.contains(&session.channel_id);
+                let stay = dev.ear.stay(&session.channel_id);
+                let known = dialled || dev.yes.contains(&stay);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
-                dev.yes.insert(session.channel_id.clone());
+                dev.yes.insert(stay);
                 check(!dev.out, || "brought back into a call that the person had left".into())?;
                 check(!dev.before.given_up, || "brought back into a call that was given up".into())?;
                 let same = dev.before.call.as_ref() == Some(&session.channel_id);
@@ -153,7 +155,7 @@ impl World {
                 match result {
                     Ok(value) if method == "startCallUsers" => {
                         let session: Session = serde_json::from_value(value).map_err(|e| e.to_string())?;
-                        dev.yes.insert(session.channel_id);
+                        dev.yes.insert(dev.ear.stay(&session.channel_id));
                     }
                     Err(f)
                         if f.code == ErrorCode::InvalidState
@@ -287,18 +289,19 @@ impl World {
     }
 
     pub(super) fn told(&mut self, device: usize, event: Event) -> Result<(), String> {
-        self.devices[device].misses(&event);
-        let sends = self.devices[device].parts.send;
+        let dev = &mut self.devices[device];
+        dev.misses(&event);
+        let sends = dev.parts.send;
+        let ends = dev.ear.call.as_ref().map(|call| (call.channel.clone(), call.stay));
         self.devices[device].ear.hear(self.now, sends, &event)?;
         if let Event::CallDisconnect(end) = &event
             && end.reason == Reason::Hangup
         {
             // Who has not picked up can't hang up: that is a refusal.
             let dev = &self.devices[device];
-            let channel = &end.session.channel_id;
             let inviter = &end.session.inviter.username;
             let dialled = inviter == &dev.user || dev.dialled.contains(inviter.as_str());
-            let picked_up = dialled || dev.yes.contains(channel);
+            let picked_up = dialled || ends.is_some_and(|stay| dev.yes.contains(&stay));
             check(picked_up, || "hung up what only rang".into())?;
         }
         if let Event::CallConnected(_) = &event {
@@ -355,9 +358,10 @@ impl World {
             PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => {}
         }
         if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
+            let stay = dev.ear.stay(&session.channel_id);
             match event {
-                PlatformEvent::Answered { .. } => dev.yes.insert(session.channel_id),
-                PlatformEvent::Declined { .. } => dev.no.insert(session.channel_id),
+                PlatformEvent::Answered { .. } => dev.yes.insert(stay),
+                PlatformEvent::Declined { .. } => dev.no.insert(stay),
                 PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => false,
             };
         }
@@ -377,7 +381,8 @@ impl World {
             check(asked && !play, || "sound in no call".into())?;
             return check(!(send && state.muted), || "sent while muted".into());
         };
-        check(dev.yes.contains(&session.channel_id), || "sound without a yes".into())?;
+        let stay = dev.ear.stay(&session.channel_id);
+        check(dev.yes.contains(&stay), || "sound without a yes".into())?;
         let talking = session.joined_members.len() >= 2 && session.is_joined(&dev.user);
         check(talking || !(send || play), || "sound to or from nobody".into())?;
         check(!(send && state.muted), || "sent while muted".into())

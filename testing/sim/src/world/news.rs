@@ -129,6 +129,9 @@ impl World {
         match message {
             ServerMessage::Welcome(welcome) => {
                 dev.confirmed = dev.conn.and_then(|id| self.conns.get(&id)).map(|c| c.token.clone());
+                if let Some(session) = &welcome.call {
+                    dev.ear.stays(&session.channel_id, welcome.stay);
+                }
                 if !welcome.resumed {
                     dev.seen = 0;
                     dev.start = None;
@@ -146,6 +149,9 @@ impl World {
                     dev.ear.slots(channel_id, slots);
                 }
                 let news = dev.news(event);
+                if let ServerEvent::Invited { session, stay, .. } = event {
+                    dev.ear.stays(&session.channel_id, *stay);
+                }
                 dev.waits = dev
                     .waits
                     .take()
@@ -171,6 +177,9 @@ impl World {
             ServerMessage::Reply { id, .. } | ServerMessage::Failure { id, .. } => {
                 dev.start = dev.start.filter(|start| start != id);
                 dev.goodbyes.remove(id);
+                if let ServerMessage::Reply { reply: Reply::Start { session, stay, .. }, .. } = message {
+                    dev.ear.stays(&session.channel_id, *stay);
+                }
                 News::None
             }
             ServerMessage::Event { .. }
@@ -223,12 +232,22 @@ impl Device {
                 check(self.start.is_none_or(|start| start == id), || "two starts at once".into())?;
                 self.start = Some(id);
             }
-            Request::Refuse { channel_id } | Request::Leave { channel_id, .. } => {
-                self.goodbyes.insert(id, channel_id.clone());
+            Request::Accept { channel_id, stay } => {
+                let said = self.yes.contains(&(channel_id.clone(), *stay));
+                check(said, || format!("accepts {channel_id} by {stay}, to which nobody has said yes"))?;
+            }
+            Request::Refuse { channel_id, stay } => {
+                let said = self.no.contains(&(channel_id.clone(), *stay));
+                check(said, || format!("refuses {channel_id} by {stay}, to which nobody has said no"))?;
+                self.goodbyes.insert(id, (channel_id.clone(), Some(*stay)));
+            }
+            Request::Leave { channel_id, stay, .. } => {
+                let says = stay.is_some() || !self.ear.knows(channel_id, 0);
+                check(says, || format!("leaves {channel_id}, and does not say which stay"))?;
+                self.goodbyes.insert(id, (channel_id.clone(), *stay));
             }
             Request::UpdateToken { .. }
             | Request::Logout
-            | Request::Accept { .. }
             | Request::Invite { .. }
             | Request::Link { .. }
             | Request::Mute { .. }
@@ -248,8 +267,8 @@ impl Device {
         match event {
             Event::CallDisconnect(end) => {
                 let only_rang = self.ear.call.is_some() && !self.ear.is_member();
-                let channel = &end.session.channel_id;
-                self.missed = only_rang && !self.yes.contains(channel) && !self.no.contains(channel);
+                let stay = self.ear.stay(&end.session.channel_id);
+                self.missed = only_rang && !self.yes.contains(&stay) && !self.no.contains(&stay);
             }
             Event::CallReceiveInvite(_) | Event::CallOutgoing(_) | Event::CallConnecting(_) => {
                 self.missed = false
@@ -274,20 +293,23 @@ impl Device {
         let myself = |user: &User| user.username == self.user;
         match event {
             ServerEvent::Invited { ring_ms: 0, .. } => News::Silence,
-            ServerEvent::Invited { session, .. }
-                if self.goodbyes.values().any(|channel| *channel == session.channel_id) =>
+            // Said to a stay before, it says nothing of this one.
+            ServerEvent::Invited { session, stay, .. }
+                if self.goodbyes.values().any(|(channel, of)| {
+                    *channel == session.channel_id && of.is_none_or(|of| of == *stay)
+                }) =>
             {
                 News::Silence
             }
-            ServerEvent::Invited { session, .. } => {
+            ServerEvent::Invited { session, stay, .. } => {
                 let idle = state.call == CallState::Idle;
-                // A call that rang is over, or on the way out, if the server rings for another.
+                // A call that rang is over, or on the way out, if the server rings for another or once more for it.
                 let free = self.start.is_none()
                     && self.ear.call.as_ref().map_or(idle, |call| {
-                        call.channel != session.channel_id
+                        (&call.channel, call.stay) != (&session.channel_id, *stay)
                             && (idle || self.doubted.as_ref() == Some(&call.channel))
                     });
-                let new = !self.ear.over.contains(&session.channel_id);
+                let new = !self.ear.knows(&session.channel_id, *stay);
                 if free && new { News::event(Event::CallReceiveInvite(session.clone())) } else { News::None }
             }
             ServerEvent::Left { user, reason, detail, .. } if member => {

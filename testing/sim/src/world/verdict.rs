@@ -8,7 +8,7 @@ const PAGE: usize = 8;
 impl World {
     /// Whoever is rung and can be reached has been told, unless it waits for the answer to a call of its own.
     pub(super) fn the_rung_know(&self) -> Result<(), String> {
-        for (channel, user, since) in self.mirror.rung() {
+        for (channel, stay, user, since) in self.mirror.rung() {
             if self.now - since < TOLD_MS {
                 continue;
             }
@@ -16,7 +16,7 @@ impl World {
                 let dev = &self.devices[device];
                 let reached = dev.alive && !self.is_cut_off(device) && dev.start.is_none();
                 let signed_in = reached && dev.client.state().login == LoginState::LoggedIn;
-                check(!signed_in || dev.ear.knows(channel), || {
+                check(!signed_in || dev.ear.knows(channel, stay), || {
                     format!("{} is rung since {since} and knows nothing of it", dev.id)
                 })?;
             }

@@ -1,0 +1,154 @@
+//! Invited again into the same call: what was said to the stay before is not said to the next.
+
+use jmrtc_call::{CallState, Config, Left, Memory};
+use jmrtc_protocol::{ChannelId, ErrorCode, LeaveReason, Reason, Reply};
+use serde_json::json;
+
+use crate::rig::{Rig, config, ended, invited, invited_again, joined, session};
+
+const RINGS: &str = "CallReceiveInvite S(i: bob; j: alice)";
+
+fn again(rig: &mut Rig) {
+    rig.event(invited_again(session("bob", "alice")));
+}
+
+#[test]
+fn a_goodbye_that_the_server_has_not_confirmed_hides_no_later_invitation() {
+    for method in ["hangup", "refuse"] {
+        let mut rig = if method == "refuse" { Rig::ringing() } else { Rig::connected() };
+        rig.closed();
+        rig.command(method, json!(null));
+        rig.reconnect();
+        rig.welcome(true, None);
+        let said = if method == "refuse" { "> refuse c1" } else { "> leave c1" };
+        assert!(rig.take().contains(&said.to_owned()));
+        rig.event(invited(session("bob", "alice")));
+        assert_eq!(rig.heard(), [""; 0], "that one is over");
+        again(&mut rig);
+        assert_eq!(rig.heard(), [RINGS], "{method}");
+        // The answer is not to what rings now.
+        match method {
+            "refuse" => rig.failure(ErrorCode::CallEnded),
+            _ => rig.reply(Reply::Leave),
+        }
+        assert_eq!(rig.client.state().call, CallState::Incoming);
+        rig.command("refuse", json!(null));
+        assert!(rig.take().contains(&"> refuse c1#2".to_owned()));
+    }
+}
+
+#[test]
+fn a_call_that_is_being_left_ends_before_it_rings_again() {
+    let mut rig = Rig::connected();
+    rig.command("hangup", json!(null));
+    rig.take();
+    again(&mut rig);
+    assert_eq!(rig.heard(), ["hangup -> {}", "CallDisconnect hangup S(i: -; j: alice)", RINGS]);
+    rig.command("hangup", json!(null));
+    rig.take();
+    // Of the first goodbye.
+    rig.reply(Reply::Leave);
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.reply(Reply::Refuse);
+    assert_eq!(rig.heard(), ["hangup -> {}"]);
+}
+
+#[test]
+fn an_accept_of_an_invitation_that_is_over_does_not_answer_the_next() {
+    for late in [Ok(()), Err(ErrorCode::CallEnded)] {
+        let mut rig = Rig::ringing();
+        rig.command("accept", json!(null));
+        rig.event(ended(session("", "alice"), Reason::Refuse, None));
+        again(&mut rig);
+        rig.command("accept", json!(null));
+        rig.take();
+        match late {
+            Ok(()) => rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 1 }),
+            Err(code) => rig.failure(code),
+        }
+        assert_eq!(rig.client.state().call, CallState::Connecting);
+        assert_eq!(rig.heard(), [""; 0]);
+        rig.reply(Reply::Accept { session: session("", "alice bob"), stay: 2 });
+        assert!(rig.heard().contains(&"CallMemberJoin alice".to_owned()));
+    }
+}
+
+/// What waits for the answer to an accept tells of its end, and of the next invitation behind it.
+#[test]
+fn an_invitation_that_waits_behind_the_call_that_is_given_up_rings() {
+    let mut rig = Rig::ringing();
+    rig.command("accept", json!(null));
+    rig.closed();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig.event(joined("carol"));
+    rig.event(ended(session("", "alice carol"), Reason::NetworkError, None));
+    again(&mut rig);
+    assert_eq!(rig.heard(), [""; 0]);
+    rig.command("hangup", json!(null));
+    rig.closed();
+    let heard = rig.heard();
+    assert_eq!(heard.last().unwrap(), RINGS, "{heard:?}");
+}
+
+/// While Bob calls somebody he learns what became of the call that he had left, and that he is invited again.
+#[test]
+fn what_is_told_of_the_call_that_was_left_hides_no_invitation_behind_it() {
+    let mut rig = Rig::connected();
+    rig.command("hangup", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["dave"] }));
+    rig.reply(Reply::Leave);
+    rig.event(joined("carol"));
+    rig.event(ended(session("", "alice carol"), Reason::Hangup, None));
+    again(&mut rig);
+    rig.take();
+    rig.failure(ErrorCode::UserUnavailable);
+    assert_eq!(rig.heard(), ["startCallUsers -> USER_UNAVAILABLE", RINGS]);
+}
+
+#[test]
+fn a_new_sign_in_ends_what_rang_before_it_rings_again() {
+    for (method, told) in [("accept", "accept -> CALL_ENDED"), ("getState", "")] {
+        let mut rig = Rig::ringing();
+        rig.command(method, json!(null));
+        rig.closed();
+        rig.reconnect();
+        rig.welcome(false, None);
+        rig.take();
+        again(&mut rig);
+        let heard = rig.heard();
+        let ends = "CallDisconnect networkError/callLost S(i: -; j: alice)";
+        let expected: Vec<_> = [told, ends, RINGS].into_iter().filter(|line| !line.is_empty()).collect();
+        assert_eq!(heard, expected);
+    }
+}
+
+/// Bob is in the call by another invitation than that of his goodbye.
+#[test]
+fn a_goodbye_of_the_life_before_is_of_its_stay() {
+    let left = |stay| Left { channel_id: ChannelId("c1".into()), stay, reason: LeaveReason::Hangup };
+    for (stay, comes_back) in [(Some(1), false), (Some(0), true), (None, false)] {
+        let mut rig = Rig::connected();
+        rig.closed();
+        rig.command("hangup", json!(null));
+        let mut memory = rig.client.memory();
+        memory.0.values_mut().for_each(|remembered| remembered.left = vec![left(stay)]);
+        let next = Rig::next_life(memory, Some(session("", "alice bob")));
+        assert_eq!(next.client.state().session.is_some(), comes_back, "{stay:?}");
+    }
+}
+
+/// Releases before did not write down which stay.
+#[test]
+fn a_memory_without_stays_is_read() {
+    let kept = json!({ "bob": { "left": [{ "channelId": "c1", "reason": "hangup" }] } });
+    let memory: Memory = serde_json::from_value(kept.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&memory).unwrap()["bob"]["left"], kept["bob"]["left"]);
+    let config: Config =
+        serde_json::from_value(serde_json::to_value(Config { memory, ..config() }).unwrap()).unwrap();
+    let mut rig = Rig::next_life(config.memory, None);
+    assert!(rig.take().contains(&"> leave c1#?".to_owned()));
+    again(&mut rig);
+    assert_eq!(rig.heard(), [""; 0], "the goodbye may be to that one");
+}
