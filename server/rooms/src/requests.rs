@@ -118,7 +118,8 @@ impl Rooms {
         Ok(Some(reply))
     }
 
-    /// The call, if the asking device has a part in it, by `stay` where that is said. Whether the call exists at all is not told to others.
+    /// The call, if the asking device has a part in it, in that very stay where one is named. Whether the call exists at all is
+    /// not told to others.
     fn part(
         &self,
         asker: &Asker,
