@@ -227,7 +227,10 @@ mod tests {
         };
         let failed = |username| FailedUser { username, name: ErrorCode::UserUnavailable.name().into() };
         let failed = names(0..MAX_MEMBERS).into_iter().map(failed).collect();
-        can_be_read(&ServerMessage::Reply { id: u64::MAX, reply: Reply::Start { session, stay: u32::MAX, failed } });
+        can_be_read(&ServerMessage::Reply {
+            id: u64::MAX,
+            reply: Reply::Start { session, stay: u32::MAX, failed },
+        });
 
         let channel_id = ChannelId("c".repeat(32));
         let event = ServerEvent::OthersInvited { channel_id, users: users(2..MAX_MEMBERS), by: full_user(1) };

@@ -564,7 +564,7 @@ mod tests {
             Input::Request {
                 conn: ConnId(1),
                 id: 2,
-                request: Request::Refuse { channel_id: ChannelId("none".into()) },
+                request: Request::Refuse { channel_id: ChannelId("none".into()), stay: 0 },
                 known: Vec::new(),
             },
         );

@@ -90,7 +90,7 @@ fn a_link_that_went_with_the_server_is_lost_until_another_is_asked_for() {
     w.expect("alice", &["welcome resumed, link lost"; 2]);
     let channel_id = w.channel("alice");
     let offer = "of the link before".into();
-    w.ask_again("alice", pending, Request::Link { channel_id, generation: 3, offer });
+    w.ask_again("alice", pending, Request::Link { channel_id, stay: 0, generation: 3, offer });
     w.expect("alice", &["! INVALID_STATE"]);
     w.expect_media(&[]);
     w.link("alice", 1);
