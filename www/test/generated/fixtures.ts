@@ -1462,6 +1462,7 @@ export const server_welcome_elsewhere = {
   "secret": "s3cr3t",
   "resumed": true,
   "linkLost": true,
+  "stay": 0,
   "settings": {
     "ringMs": 60000,
     "graceMs": 30000,
