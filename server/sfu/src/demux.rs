@@ -52,9 +52,11 @@ impl Demux {
         self.voices.get(&ssrc).copied()
     }
 
-    /// Authentic sound of `link` has this SSRC; it is another's who had it before.
-    pub(crate) fn speaks(&mut self, link: LinkId, ssrc: u32) {
-        self.voices.retain(|_, l| *l != link);
+    /// Authentic sound of `link` has this SSRC, and had the one `before`. An SSRC that another has already stays that one's.
+    pub(crate) fn speaks(&mut self, link: LinkId, before: Option<u32>, ssrc: u32) {
+        if let Some(before) = before.filter(|before| self.by_voice(*before) == Some(link)) {
+            self.voices.remove(&before);
+        }
         self.voices.entry(ssrc).or_insert(link);
     }
 

@@ -256,8 +256,8 @@ impl Shard {
             link.die(PANIC, &mut self.outputs);
         }
         if let Some(voice) = voices.last().filter(|voice| link.ssrc != Some(voice.ssrc)) {
-            link.ssrc = Some(voice.ssrc);
-            self.demux.speaks(id, voice.ssrc);
+            let before = link.ssrc.replace(voice.ssrc);
+            self.demux.speaks(id, before, voice.ssrc);
         }
         self.reschedule(id, wake);
         for voice in voices {
