@@ -96,6 +96,7 @@ async function measure(kind, networks, change, muted) {
   const server = await Server.start({ ...networks.server, ringS: 30, graceS: 20, args: [...networks.server.args, '--advertise-udp', relay.address], log: 'warn' })
   relay.to(server)
   const proxy = await Proxy.start(server.port, networks.host)
+  proxy.slow(DELAY_MS)
   const moving = await KINDS[kind](networks, proxy.url, 440)
   const still = await ready(proxy.url, 'bob', 1_000)
   await talk(moving, still)

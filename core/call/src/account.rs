@@ -19,6 +19,8 @@ pub(crate) struct Account {
     pub(crate) failures: u32,
     /// Since when there has been no connection.
     pub(crate) lost: Option<Timestamp>,
+    /// How long the server took to answer, last time.
+    pub(crate) rtt_ms: u64,
     /// Method calls that the next `welcome` answers.
     pub(crate) waiting: Vec<Owner>,
 }
@@ -43,9 +45,15 @@ pub(crate) enum Line {
     /// The socket is being opened.
     Opening { generation: Generation, until: Timestamp },
     /// `hello` is sent.
-    Greeting { generation: Generation, until: Timestamp },
-    /// Signed in.
-    Up { generation: Generation, heard: Timestamp, ping: Timestamp },
+    Greeting { generation: Generation, until: Timestamp, greeted: Timestamp },
+    /// Signed in, since when; when the server was last heard, when it is pinged next, and since when a ping is unanswered.
+    Up {
+        generation: Generation,
+        since: Timestamp,
+        heard: Timestamp,
+        ping: Timestamp,
+        pinged: Option<Timestamp>,
+    },
     /// `logout` is sent.
     Leaving { generation: Generation, until: Timestamp, commands: Vec<CommandId>, next: Option<NextLogin> },
 }
@@ -111,6 +119,7 @@ impl Account {
             line: Line::Barred,
             failures: 0,
             lost: None,
+            rtt_ms: 0,
             waiting: Vec::new(),
         }
     }

@@ -119,6 +119,11 @@ pub enum MediaEvent {
     Connected,
     /// Nothing comes through at the moment.
     Disconnected,
+    /// Sound that has come comes no more: no packet for 200 ms, of which whoever is not muted sends ten in that time. Long
+    /// before ICE says `Disconnected`; but whoever was heard may have lost the network as well.
+    Stalled,
+    /// It comes again.
+    Flowing,
     /// The link is beyond repair: a new generation is needed.
     Failed {
         /// For the developer.

@@ -49,3 +49,24 @@ impl Link {
         }
     }
 }
+
+/// A link that brings no sound where somebody should be heard. Whether it is the link that is to blame, or the network as a
+/// whole, or the one who was heard, the server tells by its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stall {
+    /// There is no connection to the server: it is asked when there is.
+    Offline { since: Timestamp },
+    /// It was asked for a sign of life, which is due by then.
+    Asking { since: Timestamp, until: Timestamp },
+    /// It gave none: the connection is made anew, and when there is one, so is the link.
+    Unanswered,
+}
+
+impl Stall {
+    pub(crate) const fn deadline(self) -> Option<Timestamp> {
+        match self {
+            Self::Offline { .. } | Self::Unanswered => None,
+            Self::Asking { until, .. } => Some(until),
+        }
+    }
+}

@@ -66,12 +66,15 @@ export async function closeBrowsers() {
  * The API is left alone.
  */
 export function eavesdrop() {
-  const e2e = (window.__e2e = { peers: [], opened: [], tracks: [] })
+  const inner = window !== window.top
+  const e2e = (window.__e2e = inner ? window.top.__e2e : { peers: [], opened: [], tracks: [] })
   const Native = window.RTCPeerConnection
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args)
       e2e.peers.push(this)
+      // What it receives is there when it makes its offer.
+      this.addEventListener('signalingstatechange', () => e2e.recording?.listen(this), { once: true })
       this.addEventListener('connectionstatechange', () => {
         if (this.connectionState === 'connected') this.connectedAt ??= performance.now()
       })
@@ -82,6 +85,8 @@ export function eavesdrop() {
       return super.setRemoteDescription(description)
     }
   }
+  // Connections are made in frames of their own; all else is of the page.
+  if (inner) return
   const devices = navigator.mediaDevices
   if (devices) {
     const getUserMedia = devices.getUserMedia.bind(devices)
@@ -94,14 +99,17 @@ export function eavesdrop() {
   }
   /** Microphone tracks that are open right now. */
   e2e.live = () => e2e.tracks.filter((t) => t.readyState === 'live').length
-  /** Records everything that arrives on every receiver of the newest connection, mixed. No worklet: a page's policy may forbid its script. */
+  /** Records everything that arrives on every receiver of the newest connection, and of those that take its place, mixed. No worklet: a page's policy may forbid its script. */
   e2e.record = async () => {
     const context = new AudioContext({ sampleRate: 48_000 })
     await context.resume()
     const mix = new MediaStreamAudioDestinationNode(context, { channelCount: 1 })
-    for (const { receiver } of e2e.peers.at(-1).getTransceivers()) {
-      if (receiver.track.kind === 'audio') context.createMediaStreamSource(new MediaStream([receiver.track])).connect(mix)
+    const listen = (peer) => {
+      for (const { receiver } of peer.getTransceivers()) {
+        if (receiver.track.kind === 'audio') context.createMediaStreamSource(new MediaStream([receiver.track])).connect(mix)
+      }
     }
+    listen(e2e.peers.at(-1))
     const [track] = mix.stream.getAudioTracks()
     const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 500 }).readable.getReader()
     const chunks = []
@@ -118,7 +126,7 @@ export function eavesdrop() {
         if (e2e.soundAt === undefined && chunk.some((s) => Math.abs(s) > 0.01)) e2e.soundAt = performance.timeOrigin + performance.now()
       }
     })()
-    e2e.recording = { context, track, chunks, done }
+    e2e.recording = { context, track, chunks, done, listen }
   }
   /** Ends the recording; 16-bit samples in base64. */
   e2e.finish = async () => {

@@ -123,6 +123,13 @@ pub enum Act {
     Network,
     /// The media link is interrupted.
     Interrupt,
+    /// Nothing is heard over the link for so long.
+    Deaf {
+        /// How long.
+        ms: u64,
+    },
+    /// Something is heard again.
+    Hear,
     /// It fails.
     Fail,
     /// The audio devices fail.

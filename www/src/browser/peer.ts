@@ -1,4 +1,6 @@
 import { why } from '../failure.js'
+import { type Connection, openConnection } from './connection.js'
+import { Flow } from './flow.js'
 import type { LinkSample, MediaAction, MediaEvent } from '../generated/machine.js'
 import { linkStats, Meter, NO_STATS } from './stats.js'
 import type { CallStats } from '../types.js'
@@ -24,20 +26,27 @@ export interface PeerSink {
 
 /** Milliseconds between two levels for the machine, which decides who speaks. */
 const LEVELS_MS = 200
+/** Milliseconds between two looks at whether sound still comes. */
+const FLOW_MS = 50
 /** In -dBov. */
 const SILENCE = 127
 
 /** The media link: one peer connection to the server; at most one, a new one replaces it. */
 export class Peer {
-  #pc: RTCPeerConnection | undefined
+  #connection: Connection | undefined
   #generation = 0
   /** When a receiver had played something last. */
   readonly #played = new WeakMap<RTCRtpReceiver, number>()
   #levels: ReturnType<typeof setInterval> | undefined
   #sampling: ReturnType<typeof setInterval> | undefined
+  #watching: ReturnType<typeof setInterval> | undefined
   #sample: LinkSample | undefined
 
   constructor(private readonly sink: PeerSink) {}
+
+  get #pc(): RTCPeerConnection | undefined {
+    return this.#connection?.pc
+  }
 
   do(action: MediaAction): void {
     if (action.action === 'open') {
@@ -73,8 +82,8 @@ export class Peer {
   }
 
   async #open(slots: number, iceServers: RTCIceServer[]): Promise<void> {
-    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' })
-    this.#pc = pc
+    this.#connection = openConnection({ iceServers, bundlePolicy: 'max-bundle' })
+    const { pc } = this.#connection
     pc.onconnectionstatechange = () => this.#tell(pc)
     // Without a track nothing is sent: the microphone is closed until the call is accepted.
     const { sender } = pc.addTransceiver('audio', { direction: 'sendonly' })
@@ -82,7 +91,19 @@ export class Peer {
     this.sink.line({ sender, tracks })
     const meter = new Meter()
     this.#sampling = setInterval(() => void this.#measure(pc, meter), SAMPLE_MS)
+    const flow = new Flow()
+    this.#watching = setInterval(() => this.#watch(pc, flow), FLOW_MS)
     await this.#offer(pc)
+  }
+
+  #watch(pc: RTCPeerConnection, flow: Flow): void {
+    if (pc.signalingState === 'closed') {
+      this.#event(pc, { event: 'failed', why: 'the connection was taken away' })
+      return
+    }
+    const played = pc.getReceivers().map((receiver) => receiver.getSynchronizationSources()[0]?.timestamp ?? 0)
+    const event = flow.look(performance.now(), Math.max(0, ...played))
+    if (event !== undefined) this.#event(pc, event)
   }
 
   async #measure(pc: RTCPeerConnection, meter: Meter): Promise<void> {
@@ -163,13 +184,14 @@ export class Peer {
     this.#generation = 0
     clearInterval(this.#levels)
     this.#levels = undefined
-    if (this.#pc === undefined) return
+    if (this.#connection === undefined) return
     clearInterval(this.#sampling)
+    clearInterval(this.#watching)
     this.#sample = undefined
     this.sink.line(undefined)
-    this.#pc.onconnectionstatechange = null
-    this.#pc.close()
-    this.#pc = undefined
+    this.#connection.pc.onconnectionstatechange = null
+    this.#connection.close()
+    this.#connection = undefined
   }
 }
 

@@ -155,6 +155,8 @@ export type MediaEvent =
     }
   | { event: 'connected' }
   | { event: 'disconnected' }
+  | { event: 'stalled' }
+  | { event: 'flowing' }
   | {
       event: 'failed'
       /** For the developer. */

@@ -14,6 +14,7 @@ impl Client {
         }
         self.expire_call(out);
         self.expire_link(out);
+        self.expire_stall(out);
         self.expire_preflight(out);
     }
 }

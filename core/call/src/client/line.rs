@@ -61,7 +61,7 @@ impl Client {
         let device = self.config.device.clone();
         let Some(account) = &mut self.account else { return };
         if let Line::Opening { generation, until } = account.line {
-            account.line = Line::Greeting { generation, until };
+            account.line = Line::Greeting { generation, until, greeted: self.now };
             let (token, resume) = (account.token.clone(), account.resume());
             let hello = Hello { protocol: PROTOCOL_VERSION, token, device, resume };
             out.socket(SocketAction::Send { generation, message: ClientMessage::Hello(hello) });
@@ -122,22 +122,35 @@ impl Client {
                 self.server_event(event, out);
             }
             ServerMessage::Closing { reason } => self.closing(reason, out),
-            ServerMessage::Welcome(_) | ServerMessage::Fault { .. } | ServerMessage::Pong => {}
+            ServerMessage::Pong => self.pong(out),
+            ServerMessage::Welcome(_) | ServerMessage::Fault { .. } => {}
         }
     }
 
     /// Gives a sign of life, and tells the server which events it need not keep any more.
-    fn ping(&mut self, out: &mut Out) {
-        let next = self.now.plus(self.settings.ping_ms);
-        let Some(Account { line: Line::Up { generation, ping, .. }, sign_in: Some(sign_in), .. }) =
-            &mut self.account
+    pub(super) fn ping(&mut self, out: &mut Out) {
+        let now = self.now;
+        let next = now.plus(self.settings.ping_ms);
+        let Some(Account {
+            line: Line::Up { generation, ping, pinged, .. }, sign_in: Some(sign_in), ..
+        }) = &mut self.account
         else {
             return;
         };
         *ping = next;
+        pinged.get_or_insert(now);
         sign_in.acked = sign_in.seq;
         let message = ClientMessage::Ping { ack: sign_in.seq };
         out.socket(SocketAction::Send { generation: *generation, message });
+    }
+
+    fn pong(&mut self, out: &mut Out) {
+        let now = self.now;
+        let Some(Account { line: Line::Up { pinged, .. }, rtt_ms, .. }) = &mut self.account else { return };
+        if let Some(at) = pinged.take() {
+            *rtt_ms = now.since(at);
+        }
+        self.stall_answered(out);
     }
 
     pub(super) fn turned_away(&mut self, error: Failure, out: &mut Out) {
@@ -245,6 +258,7 @@ impl Client {
         // Where it fell silent, a ping may have got through since the last word from there: the server, which has the last word,
         // does not miss us for longer.
         account.lost = Some(self.now);
+        self.stall_offline();
         self.outbox.lost();
         self.end_left(out);
     }

@@ -58,6 +58,7 @@ impl Client {
     pub(super) fn close_link(&mut self, out: &mut Out) {
         let Some(call) = &mut self.call else { return };
         let link = std::mem::take(&mut call.link);
+        call.stall = None;
         if let Some(generation) = link.generation() {
             out.media(MediaAction::Close { generation });
         }
@@ -86,6 +87,8 @@ impl Client {
             MediaEvent::Offer { sdp } => self.offer(sdp, out),
             MediaEvent::Connected => self.link_up(generation),
             MediaEvent::Disconnected => self.link_down(generation, out),
+            MediaEvent::Stalled => self.stalled(out),
+            MediaEvent::Flowing => self.flowing(),
             MediaEvent::Failed { .. } => self.fail_link(out),
             MediaEvent::Levels { own, slots } => self.levels(own, &slots, out),
             MediaEvent::Stats { sample } => self.sampled(sample, out),
@@ -146,6 +149,7 @@ impl Client {
             Link::Up { .. } => {
                 call.link = Link::Repairing { generation, until };
                 out.media(MediaAction::Restart { generation });
+                self.look_into_stall(out);
             }
             Link::Off | Link::Waiting { .. } | Link::Making { .. } | Link::Repairing { .. } => {}
         }

@@ -19,7 +19,7 @@ impl Client {
         let now = self.now;
         let first = std::mem::take(&mut self.newborn);
         let Some(account) = &mut self.account else { return };
-        let Some(generation) = account.line.generation() else { return };
+        let Line::Greeting { generation, greeted, .. } = account.line else { return };
         if account.me().is_some_and(|me| *me != user.username) {
             // What waits to be sent is not that user's.
             return self.put_out(others_token(), out);
@@ -29,7 +29,9 @@ impl Client {
         let seq = before.filter(|_| resumed).map_or(0, |b| b.seq);
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
-        account.line = Line::Up { generation, heard: now, ping: now.plus(self.settings.ping_ms) };
+        let ping = now.plus(self.settings.ping_ms);
+        account.line = Line::Up { generation, since: now, heard: now, ping, pinged: None };
+        account.rtt_ms = now.since(greeted);
         account.confirmed = Some(account.token.clone());
         account.failures = 0;
         account.lost = None;
@@ -43,6 +45,7 @@ impl Client {
         } else if link_lost {
             self.close_link(out);
         }
+        self.stall_online(out);
     }
 
     /// The sign-in before is gone with all its events: what has become of the call says `theirs`, the call in

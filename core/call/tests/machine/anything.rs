@@ -195,6 +195,8 @@ fn step() -> impl Strategy<Value = Step> {
         MediaEvent::Connected,
         MediaEvent::Connected,
         MediaEvent::Disconnected,
+        MediaEvent::Stalled,
+        MediaEvent::Flowing,
         MediaEvent::Levels { own: 20, slots: vec![20, 127, 0] },
         MediaEvent::Levels { own: 20, slots: vec![] },
         MediaEvent::Failed { why: "ice".into() },

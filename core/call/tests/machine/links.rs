@@ -100,6 +100,8 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         MediaEvent::Offer { sdp: "old".into() },
         MediaEvent::Connected,
         MediaEvent::Disconnected,
+        MediaEvent::Stalled,
+        MediaEvent::Flowing,
         MediaEvent::Failed { why: "old".into() },
     ] {
         for generation in [0, 2, u32::MAX] {
@@ -113,7 +115,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         rig.input(Input::Socket { generation, event: SocketEvent::Message { message } });
     }
     assert_eq!(rig.take(), [""; 0]);
-    assert_eq!(rig.client.stale_count(), 18);
+    assert_eq!(rig.client.stale_count(), 24);
 }
 
 #[test]

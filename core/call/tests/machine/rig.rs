@@ -330,8 +330,22 @@ impl Rig {
         self.reply(Reply::Start { session, stay: 0, failed });
     }
 
+    /// Pings are answered.
     pub(crate) fn media(&mut self, event: MediaEvent) {
+        let before = self.log.len();
+        self.media_in_silence(event);
+        self.answer_ping(before);
+    }
+
+    /// As [`Self::media`], while nothing is heard of the server.
+    pub(crate) fn media_in_silence(&mut self, event: MediaEvent) {
         self.input(Input::Media { generation: self.media, event });
+    }
+
+    fn answer_ping(&mut self, before: usize) {
+        if self.log[before..].iter().any(|l| l.starts_with("> ping")) {
+            self.message(ServerMessage::Pong);
+        }
     }
 
     /// Of the link before.
@@ -379,9 +393,7 @@ impl Rig {
             self.now = self.now.max(at);
             let before = self.log.len();
             self.input(Input::Deadline);
-            if self.log[before..].iter().any(|l| l.starts_with("> ping")) {
-                self.message(ServerMessage::Pong);
-            }
+            self.answer_ping(before);
             assert!(
                 self.client.next_deadline().is_none_or(|at| at > self.now),
                 "a deadline that never passes"

@@ -92,6 +92,8 @@ impl World {
             | Act::Stall { .. }
             | Act::Network
             | Act::Interrupt
+            | Act::Deaf { .. }
+            | Act::Hear
             | Act::Fail
             | Act::Unplug
             | Act::Talk { .. } => dev.alive && dev.asleep_until <= self.now,
@@ -149,6 +151,14 @@ impl World {
             }
             Act::Network => self.platform(device, PlatformEvent::NetworkChanged),
             Act::Interrupt => self.media_event(device, MediaEvent::Disconnected),
+            Act::Deaf { ms } => {
+                self.media_event(device, MediaEvent::Stalled)?;
+                if self.choices.is_some() {
+                    self.write(Step { at: self.now + ms, device: step.device, act: Act::Hear });
+                }
+                Ok(())
+            }
+            Act::Hear => self.media_event(device, MediaEvent::Flowing),
             Act::Fail => self.media_event(device, MediaEvent::Failed { why: "ice".into() }),
             Act::Unplug => {
                 let dev = &self.devices[device];

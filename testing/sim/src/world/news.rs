@@ -97,7 +97,11 @@ impl World {
             match event {
                 MediaEvent::Connected => parts.link_up = true,
                 MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
-                MediaEvent::Offer { .. } | MediaEvent::Levels { .. } | MediaEvent::Stats { .. } => {}
+                MediaEvent::Stalled
+                | MediaEvent::Flowing
+                | MediaEvent::Offer { .. }
+                | MediaEvent::Levels { .. }
+                | MediaEvent::Stats { .. } => {}
             }
         }
     }

@@ -1,0 +1,106 @@
+//! Sound that has come and comes no more. ICE takes seconds to believe that a way is lost, and a browser as long to know of a new
+//! network; the server's answer to a ping tells much sooner what has happened:
+//!
+//! - none: the network has changed under signalling as well. The connection is made anew, and where still no sound comes then, so
+//!   is the link: a new one knows today's networks.
+//! - one, over a connection as old as the call: the link is restarted, which costs nothing where it was the other's network.
+
+use super::Client;
+use crate::account::{Account, Line};
+use crate::call::Call;
+use crate::link::{Link, Stall};
+use crate::out::Out;
+use crate::MediaAction;
+
+/// The server has three round trips to answer a ping, and at least so long.
+const ANSWER_MS: u64 = 200;
+/// Whoever made a new connection within so long before the sound stalled has changed the network.
+const CHANGE_MS: u64 = 2_000;
+/// Between two restarts: one who is heard over a bad network stalls again and again, and no restart of ours helps.
+const RESTART_MS: u64 = 10_000;
+
+impl Client {
+    /// Nothing comes over the link that is up.
+    pub(super) fn stalled(&mut self, out: &mut Out) {
+        let me = self.me();
+        let is_heard = |call: &Call| {
+            let session = &call.session;
+            let mut others = session.joined_members.iter().filter(|u| Some(&u.username) != me);
+            others.any(|u| !session.muted_members.contains(&u.username))
+        };
+        if self.call.as_ref().is_some_and(|call| call.link.is_up() && is_heard(call)) {
+            self.look_into_stall(out);
+        }
+    }
+
+    /// Sound comes again.
+    pub(super) fn flowing(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.stall = None;
+        }
+    }
+
+    pub(super) fn look_into_stall(&mut self, out: &mut Out) {
+        if let Some(call) = &mut self.call {
+            call.stall.get_or_insert(Stall::Offline { since: self.now });
+            self.probe(out);
+        }
+    }
+
+    /// Asks the server for a sign of life, if there is a connection to ask over.
+    fn probe(&mut self, out: &mut Out) {
+        let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
+        let until = self.now.plus(ANSWER_MS.max(rtt_ms.saturating_mul(3)));
+        let Some(call) = &mut self.call else { return };
+        if let Some(Stall::Offline { since }) = call.stall {
+            call.stall = Some(Stall::Asking { since, until });
+            self.ping(out);
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn stall_offline(&mut self) {
+        if let Some(call) = &mut self.call
+            && let Some(Stall::Asking { since, .. }) = call.stall
+        {
+            call.stall = Some(Stall::Offline { since });
+        }
+    }
+
+    /// The connection is there again.
+    pub(super) fn stall_online(&mut self, out: &mut Out) {
+        if self.call.as_ref().is_some_and(|call| call.stall == Some(Stall::Unanswered)) {
+            self.close_link(out);
+        } else {
+            self.probe(out);
+        }
+    }
+
+    pub(super) fn expire_stall(&mut self, out: &mut Out) {
+        let (now, line_up) = (self.now, self.line_is_up());
+        let Some(call) = &mut self.call else { return };
+        if call.stall.and_then(Stall::deadline).is_some_and(|at| at <= now) {
+            call.stall = Some(Stall::Unanswered);
+            // Who is on the way out is not called back.
+            if line_up {
+                self.open_socket(out);
+            }
+        }
+    }
+
+    /// The server has answered; sound has not come meanwhile.
+    pub(super) fn stall_answered(&mut self, out: &mut Out) {
+        let now = self.now;
+        let Some(Account { line: Line::Up { since: connected, .. }, .. }) = &self.account else { return };
+        let Some(call) = &mut self.call else { return };
+        let Some(Stall::Asking { since, .. }) = call.stall else { return };
+        call.stall = None;
+        let Link::Up { generation } = call.link else { return };
+        if connected.plus(CHANGE_MS) > since {
+            self.close_link(out);
+        } else if call.restarted.is_none_or(|at| now.since(at) >= RESTART_MS) {
+            call.restarted = Some(now);
+            out.media(MediaAction::Restart { generation });
+        }
+    }
+}
