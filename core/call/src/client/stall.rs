@@ -12,8 +12,9 @@ use crate::link::{Link, Stall};
 use crate::out::Out;
 use crate::MediaAction;
 
-/// The server has three round trips to answer a ping, and at least so long.
-const ANSWER_MS: u64 = 200;
+/// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long.
+const ANSWER_MIN_MS: u64 = 200;
+const ANSWER_MAX_MS: u64 = 2_000;
 /// Whoever made a new connection within so long before the sound stalled has changed the network.
 const CHANGE_MS: u64 = 2_000;
 /// Between two restarts: one who is heard over a bad network stalls again and again, and no restart of ours helps.
@@ -22,15 +23,16 @@ const RESTART_MS: u64 = 10_000;
 impl Client {
     /// Nothing comes over the link that is up.
     pub(super) fn stalled(&mut self, out: &mut Out) {
-        let me = self.me();
-        let is_heard = |call: &Call| {
-            let session = &call.session;
-            let mut others = session.joined_members.iter().filter(|u| Some(&u.username) != me);
-            others.any(|u| !session.muted_members.contains(&u.username))
-        };
-        if self.call.as_ref().is_some_and(|call| call.link.is_up() && is_heard(call)) {
+        if self.call.as_ref().is_some_and(|call| call.link.is_up()) && self.should_hear() {
             self.look_into_stall(out);
         }
+    }
+
+    /// Somebody else is in the call and not muted.
+    fn should_hear(&self) -> bool {
+        let Some(Call { session, .. }) = &self.call else { return false };
+        let mut others = session.joined_members.iter().filter(|u| Some(&u.username) != self.me());
+        others.any(|u| !session.muted_members.contains(&u.username))
     }
 
     /// Sound comes again.
@@ -50,7 +52,7 @@ impl Client {
     /// Asks the server for a sign of life, if there is a connection to ask over.
     fn probe(&mut self, out: &mut Out) {
         let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
-        let until = self.now.plus(ANSWER_MS.max(rtt_ms.saturating_mul(3)));
+        let until = self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS));
         let Some(call) = &mut self.call else { return };
         if let Some(Stall::Offline { since }) = call.stall {
             call.stall = Some(Stall::Asking { since, until });
@@ -90,12 +92,15 @@ impl Client {
 
     /// The server has answered; sound has not come meanwhile.
     pub(super) fn stall_answered(&mut self, out: &mut Out) {
-        let now = self.now;
+        let (now, should_hear) = (self.now, self.should_hear());
         let Some(Account { line: Line::Up { since: connected, .. }, .. }) = &self.account else { return };
         let Some(call) = &mut self.call else { return };
         let Some(Stall::Asking { since, .. }) = call.stall else { return };
         call.stall = None;
         let Link::Up { generation } = call.link else { return };
+        if !should_hear {
+            return;
+        }
         if connected.plus(CHANGE_MS) > since {
             self.close_link(out);
         } else if call.restarted.is_none_or(|at| now.since(at) >= RESTART_MS) {

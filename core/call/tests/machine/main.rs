@@ -10,5 +10,6 @@ mod links;
 mod methods;
 mod quality;
 mod rig;
+mod stalls;
 mod stories;
 mod voices;

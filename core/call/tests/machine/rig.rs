@@ -344,8 +344,12 @@ impl Rig {
 
     fn answer_ping(&mut self, before: usize) {
         if self.log[before..].iter().any(|l| l.starts_with("> ping")) {
-            self.message(ServerMessage::Pong);
+            self.pong();
         }
+    }
+
+    pub(crate) fn pong(&mut self) {
+        self.message(ServerMessage::Pong);
     }
 
     /// Of the link before.

@@ -1,0 +1,185 @@
+//! Sound that has come and comes no more, and what the server's answer to a ping tells of it.
+
+use jmrtc_call::{MediaEvent, PlatformEvent};
+use serde_json::json;
+
+use crate::rig::{Rig, muted};
+
+/// In a call for longer than a change of network takes.
+fn in_call() -> Rig {
+    let mut rig = Rig::connected();
+    rig.wait(2_000);
+    rig.take();
+    rig
+}
+
+fn stall(rig: &mut Rig) {
+    rig.media_in_silence(MediaEvent::Stalled);
+}
+
+#[test]
+fn where_the_server_answers_the_link_is_restarted() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    assert_eq!((rig.pings().len(), rig.take()), (1, vec![]), "asked at once, and nothing else done");
+    rig.now = rig.now.plus(50);
+    rig.pong();
+    assert_eq!(rig.take(), ["media restart"], "the app need not know");
+    rig.offer();
+    rig.answer();
+    rig.media(MediaEvent::Connected);
+    rig.media(MediaEvent::Flowing);
+    assert_eq!(rig.take(), ["> link c1 1", "media answer"]);
+}
+
+/// It may be the other's network, which no restart of ours mends.
+#[test]
+fn a_link_that_stalls_again_and_again_is_not_restarted_each_time() {
+    let mut rig = in_call();
+    for (after, restarts) in [(0, 1), (1_000, 0), (8_999, 0), (1, 1)] {
+        rig.wait(after);
+        rig.take();
+        rig.media(MediaEvent::Stalled);
+        assert_eq!(rig.take().len(), restarts, "after {after} ms more");
+        rig.media(MediaEvent::Flowing);
+    }
+}
+
+#[test]
+fn where_the_server_does_not_answer_all_is_made_anew() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.wait_in_silence(199);
+    assert_eq!(rig.take(), [""; 0], "it may answer yet");
+    rig.wait_in_silence(1);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["media close", "media open 4"], "a link that knows today's networks");
+    rig.link();
+    assert_eq!(rig.take(), ["> link c1 2", "media answer", "CallReconnected"]);
+}
+
+#[test]
+fn sound_that_comes_back_in_time_needs_nothing() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.media_in_silence(MediaEvent::Flowing);
+    rig.wait_in_silence(5_000);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.pong();
+    assert_eq!(rig.take(), [""; 0], "it has not waited for the answer");
+}
+
+#[test]
+fn sound_that_comes_back_before_the_server_keeps_its_link() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.wait_in_silence(200);
+    rig.take();
+    rig.media(MediaEvent::Flowing);
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["CallReconnected"]);
+}
+
+#[test]
+fn nobody_is_missed_who_is_muted() {
+    let mut rig = in_call();
+    rig.event(muted("alice", true));
+    rig.take();
+    stall(&mut rig);
+    assert!(rig.pings().is_empty());
+
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.event(muted("alice", true));
+    rig.take();
+    rig.pong();
+    assert_eq!(rig.take(), [""; 0], "muted, as it turns out");
+}
+
+/// The new connection was quicker than the silence was long.
+#[test]
+fn after_a_change_of_network_the_link_is_made_anew() {
+    let mut rig = in_call();
+    rig.platform(PlatformEvent::NetworkChanged);
+    rig.opened();
+    rig.welcome(true, None);
+    rig.offer();
+    rig.answer();
+    rig.take();
+    rig.media(MediaEvent::Stalled);
+    assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
+}
+
+#[test]
+fn while_the_server_is_away_it_is_asked_later() {
+    let mut rig = in_call();
+    rig.closed();
+    rig.take();
+    stall(&mut rig);
+    assert!(rig.pings().is_empty());
+    rig.reconnect();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.pings().len(), 1);
+    assert_eq!(rig.take(), ["CallReconnected"]);
+    rig.pong();
+    assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
+}
+
+#[test]
+fn a_server_far_away_has_three_round_trips() {
+    let mut rig = in_call();
+    rig.wait_in_silence(8_000);
+    assert_eq!(rig.pings().len(), 1);
+    rig.take();
+    rig.now = rig.now.plus(400);
+    rig.pong();
+    stall(&mut rig);
+    rig.wait_in_silence(1_199);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.wait_in_silence(1);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
+}
+
+/// It has been silent for once, which need not be how far away it is.
+#[test]
+fn a_server_that_was_late_is_not_waited_for_as_long_again() {
+    let mut rig = in_call();
+    rig.wait_in_silence(8_000);
+    rig.now = rig.now.plus(5_000);
+    rig.pong();
+    rig.take();
+    stall(&mut rig);
+    rig.wait_in_silence(2_000);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
+}
+
+/// ICE says so when it has tried for long; the ping tells whether signalling is lost as well.
+#[test]
+fn a_link_that_is_disconnected_asks_as_well() {
+    let mut rig = in_call();
+    rig.media_in_silence(MediaEvent::Disconnected);
+    assert_eq!((rig.pings().len(), rig.take()), (1, vec!["media restart".into(), "CallReconnecting".into()]));
+    rig.offer();
+    rig.wait_in_silence(200);
+    assert_eq!(rig.take(), ["> link c1 1", "socket open ws://server/v1/ws"]);
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["media close", "media open 4"]);
+}
+
+#[test]
+fn who_signs_out_is_not_called_back() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.command("logout", json!(null));
+    rig.take();
+    rig.wait_in_silence(1_000);
+    assert_eq!(rig.take(), [""; 0]);
+}
