@@ -278,6 +278,8 @@ pub enum ServerEvent {
     Ended {
         /// The call.
         session: Session,
+        /// Which stay in it.
+        stay: Stay,
         /// Why.
         reason: Reason,
         /// More about why.

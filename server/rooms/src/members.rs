@@ -188,7 +188,7 @@ impl Rooms {
                 self.admit(key, device);
             } else if taken_by.is_some() {
                 self.close_link(device, Closed::CallEnded);
-                self.tell_ended(key, device, &viewer, Why::ANSWERED_ELSEWHERE);
+                self.tell_ended(key, device, &viewer, rung.entry, Why::ANSWERED_ELSEWHERE);
             }
         }
         self.tell_each(others, |rooms, viewer| ServerEvent::Joined {
@@ -221,7 +221,7 @@ impl Rooms {
         };
         call.log_gone(leaver.entry, unix_ms, gone.to_others());
         for device in self.vacate(key, &leaver) {
-            self.tell_ended(key, device, &leaver.viewer, gone.to_own(device));
+            self.tell_ended(key, device, &leaver.viewer, leaver.entry, gone.to_own(device));
         }
         let Some(call) = self.calls.get(&key) else { return };
         let (channel_id, others, over) = (call.channel.clone(), call.audience(), call.is_over());
@@ -254,7 +254,7 @@ impl Rooms {
         }
         for (leaver, why) in leavers {
             for device in self.vacate(key, &leaver) {
-                self.tell_ended(key, device, &leaver.viewer, why);
+                self.tell_ended(key, device, &leaver.viewer, leaver.entry, why);
             }
             if let Some(call) = self.calls.get_mut(&key) {
                 call.log_gone(leaver.entry, unix_ms, why);
@@ -297,10 +297,11 @@ impl Rooms {
         devices
     }
 
-    fn tell_ended(&mut self, key: CallKey, device: SignInId, viewer: &Viewer, why: Why) {
+    fn tell_ended(&mut self, key: CallKey, device: SignInId, viewer: &Viewer, entry: usize, why: Why) {
         let Some(call) = self.calls.get(&key) else { return };
         let session = call.session(&self.directory, viewer);
-        self.tell(device, ServerEvent::Ended { session, reason: why.reason, detail: why.detail });
+        let (stay, Why { reason, detail }) = (stay(entry), why);
+        self.tell(device, ServerEvent::Ended { session, stay, reason, detail });
     }
 
     /// Tells each device of a call's audience what `event` makes of the change for its user.

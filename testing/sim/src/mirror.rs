@@ -792,7 +792,7 @@ fn what(event: &ServerEvent) -> What {
             What::OthersInvited { users: users.iter().map(name).collect(), by: name(by) }
         }
         ServerEvent::Muted { user, muted, .. } => What::Muted(name(user), *muted),
-        ServerEvent::Ended { reason, detail, .. } => What::Ended((*reason, *detail)),
+        ServerEvent::Ended { stay, reason, detail, .. } => What::Ended(number(*stay), (*reason, *detail)),
         ServerEvent::Slots { slots, .. } => What::Heard(slots.clone()),
     }
 }

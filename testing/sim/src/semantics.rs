@@ -36,7 +36,7 @@ pub(crate) enum What {
     Muted(Username, bool),
     /// Whose sound comes in which slot.
     Heard(Vec<Option<Username>>),
-    Ended(Why),
+    Ended(StayNo, Why),
 }
 
 /// A call as somebody sees it.
@@ -604,6 +604,7 @@ impl Semantics {
     }
 
     fn join(&mut self, no: CallNo, user: &Username, device: Option<&str>) {
+        let Some(stay) = self.stay(no, user) else { return };
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(at) = call.ringing.iter().position(|m| &m.user == user) else { return };
         let viewer = call.viewer(user);
@@ -622,7 +623,7 @@ impl Semantics {
         for other in
             self.devices_of(user).into_iter().filter(|d| device.is_some() && device.as_ref() != Some(&d.1))
         {
-            let elsewhere = What::Ended((Reason::Cancel, Some(Detail::AnsweredElsewhere)));
+            let elsewhere = What::Ended(stay, (Reason::Cancel, Some(Detail::AnsweredElsewhere)));
             self.tell_viewer(no, &other, viewer.clone(), elsewhere);
         }
         for member in &before {
@@ -631,6 +632,7 @@ impl Semantics {
     }
 
     fn leave(&mut self, no: CallNo, user: &Username, exit: Exit<'_>) {
+        let Some(stay) = self.stay(no, user) else { return };
         let Some(call) = self.calls.get_mut(&no).filter(|call| call.has(user)) else { return };
         let before = call.clone();
         call.ringing.retain(|m| &m.user != user);
@@ -639,7 +641,7 @@ impl Semantics {
         let call = call.clone();
         for device in before.devices(user, &self.devices) {
             let view = before.viewer(user);
-            self.tell_viewer(no, &device, view, What::Ended(exit.to_own(&device.1)));
+            self.tell_viewer(no, &device, view, What::Ended(stay, exit.to_own(&device.1)));
         }
         for member in &call.joined {
             self.tell_member(no, member, What::Left(user.clone(), exit.to_others()));
@@ -655,8 +657,9 @@ impl Semantics {
         let joined = call.joined.iter().map(|m| (m.user.clone(), to_joined));
         let rung = call.ringing.iter().map(|m| (m.user.clone(), to_rung));
         for (user, why) in joined.chain(rung).collect::<Vec<_>>() {
+            let Some(stay) = self.stay(no, &user) else { continue };
             for device in call.devices(&user, &self.devices) {
-                self.tell(no, &device, What::Ended(why));
+                self.tell(no, &device, What::Ended(stay, why));
             }
             call.write_down(&user, |stay| stay.left = Some((self.now, why)));
         }

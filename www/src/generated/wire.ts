@@ -417,6 +417,8 @@ export type ServerEvent =
       type: 'ended'
       /** The call. */
       session: Session
+      /** Which stay in it. */
+      stay: number
       /** Why. */
       reason: Reason
       /** More about why. */

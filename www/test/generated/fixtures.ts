@@ -306,6 +306,7 @@ export const server_event_ended = {
       "joinedMembers": [],
       "startTime": 1795500000000
     },
+    "stay": 1,
     "reason": "hangup"
   }
 } satisfies ServerMessage
@@ -382,6 +383,7 @@ export const server_event_ended_answeredElsewhere = {
       ],
       "startTime": 0
     },
+    "stay": 1,
     "reason": "cancel",
     "detail": "answeredElsewhere"
   }

@@ -46,7 +46,11 @@ impl Client {
                     out.event(Event::CallOtherUserInvited(payload));
                 }
             }
-            ServerEvent::Ended { session, reason, detail } => self.ended(session, reason, detail, out),
+            ServerEvent::Ended { session, stay, reason, detail } => {
+                if self.call.as_ref().is_some_and(|c| c.is_stay(&session.channel_id, stay)) {
+                    self.end(session, reason, detail, out);
+                }
+            }
             ServerEvent::Muted { channel_id, user, muted } => {
                 if self.change(&channel_id, |session| session.mute(&user.username, muted))
                     && !self.is_me(&user)
@@ -62,14 +66,15 @@ impl Client {
         }
     }
 
-    /// An invitation of another stay is as one into another call.
+    /// What is told of another stay is as if of another call.
     fn concerns_call(&self, event: &ServerEvent) -> bool {
         self.call.as_ref().is_some_and(|call| match event {
-            ServerEvent::Invited { session, stay, .. } => call.is_stay(&session.channel_id, *stay),
+            ServerEvent::Invited { session, stay, .. } | ServerEvent::Ended { session, stay, .. } => {
+                call.is_stay(&session.channel_id, *stay)
+            }
             ServerEvent::Joined { .. }
             | ServerEvent::Left { .. }
             | ServerEvent::OthersInvited { .. }
-            | ServerEvent::Ended { .. }
             | ServerEvent::Muted { .. }
             | ServerEvent::Slots { .. } => call.is(event.channel()),
         })
@@ -99,10 +104,10 @@ impl Client {
     /// Keeps an event until the answer is there. An invitation that is over meanwhile was never there; its end is
     /// kept, for the start may have made us a member of that very call.
     fn hold(&mut self, event: ServerEvent) {
-        if let ServerEvent::Ended { session, .. } = &event {
+        if let ServerEvent::Ended { session, stay: over, .. } = &event {
             let channel = &session.channel_id;
             self.held.retain(|held| match &held.event {
-                ServerEvent::Invited { session, .. } => &session.channel_id != channel,
+                ServerEvent::Invited { session, stay, .. } => &session.channel_id != channel || stay != over,
                 ServerEvent::Joined { .. }
                 | ServerEvent::Left { .. }
                 | ServerEvent::OthersInvited { .. }
@@ -116,17 +121,33 @@ impl Client {
         }
     }
 
-    /// What was held back, of it only what came since the server has taken a start for `channel`: whoever called before was
-    /// told busy, or it is the call itself; when that is over somebody else may call. What waits for an accept waits on.
-    pub(super) fn held_since_start(&mut self, channel: &ChannelId) -> Vec<Held> {
+    /// What was held back, of it only what came since the server has taken a start for `stay` in `channel`: whoever called before
+    /// was told busy, or it is the call itself; when that is over somebody else may call.
+    pub(super) fn held_since_start(&mut self, channel: &ChannelId, stay: Stay) -> Vec<Held> {
+        let of = |event: &ServerEvent| match event {
+            ServerEvent::Invited { session, stay, .. } | ServerEvent::Ended { session, stay, .. }
+                if &session.channel_id == channel =>
+            {
+                Some(*stay)
+            }
+            ServerEvent::Invited { .. }
+            | ServerEvent::Ended { .. }
+            | ServerEvent::Joined { .. }
+            | ServerEvent::Left { .. }
+            | ServerEvent::OthersInvited { .. }
+            | ServerEvent::Muted { .. }
+            | ServerEvent::Slots { .. } => None,
+        };
+        let held = std::mem::take(&mut self.held);
+        // What is told of the call before is of the stays before.
+        let before = held.iter().rposition(|held| of(&held.event).is_some_and(|other| other < stay));
         let mut over = false;
-        let mut held = std::mem::take(&mut self.held);
-        held.retain(|Held { event, .. }| {
-            let same = event.channel() == channel;
-            over |= same && matches!(event, ServerEvent::Ended { .. });
-            same || over || self.concerns_call(event)
-        });
-        held
+        let since_start = |(at, held): (usize, Held)| {
+            let same = held.event.channel() == channel && before.is_none_or(|before| at > before);
+            over |= same && matches!(held.event, ServerEvent::Ended { .. });
+            (same || over || self.concerns_call(&held.event)).then_some(held)
+        };
+        held.into_iter().enumerate().filter_map(since_start).collect()
     }
 
     /// An answer is there: what was held back for it happens now.
@@ -213,11 +234,5 @@ impl Client {
             out.event(Event::CallConnecting(call.session.clone()));
         }
         newcomers.into_iter().for_each(|user| out.event(Event::CallMemberJoin(user)));
-    }
-
-    fn ended(&mut self, session: Session, reason: Reason, detail: Option<Detail>, out: &mut Out) {
-        if self.call.as_ref().is_some_and(|c| c.is(&session.channel_id)) {
-            self.end(session, reason, detail, out);
-        }
     }
 }

@@ -131,9 +131,8 @@ impl Client {
     pub(super) fn ping(&mut self, out: &mut Out) {
         let now = self.now;
         let next = now.plus(self.settings.ping_ms);
-        let Some(Account {
-            line: Line::Up { generation, ping, pinged, .. }, sign_in: Some(sign_in), ..
-        }) = &mut self.account
+        let Some(Account { line: Line::Up { generation, ping, pinged, .. }, sign_in: Some(sign_in), .. }) =
+            &mut self.account
         else {
             return;
         };

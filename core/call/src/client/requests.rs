@@ -162,7 +162,7 @@ impl Client {
         out: &mut Out,
     ) {
         let channel = session.channel_id.clone();
-        let held = self.held_since_start(&channel);
+        let held = self.held_since_start(&channel, stay);
         let Some(me) = self.me().cloned() else { return };
         let Owner::Naming { command, oneself } = owner else {
             self.held = held;

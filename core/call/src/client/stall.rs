@@ -6,11 +6,11 @@
 //! - one, over a connection as old as the call: the link is restarted, which costs nothing where it was the other's network.
 
 use super::Client;
+use crate::MediaAction;
 use crate::account::{Account, Line};
 use crate::call::Call;
 use crate::link::{Link, Stall};
 use crate::out::Out;
-use crate::MediaAction;
 
 /// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long.
 const ANSWER_MIN_MS: u64 = 200;

@@ -4,7 +4,7 @@ use jmrtc_call::{CallState, Config, Left, Memory};
 use jmrtc_protocol::{ChannelId, ErrorCode, LeaveReason, Reason, Reply};
 use serde_json::json;
 
-use crate::rig::{Rig, config, ended, invited, invited_again, joined, session};
+use crate::rig::{Rig, config, ended, ended_stay, invited, invited_again, joined, left, session};
 
 const RINGS: &str = "CallReceiveInvite S(i: bob; j: alice)";
 
@@ -127,13 +127,13 @@ fn a_new_sign_in_ends_what_rang_before_it_rings_again() {
 /// Bob is in the call by another invitation than that of his goodbye.
 #[test]
 fn a_goodbye_of_the_life_before_is_of_its_stay() {
-    let left = |stay| Left { channel_id: ChannelId("c1".into()), stay, reason: LeaveReason::Hangup };
+    let goodbye = |stay| Left { channel_id: ChannelId("c1".into()), stay, reason: LeaveReason::Hangup };
     for (stay, comes_back) in [(Some(1), false), (Some(0), true), (None, false)] {
         let mut rig = Rig::connected();
         rig.closed();
         rig.command("hangup", json!(null));
         let mut memory = rig.client.memory();
-        memory.0.values_mut().for_each(|remembered| remembered.left = vec![left(stay)]);
+        memory.0.values_mut().for_each(|remembered| remembered.left = vec![goodbye(stay)]);
         let next = Rig::next_life(memory, Some(session("", "alice bob")));
         assert_eq!(next.client.state().session.is_some(), comes_back, "{stay:?}");
     }
@@ -151,4 +151,45 @@ fn a_memory_without_stays_is_read() {
     assert!(rig.take().contains(&"> leave c1#?".to_owned()));
     again(&mut rig);
     assert_eq!(rig.heard(), [""; 0], "the goodbye may be to that one");
+}
+
+/// His phone has said no to the first without a connection and calls Alice; the server has ended that one for another reason, she
+/// has asked him in again, and both calls are one.
+#[test]
+fn the_end_of_the_stay_before_ends_no_call_that_both_began() {
+    let mut rig = Rig::ringing();
+    rig.closed();
+    rig.command("refuse", json!(null));
+    rig.command("startCallUsers", json!({ "usernames": ["alice"] }));
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.event(left("carol", Reason::Hangup));
+    rig.event(ended(session("", "alice"), Reason::Refuse, None));
+    again(&mut rig);
+    rig.event(joined("dave"));
+    rig.take();
+    rig.failure(ErrorCode::CallEnded);
+    rig.reply(Reply::Start { session: session("", "alice bob"), stay: 2, failed: vec![] });
+    let heard = rig.heard();
+    let told: Vec<_> = heard.iter().filter(|line| line.starts_with("Call")).collect();
+    let joined = "CallMemberJoin";
+    assert_eq!(
+        told,
+        ["CallConnecting S(i: -; j: alice, bob)", &format!("{joined} alice"), &format!("{joined} dave")]
+    );
+    assert_eq!(rig.client.state().call, CallState::Connecting);
+    rig.event(ended_stay(2, session("", "alice"), Reason::Hangup));
+    assert_eq!(rig.client.state().call, CallState::Idle);
+}
+
+#[test]
+fn the_end_of_the_stay_before_ends_nothing_that_rings() {
+    let mut rig = Rig::ringing();
+    rig.closed();
+    rig.command("refuse", json!(null));
+    rig.reconnect();
+    rig.welcome(true, None);
+    again(&mut rig);
+    rig.event(ended(session("", "alice"), Reason::Refuse, None));
+    assert_eq!(rig.client.state().call, CallState::Incoming);
 }

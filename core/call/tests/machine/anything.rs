@@ -100,8 +100,9 @@ fn event() -> impl Strategy<Value = ServerEvent> {
         }),
         1 => (channel(), users(), user())
             .prop_map(|(channel_id, users, by)| ServerEvent::OthersInvited { channel_id, users, by }),
-        2 => (session(), reason())
-            .prop_map(|(session, (reason, detail))| ServerEvent::Ended { session, reason, detail }),
+        2 => (session(), stay(), reason()).prop_map(|(session, stay, (reason, detail))| {
+            ServerEvent::Ended { session, stay, reason, detail }
+        }),
         1 => (channel(), user(), any::<bool>())
             .prop_map(|(channel_id, user, muted)| ServerEvent::Muted { channel_id, user, muted }),
         1 => Just(ServerEvent::Slots {

@@ -98,8 +98,14 @@ pub(crate) fn in_call(channel: &str, mut event: ServerEvent) -> ServerEvent {
     event
 }
 
+/// Of the first stay of whoever is told.
 pub(crate) fn ended(session: Session, reason: Reason, detail: Option<Detail>) -> ServerEvent {
-    ServerEvent::Ended { session, reason, detail }
+    ServerEvent::Ended { session, stay: 1, reason, detail }
+}
+
+/// Of another stay.
+pub(crate) fn ended_stay(stay: Stay, session: Session, reason: Reason) -> ServerEvent {
+    ServerEvent::Ended { session, stay, reason, detail: None }
 }
 
 pub(crate) fn config() -> Config {
@@ -295,8 +301,14 @@ impl Rig {
         self.message(ServerMessage::Welcome(Box::new(welcome)));
     }
 
-    pub(crate) fn event(&mut self, event: ServerEvent) {
+    pub(crate) fn event(&mut self, mut event: ServerEvent) {
         self.seq += 1;
+        // Whoever began it was not invited.
+        if let ServerEvent::Ended { session, stay: stay @ 1, .. } = &mut event
+            && session.inviter.username == name(&self.me)
+        {
+            *stay = 0;
+        }
         self.message(ServerMessage::Event { seq: self.seq, event });
     }
 

@@ -573,7 +573,7 @@ impl Client {
             ServerEvent::OthersInvited { channel_id, users, .. } => {
                 self.goes_on(channel_id, &wrong, |session| session.invite(users));
             }
-            ServerEvent::Ended { session, .. } => {
+            ServerEvent::Ended { session, stay, .. } => {
                 let channel = &session.channel_id;
                 if self.view == View::Muddled || self.stale.remove(channel) {
                     return;
@@ -583,7 +583,7 @@ impl Client {
                     View::In(call) => call == channel,
                     View::Free | View::Muddled => false,
                 };
-                assert!(believed, "{wrong}");
+                assert!(believed && *stay == self.stay, "{wrong}");
                 self.view = View::Free;
             }
             ServerEvent::Slots { channel_id, .. } => {
@@ -709,7 +709,7 @@ fn show(message: &ServerMessage, session: Option<&Session>) -> String {
                 format!("OthersInvited {users} by {} {}", by.username, now())
             }
             ServerEvent::Muted { user, muted, .. } => format!("Muted {} {muted} {}", user.username, now()),
-            ServerEvent::Ended { session, reason, detail } => {
+            ServerEvent::Ended { session, reason, detail, .. } => {
                 format!("Ended {} {}", show_why(*reason, *detail), show_session(session))
             }
             ServerEvent::Slots { slots, .. } => {

@@ -329,7 +329,15 @@ impl Device {
             }
             // It was accepted, and the answer is still to come that tells so.
             ServerEvent::Ended { .. } if self.waits.as_ref() == Some(event.channel()) => News::None,
-            ServerEvent::Ended { reason, detail, .. } if in_it => News::End(*reason, *detail),
+            ServerEvent::Ended { stay, reason, detail, .. }
+                if self
+                    .ear
+                    .call
+                    .as_ref()
+                    .is_some_and(|c| c.channel == *event.channel() && c.stay == *stay) =>
+            {
+                News::End(*reason, *detail)
+            }
             ServerEvent::Joined { .. }
             | ServerEvent::Left { .. }
             | ServerEvent::OthersInvited { .. }
