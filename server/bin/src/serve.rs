@@ -216,6 +216,15 @@ async fn left_calls(store: &Store) -> anyhow::Result<Option<(Handover, Vec<UserR
             cast.iter().map(|name| UserRecord::named((*name).clone())).collect()
         }));
     }
+    for user in handover.signed_in() {
+        match store.user(user).await {
+            Ok(record) => known.extend(record),
+            Err(e) => {
+                tracing::error!("the store failed: {e:#}");
+                known.push(UserRecord::named(user.clone()));
+            }
+        }
+    }
     Ok(Some((handover, known)))
 }
 

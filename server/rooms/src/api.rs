@@ -179,8 +179,8 @@ pub enum Input {
         unix_ms: i64,
         /// As that one told them.
         handover: Handover,
-        /// The records of the users of each of [`Handover::casts`], of their relations those to each other at least; who is absent
-        /// was deleted.
+        /// The records of the users of each of [`Handover::casts`], of their relations those to each other at least, and the
+        /// whole records of [`Handover::signed_in`], as at a `hello`; who is absent was deleted.
         known: Vec<UserRecord>,
     },
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{ChannelId, Closing, RequestId, ServerEvent, ServerMessage, Username};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::call::{Call, Joined, Rung, Seat};
@@ -31,6 +31,7 @@ const MAX_SIGN_INS_BYTES: usize = 64 * 1024 * 1024;
 pub struct Handover {
     /// Unix milliseconds.
     stopped: i64,
+    #[serde(deserialize_with = "readable")]
     calls: Vec<Kept>,
     /// None where the server is of a release that handed none over.
     #[serde(default, deserialize_with = "readable")]
@@ -89,18 +90,18 @@ struct KeptSignIn {
     forgotten: RequestId,
 }
 
-/// A sign-in that tells what only another release knows is none; its device signs in anew.
-fn readable<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<KeptSignIn>, D::Error> {
+/// What tells what only another release knows is left out: a call of that kind is none, and the device of such a sign-in signs in
+/// anew.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    #[allow(clippy::large_enum_variant)]
-    enum Readable {
-        Known(KeptSignIn),
+    enum Readable<T> {
+        Known(T),
         Unknown(IgnoredAny),
     }
-    let all = Vec::<Readable>::deserialize(from)?;
+    let all = Vec::<Readable<T>>::deserialize(from)?;
     let known = |one| match one {
-        Readable::Known(sign_in) => Some(sign_in),
+        Readable::Known(one) => Some(one),
         Readable::Unknown(IgnoredAny) => None,
     };
     Ok(all.into_iter().filter_map(known).collect())
@@ -117,13 +118,14 @@ impl Handover {
         self.calls.len()
     }
 
-    /// Whom each call concerns, and each who is in none and still to be told of one.
+    /// Whom each call concerns.
     pub fn casts(&self) -> impl Iterator<Item = BTreeSet<&Username>> {
-        let calls: Vec<BTreeSet<&Username>> = self.calls.iter().map(|call| call.users().collect()).collect();
-        let inside: BTreeSet<&Username> = calls.iter().flatten().copied().collect();
-        let signed_in: BTreeSet<&Username> = self.sign_ins.iter().map(|sign_in| &sign_in.user).collect();
-        let outside: Vec<_> = signed_in.difference(&inside).map(|user| BTreeSet::from([*user])).collect();
-        calls.into_iter().chain(outside)
+        self.calls.iter().map(|call| call.users().collect())
+    }
+
+    /// Whose devices go on with their sign-ins.
+    pub fn signed_in(&self) -> BTreeSet<&Username> {
+        self.sign_ins.iter().map(|sign_in| &sign_in.user).collect()
     }
 }
 
@@ -238,6 +240,7 @@ impl Rooms {
 
     /// Takes over the calls of the server before.
     pub(crate) fn take_over(&mut self, unix_ms: i64, handover: Handover, records: Vec<UserRecord>) {
+        // One who is signed in and in a call is told of twice, in whole and in part.
         let mut known: BTreeMap<Username, UserRecord> = BTreeMap::new();
         for UserRecord { username, profile, relations } in records {
             let record = known.entry(username.clone()).or_insert_with(|| UserRecord::named(username));
@@ -262,6 +265,9 @@ impl Rooms {
                 None => {
                     self.wake_all(key);
                     self.depart_deleted(key, &known);
+                    if self.calls.get(&key).is_some_and(Call::is_over) {
+                        self.finish(key, Gone::Lost.to_others(), Gone::Lost.to_rung());
+                    }
                 }
             }
         }
@@ -357,8 +363,10 @@ impl Rooms {
 
     /// Who is no user any more was deleted while the server before stopped.
     fn depart_deleted(&mut self, key: CallKey, known: &BTreeMap<Username, UserRecord>) {
-        let places = self.places.iter().filter(|(user, place)| **place == key && !known.contains_key(*user));
-        for user in places.map(|(user, _)| user.clone()).collect::<Vec<_>>() {
+        let Some(call) = self.calls.get(&key) else { return };
+        let members = call.rung.iter().map(|m| &m.user).chain(call.joined.iter().map(|m| &m.user));
+        let deleted: Vec<_> = members.filter(|user| !known.contains_key(*user)).cloned().collect();
+        for user in deleted {
             self.deleted(&user);
         }
     }
@@ -574,5 +582,51 @@ mod tests {
         assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice)).len(), 2);
         assert_eq!(rooms.kept_sign_ins(size(bob) + size(alice) - 1), std::slice::from_ref(bob));
         assert_eq!(rooms.kept_sign_ins(size(bob) - 1), []);
+    }
+
+    /// [`handed_over`] as somebody else may have written it.
+    fn rewritten(change: impl FnOnce(&mut serde_json::Value)) -> Handover {
+        let mut written = serde_json::to_value(handed_over()).unwrap();
+        change(&mut written);
+        serde_json::from_value(written).unwrap()
+    }
+
+    fn taken_over(handover: Handover) -> Rooms {
+        let mut next = rooms();
+        let known = ["alice", "bob"].map(|user| UserRecord::named(name(user))).to_vec();
+        next.handle(Timestamp(0), Input::TakeOver { unix_ms: 1_006_000, handover, known });
+        next
+    }
+
+    #[test]
+    fn a_call_of_nobody_is_over() {
+        let mut next = taken_over(rewritten(|handover| {
+            handover["calls"][0]["rung"] = serde_json::json!([]);
+            handover["calls"][0]["joined"] = serde_json::json!([]);
+        }));
+        assert_eq!((next.counts().calls, next.audit()), (0, Ok(())));
+        next.handle(Timestamp(GRACE_MS), Input::Deadline);
+        assert!(next.is_idle());
+    }
+
+    #[test]
+    fn more_events_than_anybody_was_told_break_nothing() {
+        let mut next = taken_over(rewritten(|handover| handover["signIns"][0]["last"] = u64::MAX.into()));
+        assert_eq!(hello(&mut next, 1, 1, "alice").len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_is_not_understood_takes_no_other_with_it() {
+        let handover = rewritten(|handover| {
+            let calls = handover["calls"].as_array_mut().unwrap();
+            calls.insert(0, serde_json::json!({ "channel": 7 }));
+        });
+        assert_eq!(handover.calls(), 1);
+    }
+
+    /// As at a `hello`: whoever is told something before its device is back sees it as ever.
+    #[test]
+    fn who_is_signed_in_keeps_its_notes_about_others() {
+        assert_eq!(handed_over().signed_in(), BTreeSet::from([&name("alice")]));
     }
 }

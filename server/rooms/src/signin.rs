@@ -100,7 +100,8 @@ impl Events {
 
     /// Those of a sign-in at another server: `last` is the number of the last of `kept`.
     pub(crate) fn of(last: u64, now: Timestamp, kept: Vec<ServerEvent>) -> Self {
-        // More than there can have been are not told as older ones.
+        // Nobody was told so many; and more than there can have been are not told as older ones.
+        let last = last.min(u64::MAX / 2);
         let mut events = Self { last: last.saturating_sub(kept.len() as u64), ..Self::default() };
         for event in kept {
             let _told_when_it_is_back = events.push(now, event);

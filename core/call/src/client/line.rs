@@ -16,6 +16,8 @@ const RECONNECT_FIRST_MS: u64 = 4_000;
 const RECONNECT_CAP_MS: u64 = 8_000;
 const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_CAP_MS: u64 = 15_000;
+/// In a call, which waits for the grace time only.
+const BACKOFF_IN_CALL_CAP_MS: u64 = 2_000;
 /// For how long a `hello` on a socket that was let go may still make itself felt.
 const STRAY_MS: u64 = 30_000;
 
@@ -244,7 +246,8 @@ impl Client {
         if account.sign_in.is_none() {
             self.account = None;
         } else {
-            let wait = self.dice.backoff(account.failures, BACKOFF_FIRST_MS, BACKOFF_CAP_MS);
+            let cap = if self.call.is_some() { BACKOFF_IN_CALL_CAP_MS } else { BACKOFF_CAP_MS };
+            let wait = self.dice.backoff(account.failures, BACKOFF_FIRST_MS, cap);
             account.failures = account.failures.saturating_add(1);
             account.line = Line::Down { at: self.now.plus(wait) };
         }

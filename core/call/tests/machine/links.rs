@@ -266,3 +266,21 @@ fn events_come_once() {
     rig.message(message);
     assert_eq!(rig.heard(), ["CallMemberJoin carol", "CallReconnecting", "CallReconnected"]);
 }
+
+/// Which waits for the grace time, and a server that is there again must not find it asleep.
+#[test]
+fn in_a_call_the_next_try_is_soon() {
+    for (mut rig, most) in [(Rig::connected(), 2_000), (Rig::ringing(), 2_000), (Rig::ready("bob"), 15_000)] {
+        rig.closed();
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let at = rig.client.next_deadline().unwrap();
+            waits.push(at.since(rig.now));
+            rig.now = at;
+            rig.input(Input::Deadline);
+            rig.closed();
+        }
+        let longest = *waits.iter().max().unwrap();
+        assert!((most / 2..=most).contains(&longest), "{waits:?}");
+    }
+}

@@ -286,7 +286,9 @@ impl World {
         self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
         if let Some(handover) = self.handover.take() {
             let casts = handover.casts().map(|cast| cast.into_iter().cloned().collect::<Vec<_>>());
-            let known = casts.flat_map(|cast| self.records_named(&cast, &cast[0])).collect();
+            let mut known: Vec<_> = casts.flat_map(|cast| self.records_named(&cast, &cast[0])).collect();
+            let signed_in = handover.signed_in().into_iter().filter(|user| self.people.contains_key(*user));
+            known.extend(signed_in.map(|user| self.record(user)));
             self.mirror.budget = budget(self.times);
             self.outcome.handed_over += u64::from(!handover.is_empty());
             let unix_ms = EPOCH_MS.saturating_add_unsigned(self.now);
