@@ -6,9 +6,11 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::unix_s;
+
 /// Shortest secret: HS256 wants a key as long as its hash (RFC 7518 section 3.2).
 pub(crate) const MIN_SECRET_BYTES: usize = 32;
-/// Seconds by which the clocks of two servers may differ.
+/// Seconds by which the clock of the backend may be ahead.
 const LEEWAY_S: u64 = 5;
 
 /// Mints and checks tokens of one app.
@@ -125,7 +127,11 @@ impl Auth {
         let claims = decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|e| self.reason(e.kind()))?
             .claims;
-        let expires = claims.exp.ok_or("the token has no `exp`")?;
+        let expires = claims.exp.ok_or("the token has no `exp`")? as u64;
+        // To the second: whoever is let in after that would be put out again at once.
+        if expires <= unix_s() {
+            return Err("the token has expired".to_owned());
+        }
         match (claims.sub, claims.scope == BACKEND) {
             (None, true) => Ok(Bearer::Backend),
             (Some(_), true) => Err("a backend's token has no `sub`".to_owned()),
@@ -133,7 +139,7 @@ impl Auth {
             (Some(name), false) => {
                 let user =
                     Username::new(name).map_err(|e| format!("the token's `sub` is no username: {e}"))?;
-                Ok(Bearer::User(Identity { user, expires: expires as u64 }))
+                Ok(Bearer::User(Identity { user, expires }))
             }
         }
     }
@@ -165,10 +171,6 @@ mod tests {
         Auth::new("app", SECRET).unwrap()
     }
 
-    fn now() -> u64 {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
-    }
-
     fn signed(algorithm: Algorithm, secret: &[u8], claims: &serde_json::Value) -> String {
         encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
     }
@@ -180,13 +182,13 @@ mod tests {
     #[test]
     fn a_token_names_its_user_until_it_expires() {
         let alice = Username::new("alice").unwrap();
-        let token = auth().mint(Some(&alice), now(), 60).unwrap();
-        assert_eq!(auth().check(&token), Ok(Identity { user: alice, expires: now() + 60 }));
+        let token = auth().mint(Some(&alice), unix_s(), 60).unwrap();
+        assert_eq!(auth().check(&token), Ok(Identity { user: alice, expires: unix_s() + 60 }));
     }
 
     #[test]
     fn each_refusal_says_why() {
-        let (past, future) = (now() - 60, now() + 60);
+        let (past, future) = (unix_s() - 60, unix_s() + 60);
         let claims = serde_json::json!({"iss": "app", "sub": "alice", "exp": future});
         let other = signed(Algorithm::HS256, b"another secret of thirty-two bytes!", &claims);
         assert_eq!(auth().check(&other).unwrap_err(), "the token is signed with another secret");
@@ -203,7 +205,9 @@ mod tests {
             claims[key] = value;
             refusal(&claims)
         };
-        assert_eq!(with("exp", past.into()), "the token has expired");
+        for past in [past, unix_s()] {
+            assert_eq!(with("exp", past.into()), "the token has expired");
+        }
         assert_eq!(with("nbf", future.into()), "the token is not valid yet (`nbf`)");
         assert_eq!(with("iss", "b".into()), "the token's `iss` is not this server's app key, `app`");
         assert!(with("sub", "".into()).contains("no username"));
@@ -215,10 +219,10 @@ mod tests {
 
     #[test]
     fn the_backends_token_is_no_users_and_the_other_way_round() {
-        let backend = auth().mint(None, now(), 60).unwrap();
+        let backend = auth().mint(None, unix_s(), 60).unwrap();
         assert_eq!(auth().bearer(&backend), Ok(Bearer::Backend));
         assert_eq!(auth().check(&backend).unwrap_err(), "the token is the backend's and no user's");
-        let exp = now() + 60;
+        let exp = unix_s() + 60;
         let bearer = |claims: serde_json::Value| auth().bearer(&signed(Algorithm::HS256, SECRET, &claims));
         let both = serde_json::json!({"iss": "app", "sub": "alice", "scope": "backend", "exp": exp});
         assert_eq!(bearer(both).unwrap_err(), "a backend's token has no `sub`");
@@ -228,7 +232,7 @@ mod tests {
             let claims = serde_json::json!({"iss": "app", "scope": scope, "exp": exp});
             assert_eq!(bearer(claims).unwrap_err(), "the token has no `sub`", "{scope}");
         }
-        let old = serde_json::json!({"iss": "app", "scope": "backend", "exp": now() - 60});
+        let old = serde_json::json!({"iss": "app", "scope": "backend", "exp": unix_s() - 60});
         assert_eq!(bearer(old).unwrap_err(), "the token has expired");
         let endless = serde_json::json!({"iss": "app", "scope": "backend"});
         assert_eq!(bearer(endless).unwrap_err(), "the token has no `exp`");

@@ -16,7 +16,8 @@ const base64url = (value) => Buffer.from(typeof value === 'string' ? value : JSO
 
 /** A token as a company's backend would make it; every part can be made wrong. */
 export function token(user, { seconds = 3600, secret = SECRET, header = {}, claims = {} } = {}) {
-  const now = Math.floor(Date.now() / 1000)
+  // A token is good until a second begins: rounded up, one for a second is good for one at least.
+  const now = Math.ceil(Date.now() / 1000)
   const head = base64url({ alg: 'HS256', typ: 'JWT', ...header })
   const body = base64url({ iss: APP_KEY, sub: user, nbf: now - 5, exp: now + seconds, ...claims })
   const algorithm = { HS384: 'sha384', HS512: 'sha512' }[header.alg] ?? 'sha256'
