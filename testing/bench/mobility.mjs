@@ -1,16 +1,13 @@
 // How long a call is silent when the network changes under it: a phone or a page in a namespace with two networks, a relay that
 // delays, shakes and loses packets before the server, a steady tone each way, and the longest hole in what each end hears.
-import { apiPage } from '../e2e/lib/api-page.mjs'
-import { Page, startBrowser } from '../e2e/lib/browser.mjs'
-import { Phone } from '../e2e/lib/phone.mjs'
+import { MOVING, ready } from '../e2e/lib/moving.mjs'
+import { Networks } from '../e2e/lib/networks.mjs'
 import { Proxy } from '../e2e/lib/proxy.mjs'
 import { Relay } from '../e2e/lib/relay.mjs'
-import { Server, token } from '../e2e/lib/server.mjs'
-import { tone } from '../e2e/lib/speech.mjs'
+import { Server } from '../e2e/lib/server.mjs'
 import { talk } from '../e2e/lib/story.mjs'
 import { pass } from '../e2e/lib/wait.mjs'
 import { lastSecond, readWav, toneGaps, toneSeconds } from '../e2e/lib/wav.mjs'
-import { Networks } from '../e2e/lib/networks.mjs'
 
 const DELAY_MS = 25
 const JITTER_MS = 5
@@ -59,34 +56,6 @@ function longest(recording, hz) {
   return 1_000 * Math.max(0, ...toneGaps(wav, hz).map(([from, to]) => to - from))
 }
 
-/** A page in the namespace. What Chromium does to a voice would take a tone for noise. */
-async function movingPage(networks, url, hz) {
-  const browser = await startBrowser({ microphone: tone(hz), netns: networks.netns, args: ['--disable-features=LocalNetworkAccessChecks'] })
-  await browser.addInitScript(() => {
-    const devices = navigator.mediaDevices
-    const open = devices.getUserMedia.bind(devices)
-    devices.getUserMedia = () => open({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } })
-  })
-  const page = await Page.ready({ browser, url: await apiPage(), server: url, user: 'alice', mint: token })
-  page.begin = () => page.record()
-  page.end = async () => {
-    page.recording = await page.finish()
-    await browser.close()
-  }
-  return page
-}
-
-async function movingPhone(networks, url, hz) {
-  const phone = await ready(url, 'alice', hz, { netns: networks.netns })
-  phone.begin = () => {}
-  phone.end = () => phone.stop()
-  return phone
-}
-
-const ready = (url, user, hz, more) => Phone.ready({ url, user, device: user, play: tone(hz), repeat: true, record: true, ...more })
-
-const KINDS = { phone: movingPhone, page: movingPage }
-
 async function measure(kind, networks, change, muted) {
   networks.down('cell')
   const relay = await Relay.start(networks.host)
@@ -97,7 +66,7 @@ async function measure(kind, networks, change, muted) {
   relay.to(server)
   const proxy = await Proxy.start(server.port, networks.host)
   proxy.slow(DELAY_MS)
-  const moving = await KINDS[kind](networks, proxy.url, 440)
+  const moving = await MOVING[kind](networks, proxy.url, 440)
   const still = await ready(proxy.url, 'bob', 1_000)
   await talk(moving, still)
   if (muted) await moving.call('setIsMuted', { muted })

@@ -90,6 +90,18 @@ test('page: signalling is lost in a call and back, and sound goes on', { timeout
   })
 })
 
+test("page: the app throws away what it finds in the page, the connection's frame as well", { timeout: 60_000 }, async () => {
+  await call('page', async (alice) => {
+    const frames = () => alice.tab.evaluate(() => document.querySelectorAll('iframe').length)
+    assert.equal(await frames(), 1)
+    await alice.tab.evaluate(() => document.documentElement.replaceChildren(document.createElement('body')))
+    await alice.until('CallReconnected')
+    assert.deepEqual(alice.lines, TOLD)
+    await flows('with another connection')
+    assert.equal(await frames(), 1)
+  })
+})
+
 test('a token expires in a call, and sound goes on; another comes in time', { timeout: 60_000 }, async (t) => {
   await wholeCall(t, async (alice, bob) => {
     await alice.call('updateToken', { token: token('alice', { seconds: 1 }) })
