@@ -7,7 +7,7 @@ const { Flow } = await load('browser/flow.ts')
 
 /** What is told when it is looked every 50 ms, and the last packet played at each look is that of `played(now)`. */
 function told(played, until) {
-  const flow = new Flow()
+  const flow = new Flow(200, { event: 'stalled' })
   const told = []
   for (let now = 0; now <= until; now += 50) {
     const event = flow.look(now, played(now))

@@ -122,7 +122,10 @@ pub enum MediaEvent {
     /// Sound that has come comes no more: no packet for 200 ms, of which whoever is not muted sends ten in that time. Long
     /// before ICE says `Disconnected`; but whoever was heard may have lost the network as well.
     Stalled,
-    /// It comes again.
+    /// Sound is sent, and the server has not told for 2.2 s how it arrives, as it does every second (RTCP receiver reports, RFC
+    /// 3550 section 6.4). Where nobody is heard there is no sooner sign.
+    Unreported,
+    /// The one comes again, or the other.
     Flowing,
     /// The link is beyond repair: a new generation is needed.
     Failed {

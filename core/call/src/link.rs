@@ -50,23 +50,40 @@ impl Link {
     }
 }
 
-/// A link that brings no sound where somebody should be heard. Whether it is the link that is to blame, or the network as a
-/// whole, or the one who was heard, the server tells by its answers.
+/// A link that is up and seems dead. Whether it is, or the network as a whole, or nothing but the one who was heard is gone, the
+/// server tells by its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stall {
-    /// There is no connection to the server: it is asked when there is.
-    Offline { since: Timestamp },
-    /// It was asked for a sign of life, which is due by then.
-    Asking { since: Timestamp, until: Timestamp },
+pub(crate) struct Stall {
+    pub(crate) since: Timestamp,
+    pub(crate) sign: Sign,
+    pub(crate) asked: Asked,
+}
+
+/// By what it was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Sign {
+    /// The others' sound comes no more.
+    Sound,
+    /// Nobody says any more how our sound arrives, or ICE gets no answers.
+    Ours,
+}
+
+/// Whether the server was asked for a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Asked {
+    /// There is no connection to ask over.
+    NotYet,
+    /// The answer is due by then.
+    Until(Timestamp),
     /// It gave none: the connection is made anew, and when there is one, so is the link.
     Unanswered,
 }
 
 impl Stall {
     pub(crate) const fn deadline(self) -> Option<Timestamp> {
-        match self {
-            Self::Offline { .. } | Self::Unanswered => None,
-            Self::Asking { until, .. } => Some(until),
+        match self.asked {
+            Asked::Until(until) => Some(until),
+            Asked::NotYet | Asked::Unanswered => None,
         }
     }
 }

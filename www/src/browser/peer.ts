@@ -28,6 +28,10 @@ export interface PeerSink {
 const LEVELS_MS = 200
 /** Milliseconds between two looks at whether sound still comes. */
 const FLOW_MS = 50
+/** Whoever is not muted sends ten packets in that time, silent or not. */
+const SOUND_MS = 200
+/** The server reports every second: two are missing. */
+const REPORTS_MS = 2200
 /** In -dBov. */
 const SILENCE = 127
 
@@ -41,6 +45,8 @@ export class Peer {
   #sampling: ReturnType<typeof setInterval> | undefined
   #watching: ReturnType<typeof setInterval> | undefined
   #sample: LinkSample | undefined
+  /** How the own sound arrives, while it is sent. */
+  #reports: Flow | undefined
 
   constructor(private readonly sink: PeerSink) {}
 
@@ -91,7 +97,7 @@ export class Peer {
     this.sink.line({ sender, tracks })
     const meter = new Meter()
     this.#sampling = setInterval(() => void this.#measure(pc, meter), SAMPLE_MS)
-    const flow = new Flow()
+    const flow = new Flow(SOUND_MS, { event: 'stalled' })
     this.#watching = setInterval(() => this.#watch(pc, flow), FLOW_MS)
     await this.#offer(pc)
   }
@@ -151,9 +157,16 @@ export class Peer {
     let own = SILENCE
     // Of the microphone's track, which is null while nothing may be sent.
     if (sender?.sender.track?.enabled) {
-      (await sender.sender.getStats()).forEach((s: { type: string, audioLevel?: number }) => {
+      let reported = 0
+      const stats = await sender.sender.getStats()
+      stats.forEach((s: { type: string, audioLevel?: number, timestamp: number }) => {
         if (s.type === 'media-source') own = dBov(s.audioLevel)
+        if (s.type === 'remote-inbound-rtp') reported = s.timestamp
       })
+      const event = (this.#reports ??= new Flow(REPORTS_MS, { event: 'unreported' })).look(performance.now(), reported)
+      if (event !== undefined) this.#event(pc, event)
+    } else {
+      this.#reports = undefined
     }
     this.#event(pc, { event: 'levels', own, slots: receivers.map(({ receiver }) => this.#level(receiver)) })
   }
@@ -184,6 +197,7 @@ export class Peer {
     this.#generation = 0
     clearInterval(this.#levels)
     this.#levels = undefined
+    this.#reports = undefined
     if (this.#connection === undefined) return
     clearInterval(this.#sampling)
     clearInterval(this.#watching)

@@ -156,6 +156,7 @@ export type MediaEvent =
   | { event: 'connected' }
   | { event: 'disconnected' }
   | { event: 'stalled' }
+  | { event: 'unreported' }
   | { event: 'flowing' }
   | {
       event: 'failed'

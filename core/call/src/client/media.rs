@@ -5,7 +5,7 @@ use jmrtc_protocol::{ErrorCode, Failure, Request};
 
 use super::Client;
 use crate::call::{Accept, Call};
-use crate::link::Link;
+use crate::link::{Link, Sign};
 use crate::out::Out;
 use crate::outbox::{Entry, Owner};
 use crate::{Generation, MediaAction, MediaEvent, Timestamp};
@@ -88,6 +88,7 @@ impl Client {
             MediaEvent::Connected => self.link_up(generation),
             MediaEvent::Disconnected => self.link_down(generation, out),
             MediaEvent::Stalled => self.stalled(out),
+            MediaEvent::Unreported => self.unreported(out),
             MediaEvent::Flowing => self.flowing(),
             MediaEvent::Failed { .. } => self.fail_link(out),
             MediaEvent::Levels { own, slots } => self.levels(own, &slots, out),
@@ -147,9 +148,10 @@ impl Client {
         let Some(call) = &mut self.call else { return };
         match call.link {
             Link::Up { .. } => {
+                self.look_into_stall(Sign::Ours, out);
+                let Some(call) = &mut self.call else { return };
                 call.link = Link::Repairing { generation, until };
                 out.media(MediaAction::Restart { generation });
-                self.look_into_stall(out);
             }
             Link::Off | Link::Waiting { .. } | Link::Making { .. } | Link::Repairing { .. } => {}
         }

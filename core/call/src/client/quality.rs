@@ -66,7 +66,10 @@ impl Client {
                 Next::Wait
             }
             // Nobody speaks in a preflight.
-            MediaEvent::Levels { .. } | MediaEvent::Stalled | MediaEvent::Flowing => Next::Wait,
+            MediaEvent::Levels { .. }
+            | MediaEvent::Stalled
+            | MediaEvent::Unreported
+            | MediaEvent::Flowing => Next::Wait,
             MediaEvent::Disconnected => preflight.failed("the connection was lost"),
             MediaEvent::Failed { why } => preflight.failed(&why),
         };

@@ -1,15 +1,16 @@
-//! Sound that has come and comes no more. ICE takes seconds to believe that a way is lost, and a browser as long to know of a new
+//! Links that seem dead. ICE takes seconds to believe that a way is lost, and a browser as long to know of a new
 //! network; the server's answer to a ping tells much sooner what has happened:
 //!
 //! - none: the network has changed under signalling as well. The connection is made anew, and where still no sound comes then, so
 //!   is the link: a new one knows today's networks.
-//! - one, over a connection as old as the call: the link is restarted, which costs nothing where it was the other's network.
+//! - one, over a connection as old as the call: the link is restarted, which costs nothing where it was the other's network. Where
+//!   it was not, and that has not helped, the link is made anew.
 
 use super::Client;
 use crate::MediaAction;
 use crate::account::{Account, Line};
 use crate::call::Call;
-use crate::link::{Link, Stall};
+use crate::link::{Asked, Link, Sign, Stall};
 use crate::out::Out;
 
 /// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long.
@@ -23,9 +24,14 @@ const RESTART_MS: u64 = 10_000;
 impl Client {
     /// Nothing comes over the link that is up.
     pub(super) fn stalled(&mut self, out: &mut Out) {
-        if self.call.as_ref().is_some_and(|call| call.link.is_up()) && self.should_hear() {
-            self.look_into_stall(out);
+        if self.should_hear() {
+            self.look_into_stall(Sign::Sound, out);
         }
+    }
+
+    /// Nobody says any more how our sound arrives.
+    pub(super) fn unreported(&mut self, out: &mut Out) {
+        self.look_into_stall(Sign::Ours, out);
     }
 
     /// Somebody else is in the call and not muted.
@@ -35,43 +41,47 @@ impl Client {
         others.any(|u| !session.muted_members.contains(&u.username))
     }
 
-    /// Sound comes again.
+    /// Something comes again.
     pub(super) fn flowing(&mut self) {
         if let Some(call) = &mut self.call {
             call.stall = None;
         }
     }
 
-    pub(super) fn look_into_stall(&mut self, out: &mut Out) {
-        if let Some(call) = &mut self.call {
-            call.stall.get_or_insert(Stall::Offline { since: self.now });
-            self.probe(out);
+    /// Of a link that is up.
+    pub(super) fn look_into_stall(&mut self, sign: Sign, out: &mut Out) {
+        let Some(call) = self.call.as_mut().filter(|call| call.link.is_up()) else { return };
+        let stall = call.stall.get_or_insert(Stall { since: self.now, sign, asked: Asked::NotYet });
+        if sign == Sign::Ours {
+            stall.sign = sign;
         }
+        self.probe(out);
     }
 
-    /// Asks the server for a sign of life, if there is a connection to ask over.
+    /// Asks the server for a sign of life, if it was not asked and there is a connection to ask over.
     fn probe(&mut self, out: &mut Out) {
         let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
         let until = self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS));
-        let Some(call) = &mut self.call else { return };
-        if let Some(Stall::Offline { since }) = call.stall {
-            call.stall = Some(Stall::Asking { since, until });
+        if let Some(stall) = self.stall().filter(|stall| stall.asked == Asked::NotYet) {
+            stall.asked = Asked::Until(until);
             self.ping(out);
         }
     }
 
+    fn stall(&mut self) -> Option<&mut Stall> {
+        self.call.as_mut()?.stall.as_mut()
+    }
+
     /// The connection is gone.
     pub(super) fn stall_offline(&mut self) {
-        if let Some(call) = &mut self.call
-            && let Some(Stall::Asking { since, .. }) = call.stall
-        {
-            call.stall = Some(Stall::Offline { since });
+        if let Some(stall) = self.stall().filter(|stall| stall.deadline().is_some()) {
+            stall.asked = Asked::NotYet;
         }
     }
 
     /// The connection is there again.
     pub(super) fn stall_online(&mut self, out: &mut Out) {
-        if self.call.as_ref().is_some_and(|call| call.stall == Some(Stall::Unanswered)) {
+        if self.stall().is_some_and(|stall| stall.asked == Asked::Unanswered) {
             self.close_link(out);
         } else {
             self.probe(out);
@@ -80,9 +90,9 @@ impl Client {
 
     pub(super) fn expire_stall(&mut self, out: &mut Out) {
         let (now, line_up) = (self.now, self.line_is_up());
-        let Some(call) = &mut self.call else { return };
-        if call.stall.and_then(Stall::deadline).is_some_and(|at| at <= now) {
-            call.stall = Some(Stall::Unanswered);
+        let Some(stall) = self.stall() else { return };
+        if stall.deadline().is_some_and(|at| at <= now) {
+            stall.asked = Asked::Unanswered;
             // Who is on the way out is not called back.
             if line_up {
                 self.open_socket(out);
@@ -95,15 +105,18 @@ impl Client {
         let (now, should_hear) = (self.now, self.should_hear());
         let Some(Account { line: Line::Up { since: connected, .. }, .. }) = &self.account else { return };
         let Some(call) = &mut self.call else { return };
-        let Some(Stall::Asking { since, .. }) = call.stall else { return };
-        call.stall = None;
+        let Some(Stall { since, sign, .. }) = call.stall.take_if(|stall| stall.deadline().is_some()) else {
+            return;
+        };
         let Link::Up { generation } = call.link else { return };
-        if !should_hear {
+        // Muted meanwhile.
+        if sign == Sign::Sound && !should_hear {
             return;
         }
-        if connected.plus(CHANGE_MS) > since {
+        let restarted = call.restarted.is_some_and(|at| now.since(at) < RESTART_MS);
+        if connected.plus(CHANGE_MS) > since || (restarted && sign == Sign::Ours) {
             self.close_link(out);
-        } else if call.restarted.is_none_or(|at| now.since(at) >= RESTART_MS) {
+        } else if !restarted {
             call.restarted = Some(now);
             out.media(MediaAction::Restart { generation });
         }

@@ -197,6 +197,7 @@ fn step() -> impl Strategy<Value = Step> {
         MediaEvent::Connected,
         MediaEvent::Disconnected,
         MediaEvent::Stalled,
+        MediaEvent::Unreported,
         MediaEvent::Flowing,
         MediaEvent::Levels { own: 20, slots: vec![20, 127, 0] },
         MediaEvent::Levels { own: 20, slots: vec![] },

@@ -101,6 +101,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         MediaEvent::Connected,
         MediaEvent::Disconnected,
         MediaEvent::Stalled,
+        MediaEvent::Unreported,
         MediaEvent::Flowing,
         MediaEvent::Failed { why: "old".into() },
     ] {
@@ -115,7 +116,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         rig.input(Input::Socket { generation, event: SocketEvent::Message { message } });
     }
     assert_eq!(rig.take(), [""; 0]);
-    assert_eq!(rig.client.stale_count(), 24);
+    assert_eq!(rig.client.stale_count(), 27);
 }
 
 #[test]

@@ -183,3 +183,37 @@ fn who_signs_out_is_not_called_back() {
     rig.wait_in_silence(1_000);
     assert_eq!(rig.take(), [""; 0]);
 }
+
+/// Whoever speaks to people who are all muted hears nobody, and nobody hears him.
+#[test]
+fn where_nobody_is_heard_the_servers_reports_are_missed() {
+    let mut rig = in_call();
+    rig.event(muted("alice", true));
+    rig.take();
+    rig.media_in_silence(MediaEvent::Unreported);
+    rig.pong();
+    assert_eq!(rig.take(), ["media restart"]);
+
+    let mut rig = in_call();
+    rig.event(muted("alice", true));
+    rig.take();
+    rig.media_in_silence(MediaEvent::Unreported);
+    rig.wait_in_silence(200);
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["media close", "media open 4"]);
+}
+
+/// As where UDP is blocked, which a restart believes late.
+#[test]
+fn a_restart_that_has_not_helped_is_followed_by_another_link() {
+    let mut rig = in_call();
+    rig.media(MediaEvent::Stalled);
+    rig.offer();
+    rig.answer();
+    rig.take();
+    rig.wait(2_000);
+    rig.media(MediaEvent::Unreported);
+    assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
+}

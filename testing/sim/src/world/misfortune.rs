@@ -152,7 +152,8 @@ impl World {
             Act::Network => self.platform(device, PlatformEvent::NetworkChanged),
             Act::Interrupt => self.media_event(device, MediaEvent::Disconnected),
             Act::Deaf { ms } => {
-                self.media_event(device, MediaEvent::Stalled)?;
+                let event = if ms % 3 == 0 { MediaEvent::Unreported } else { MediaEvent::Stalled };
+                self.media_event(device, event)?;
                 if self.choices.is_some() {
                     self.write(Step { at: self.now + ms, device: step.device, act: Act::Hear });
                 }

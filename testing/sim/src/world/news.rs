@@ -98,6 +98,7 @@ impl World {
                 MediaEvent::Connected => parts.link_up = true,
                 MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
                 MediaEvent::Stalled
+                | MediaEvent::Unreported
                 | MediaEvent::Flowing
                 | MediaEvent::Offer { .. }
                 | MediaEvent::Levels { .. }
