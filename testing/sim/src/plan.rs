@@ -123,7 +123,7 @@ pub enum Act {
     Network,
     /// The media link is interrupted.
     Interrupt,
-    /// Nothing is heard over the link for so long; a third of them of how the own sound arrives.
+    /// Nothing is heard over the link for so long, for one reason or another.
     Deaf {
         /// How long.
         ms: u64,

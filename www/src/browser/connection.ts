@@ -28,3 +28,22 @@ export function openConnection(configuration: RTCConfiguration): Connection {
     throw error
   }
 }
+
+/** Whether one of today's networks gives this device the address. Where addresses are hidden (RFC 8828) nobody knows, and it is as if. */
+export async function isHere(address: string): Promise<boolean> {
+  const { pc, close } = openConnection({})
+  try {
+    return await new Promise((resolve, reject) => {
+      let others = false
+      pc.onicecandidate = ({ candidate }) => {
+        if (!candidate?.candidate) resolve(!others)
+        else if (candidate.address === address) resolve(true)
+        else others ||= !candidate.address?.endsWith('.local')
+      }
+      pc.createDataChannel('')
+      pc.createOffer().then((offer) => pc.setLocalDescription(offer)).catch(reject)
+    })
+  } finally {
+    close()
+  }
+}

@@ -22,4 +22,9 @@ export class Flow {
     this.#stalled = true
     return this.stalled
   }
+
+  /** For how many milliseconds nothing has come. */
+  silence(now: number): number {
+    return now - this.#at
+  }
 }

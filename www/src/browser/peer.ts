@@ -1,5 +1,5 @@
 import { why } from '../failure.js'
-import { type Connection, openConnection } from './connection.js'
+import { type Connection, isHere, openConnection } from './connection.js'
 import { Flow } from './flow.js'
 import type { LinkSample, MediaAction, MediaEvent } from '../generated/machine.js'
 import { linkStats, Meter, NO_STATS } from './stats.js'
@@ -30,6 +30,8 @@ const LEVELS_MS = 200
 const FLOW_MS = 50
 /** Whoever is not muted sends ten packets in that time, silent or not. */
 const SOUND_MS = 200
+/** Who sends and hears nobody looks so often, in milliseconds, whether the network is still there. */
+const LOOK_MS = 400
 /** The server reports every second: two are missing. */
 const REPORTS_MS = 2200
 /** In -dBov. */
@@ -41,6 +43,8 @@ export class Peer {
   #generation = 0
   /** When a receiver had played something last. */
   readonly #played = new WeakMap<RTCRtpReceiver, number>()
+  /** When it was looked last whether the network is still there. */
+  #looked = 0
   #levels: ReturnType<typeof setInterval> | undefined
   #sampling: ReturnType<typeof setInterval> | undefined
   #watching: ReturnType<typeof setInterval> | undefined
@@ -108,8 +112,22 @@ export class Peer {
       return
     }
     const played = pc.getReceivers().map((receiver) => receiver.getSynchronizationSources()[0]?.timestamp ?? 0)
-    const event = flow.look(performance.now(), Math.max(0, ...played))
+    const now = performance.now()
+    const event = flow.look(now, Math.max(0, ...played))
     if (event !== undefined) this.#event(pc, event)
+    const sends = pc.getSenders().some(({ track }) => track?.enabled)
+    if (event?.event === 'stalled' || (sends && flow.silence(now) >= LOOK_MS && now - this.#looked >= LOOK_MS)) {
+      this.#looked = now
+      // Where it can't be looked, nothing is known.
+      this.#look(pc).catch(() => {})
+    }
+  }
+
+  async #look(pc: RTCPeerConnection): Promise<void> {
+    const local = pc.getReceivers()[0]?.transport?.iceTransport.getSelectedCandidatePair?.()?.local
+    // As this device knows it, not as the server sees it.
+    const address = local?.relatedAddress || local?.address
+    if (address && !await isHere(address)) this.#event(pc, { event: 'moved' })
   }
 
   async #measure(pc: RTCPeerConnection, meter: Meter): Promise<void> {

@@ -158,6 +158,7 @@ export type MediaEvent =
   | { event: 'stalled' }
   | { event: 'unreported' }
   | { event: 'flowing' }
+  | { event: 'moved' }
   | {
       event: 'failed'
       /** For the developer. */

@@ -266,6 +266,12 @@ impl Client {
     }
 
     pub(super) fn network_changed(&mut self, out: &mut Out) {
+        self.renew_line(out);
+        self.renew_link(out);
+    }
+
+    /// Addresses may have changed.
+    pub(super) fn renew_line(&mut self, out: &mut Out) {
         if let Some(account) = &mut self.account {
             match account.line {
                 Line::Down { .. } | Line::Opening { .. } | Line::Greeting { .. } | Line::Up { .. } => {
@@ -276,7 +282,6 @@ impl Client {
                 Line::Barred => {}
             }
         }
-        self.renew_link(out);
     }
 
     pub(super) fn expire_line(&mut self, out: &mut Out) {

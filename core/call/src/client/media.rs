@@ -90,6 +90,7 @@ impl Client {
             MediaEvent::Stalled => self.stalled(out),
             MediaEvent::Unreported => self.unreported(out),
             MediaEvent::Flowing => self.flowing(),
+            MediaEvent::Moved => self.moved(out),
             MediaEvent::Failed { .. } => self.fail_link(out),
             MediaEvent::Levels { own, slots } => self.levels(own, &slots, out),
             MediaEvent::Stats { sample } => self.sampled(sample, out),

@@ -69,7 +69,8 @@ impl Client {
             MediaEvent::Levels { .. }
             | MediaEvent::Stalled
             | MediaEvent::Unreported
-            | MediaEvent::Flowing => Next::Wait,
+            | MediaEvent::Flowing
+            | MediaEvent::Moved => Next::Wait,
             MediaEvent::Disconnected => preflight.failed("the connection was lost"),
             MediaEvent::Failed { why } => preflight.failed(&why),
         };

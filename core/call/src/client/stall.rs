@@ -16,7 +16,8 @@ use crate::out::Out;
 /// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long.
 const ANSWER_MIN_MS: u64 = 200;
 const ANSWER_MAX_MS: u64 = 2_000;
-/// Whoever made a new connection within so long before the sound stalled has changed the network.
+/// Whoever made a new connection within so long before the sound stalled has changed the network, and the connection is of the
+/// new one.
 const CHANGE_MS: u64 = 2_000;
 /// Between two restarts: one who is heard over a bad network stalls again and again, and no restart of ours helps.
 const RESTART_MS: u64 = 10_000;
@@ -32,6 +33,15 @@ impl Client {
     /// Nobody says any more how our sound arrives.
     pub(super) fn unreported(&mut self, out: &mut Out) {
         self.look_into_stall(Sign::Ours, out);
+    }
+
+    /// The network that the link is in is gone, and with it the connection.
+    pub(super) fn moved(&mut self, out: &mut Out) {
+        self.close_link(out);
+        let recent = |account: &Account| matches!(account.line, Line::Up { since, .. } if since.plus(CHANGE_MS) > self.now);
+        if !self.account.as_ref().is_some_and(recent) {
+            self.renew_line(out);
+        }
     }
 
     /// Somebody else is in the call and not muted.

@@ -198,6 +198,7 @@ fn step() -> impl Strategy<Value = Step> {
         MediaEvent::Disconnected,
         MediaEvent::Stalled,
         MediaEvent::Unreported,
+        MediaEvent::Moved,
         MediaEvent::Flowing,
         MediaEvent::Levels { own: 20, slots: vec![20, 127, 0] },
         MediaEvent::Levels { own: 20, slots: vec![] },

@@ -102,6 +102,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         MediaEvent::Disconnected,
         MediaEvent::Stalled,
         MediaEvent::Unreported,
+        MediaEvent::Moved,
         MediaEvent::Flowing,
         MediaEvent::Failed { why: "old".into() },
     ] {
@@ -116,7 +117,7 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
         rig.input(Input::Socket { generation, event: SocketEvent::Message { message } });
     }
     assert_eq!(rig.take(), [""; 0]);
-    assert_eq!(rig.client.stale_count(), 27);
+    assert_eq!(rig.client.stale_count(), 30);
 }
 
 #[test]

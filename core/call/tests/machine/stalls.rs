@@ -217,3 +217,37 @@ fn a_restart_that_has_not_helped_is_followed_by_another_link() {
     rig.media(MediaEvent::Unreported);
     assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
 }
+
+#[test]
+fn a_link_whose_network_is_gone_is_made_anew_and_the_connection_too() {
+    let mut rig = in_call();
+    rig.media_in_silence(MediaEvent::Stalled);
+    rig.media(MediaEvent::Moved);
+    assert_eq!(
+        rig.take(),
+        ["media close", "socket open ws://server/v1/ws", "media open 4", "CallReconnecting"]
+    );
+    rig.offer();
+    assert_eq!(rig.take(), [""; 0], "the offer waits");
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    assert_eq!(rig.take(), ["> link c1 2"], "and is not thrown away");
+    rig.answer();
+    rig.media(MediaEvent::Connected);
+    assert_eq!(rig.take(), ["media answer", "CallReconnected"]);
+}
+
+/// The system has told meanwhile.
+#[test]
+fn a_connection_that_is_of_the_new_network_is_kept() {
+    let mut rig = in_call();
+    rig.platform(PlatformEvent::NetworkChanged);
+    rig.opened();
+    rig.welcome(true, None);
+    rig.offer();
+    rig.answer();
+    rig.take();
+    rig.media(MediaEvent::Moved);
+    assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
+}

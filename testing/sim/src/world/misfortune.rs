@@ -152,7 +152,11 @@ impl World {
             Act::Network => self.platform(device, PlatformEvent::NetworkChanged),
             Act::Interrupt => self.media_event(device, MediaEvent::Disconnected),
             Act::Deaf { ms } => {
-                let event = if ms % 3 == 0 { MediaEvent::Unreported } else { MediaEvent::Stalled };
+                let event = match ms % 4 {
+                    0 => MediaEvent::Unreported,
+                    1 => MediaEvent::Moved,
+                    _ => MediaEvent::Stalled,
+                };
                 self.media_event(device, event)?;
                 if self.choices.is_some() {
                     self.write(Step { at: self.now + ms, device: step.device, act: Act::Hear });

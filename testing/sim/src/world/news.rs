@@ -99,6 +99,7 @@ impl World {
                 MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
                 MediaEvent::Stalled
                 | MediaEvent::Unreported
+                | MediaEvent::Moved
                 | MediaEvent::Flowing
                 | MediaEvent::Offer { .. }
                 | MediaEvent::Levels { .. }
