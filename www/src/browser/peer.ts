@@ -116,10 +116,13 @@ export class Peer {
     const event = flow.look(now, Math.max(0, ...played))
     if (event !== undefined) this.#event(pc, event)
     const sends = pc.getSenders().some(({ track }) => track?.enabled)
-    if (event?.event === 'stalled' || (sends && flow.silence(now) >= LOOK_MS && now - this.#looked >= LOOK_MS)) {
-      this.#looked = now
-      // Where it can't be looked, nothing is known.
-      this.#look(pc).catch(() => {})
+    if (event?.event === 'stalled' || (sends && flow.silence(now) >= LOOK_MS && now >= this.#looked + LOOK_MS)) {
+      // Until it is known.
+      this.#looked = Infinity
+      // Where it can't be looked, nothing is.
+      this.#look(pc).catch(() => {}).finally(() => {
+        this.#looked = now
+      })
     }
   }
 

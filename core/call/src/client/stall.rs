@@ -13,9 +13,10 @@ use crate::call::Call;
 use crate::link::{Asked, Link, Sign, Stall};
 use crate::out::Out;
 
-/// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long.
-const ANSWER_MIN_MS: u64 = 200;
-const ANSWER_MAX_MS: u64 = 2_000;
+/// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long. What takes as
+/// long as a busy page, or a packet that is sent a third time, is no lost connection: the app would be told of it.
+const ANSWER_MIN_MS: u64 = 1_000;
+const ANSWER_MAX_MS: u64 = 3_000;
 /// Whoever made a new connection within so long before the sound stalled has changed the network, and the connection is of the
 /// new one.
 const CHANGE_MS: u64 = 2_000;

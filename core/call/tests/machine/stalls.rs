@@ -49,7 +49,7 @@ fn a_link_that_stalls_again_and_again_is_not_restarted_each_time() {
 fn where_the_server_does_not_answer_all_is_made_anew() {
     let mut rig = in_call();
     stall(&mut rig);
-    rig.wait_in_silence(199);
+    rig.wait_in_silence(999);
     assert_eq!(rig.take(), [""; 0], "it may answer yet");
     rig.wait_in_silence(1);
     assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
@@ -76,7 +76,7 @@ fn sound_that_comes_back_in_time_needs_nothing() {
 fn sound_that_comes_back_before_the_server_keeps_its_link() {
     let mut rig = in_call();
     stall(&mut rig);
-    rig.wait_in_silence(200);
+    rig.wait_in_silence(1_000);
     rig.take();
     rig.media(MediaEvent::Flowing);
     rig.opened();
@@ -155,7 +155,7 @@ fn a_server_that_was_late_is_not_waited_for_as_long_again() {
     rig.pong();
     rig.take();
     stall(&mut rig);
-    rig.wait_in_silence(2_000);
+    rig.wait_in_silence(3_000);
     assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
 }
 
@@ -166,7 +166,7 @@ fn a_link_that_is_disconnected_asks_as_well() {
     rig.media_in_silence(MediaEvent::Disconnected);
     assert_eq!((rig.pings().len(), rig.take()), (1, vec!["media restart".into(), "CallReconnecting".into()]));
     rig.offer();
-    rig.wait_in_silence(200);
+    rig.wait_in_silence(1_000);
     assert_eq!(rig.take(), ["> link c1 1", "socket open ws://server/v1/ws"]);
     rig.opened();
     rig.take();
@@ -198,7 +198,7 @@ fn where_nobody_is_heard_the_servers_reports_are_missed() {
     rig.event(muted("alice", true));
     rig.take();
     rig.media_in_silence(MediaEvent::Unreported);
-    rig.wait_in_silence(200);
+    rig.wait_in_silence(1_000);
     rig.opened();
     rig.take();
     rig.welcome(true, None);
