@@ -41,10 +41,17 @@ beforeEach(() => {
     }),
   }
   const sender = { track: null, sent: [], async replaceTrack(track) { this.track = track; this.sent.push(track) } }
-  line = { sender, tracks: [new Track(), new Track()] }
+  line = { sender, tracks: [new Track(), new Track()], closed: new Promise(() => {}) }
   audio = new Audio((event) => told.push(event))
   audio.playing = playing
 })
+
+/** A line whose sender, in a frame that is taken away, answers no more. */
+function mute() {
+  const line = { sender: { track: null, replaceTrack: () => new Promise(() => {}) }, tracks: [] }
+  line.closed = new Promise((resolve) => { line.close = resolve })
+  return line
+}
 
 const set = (capture, send, play) => audio.do({ action: 'set', capture, send, play })
 
@@ -101,13 +108,34 @@ test('muted: nothing is sent, the microphone stays; unmuted: the same microphone
   assert.deepEqual([line.sender.track, track.enabled, asked.length], [track, true, 1])
 })
 
+test('a sender that never answers keeps no microphone open, and holds up no line that comes after it', async () => {
+  audio.use(line)
+  set(true, true, true)
+  await settled()
+  const track = asked[0].give()
+  await settled()
+  const gone = mute()
+  audio.use(gone)
+  set(true, true, true)
+  await settled()
+  gone.close()
+  audio.use(line)
+  set(true, true, true)
+  await settled()
+  assert.equal(line.sender.track, track)
+  audio.use(mute())
+  set(false, false, false)
+  await settled()
+  assert.equal(track.stopped, true)
+})
+
 test('a new line takes the microphone over', async () => {
   audio.use(line)
   set(true, true, true)
   await settled()
   const track = asked[0].give()
   await settled()
-  const other = { sender: { track: null, async replaceTrack(t) { this.track = t } }, tracks: [] }
+  const other = { sender: { track: null, async replaceTrack(t) { this.track = t } }, tracks: [], closed: new Promise(() => {}) }
   audio.use(undefined)
   audio.use(other)
   await settled()

@@ -83,15 +83,16 @@ export class Audio {
     if (this.#posture.capture && this.#microphone === undefined && !this.#broken) {
       await this.#openMicrophone()
     }
-    const sender = this.#line?.sender
-    const track = this.#posture.capture && this.#posture.send ? (this.#microphone ?? null) : null
-    // A transport that is closed already sends nothing and refuses a track.
-    if (sender !== undefined && sender.track !== track && sender.transport?.state !== 'closed') {
-      await sender.replaceTrack(track)
-    }
+    // First: nothing that has to be waited for keeps it open.
     if (!this.#posture.capture) {
       this.#microphone?.stop()
       this.#microphone = undefined
+    }
+    const line = this.#line
+    const track = this.#posture.capture && this.#posture.send ? (this.#microphone ?? null) : null
+    // A transport that is closed already sends nothing and refuses a track.
+    if (line !== undefined && line.sender.track !== track && line.sender.transport?.state !== 'closed') {
+      await Promise.race([line.sender.replaceTrack(track), line.closed])
     }
   }
 

@@ -1,6 +1,8 @@
 /** A peer connection, and what goes with it. */
 export interface Connection {
   pc: RTCPeerConnection
+  /** When it is closed; what was asked of `pc` and is not answered then never will be, for its frame is gone. */
+  closed: Promise<void>
   close(): void
 }
 
@@ -18,11 +20,15 @@ export function openConnection(configuration: RTCConfiguration): Connection {
   try {
     const { RTCPeerConnection } = (frame.contentWindow ?? globalThis) as typeof globalThis
     const pc = new RTCPeerConnection(configuration)
-    const close = () => {
-      pc.close()
-      frame.remove()
-    }
-    return { pc, close }
+    let close = () => {}
+    const closed = new Promise<void>((resolve) => {
+      close = () => {
+        pc.close()
+        frame.remove()
+        resolve()
+      }
+    })
+    return { pc, closed, close }
   } catch (error) {
     frame.remove()
     throw error

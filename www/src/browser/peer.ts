@@ -14,6 +14,8 @@ export interface Line {
   sender: RTCRtpSender
   /** What is received, one track a slot. */
   tracks: MediaStreamTrack[]
+  /** When it is; the sender answers no more then. */
+  closed: Promise<void>
 }
 
 /** What the media link tells. */
@@ -83,7 +85,10 @@ export class Peer {
   }
 
   async stats(): Promise<CallStats> {
-    return this.#pc === undefined ? NO_STATS : linkStats(await this.#pc.getStats(), this.#sample)
+    if (this.#connection === undefined) return NO_STATS
+    const { pc, closed } = this.#connection
+    const report = await Promise.race([pc.getStats(), closed])
+    return report === undefined ? NO_STATS : linkStats(report, this.#sample)
   }
 
   /** What the link was like in the last second; none without one. */
@@ -93,14 +98,15 @@ export class Peer {
 
   async #open(slots: number, iceServers: RTCIceServer[]): Promise<void> {
     this.#connection = openConnection({ iceServers, bundlePolicy: 'max-bundle' })
-    const { pc } = this.#connection
+    const { pc, closed } = this.#connection
     pc.onconnectionstatechange = () => this.#tell(pc)
     // Without a track nothing is sent: the microphone is closed until the call is accepted.
     const { sender } = pc.addTransceiver('audio', { direction: 'sendonly' })
     const tracks = Array.from({ length: slots }, () => pc.addTransceiver('audio', { direction: 'recvonly' }).receiver.track)
-    this.sink.line({ sender, tracks })
+    this.sink.line({ sender, tracks, closed })
     const meter = new Meter()
     this.#sampling = setInterval(() => void this.#measure(pc, meter), SAMPLE_MS)
+    this.#looked = 0
     const flow = new Flow(SOUND_MS, { event: 'stalled' })
     this.#watching = setInterval(() => this.#watch(pc, flow), FLOW_MS)
     await this.#offer(pc)
