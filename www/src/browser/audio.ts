@@ -52,8 +52,11 @@ export class Audio {
 
   #set(posture: typeof CLOSED): void {
     this.#posture = posture
-    if (!posture.capture) this.#broken = false
     if (this.#microphone !== undefined) this.#microphone.enabled = posture.send
+    if (!posture.capture) {
+      this.#broken = false
+      this.#closeMicrophone()
+    }
     this.#play()
     void this.#settle()
   }
@@ -83,17 +86,18 @@ export class Audio {
     if (this.#posture.capture && this.#microphone === undefined && !this.#broken) {
       await this.#openMicrophone()
     }
-    // First: nothing that has to be waited for keeps it open.
-    if (!this.#posture.capture) {
-      this.#microphone?.stop()
-      this.#microphone = undefined
-    }
+    if (!this.#posture.capture) this.#closeMicrophone()
     const line = this.#line
     const track = this.#posture.capture && this.#posture.send ? (this.#microphone ?? null) : null
     // A transport that is closed already sends nothing and refuses a track.
     if (line !== undefined && line.sender.track !== track && line.sender.transport?.state !== 'closed') {
       await Promise.race([line.sender.replaceTrack(track), line.closed])
     }
+  }
+
+  #closeMicrophone(): void {
+    this.#microphone?.stop()
+    this.#microphone = undefined
   }
 
   async #openMicrophone(): Promise<void> {

@@ -161,10 +161,13 @@ export class Peer {
   }
 
   #tell(pc: RTCPeerConnection): void {
+    // In a frame that is gone it stays as it was.
+    if (pc !== this.#pc) return
     switch (pc.connectionState) {
       case 'connected':
-        this.#event(pc, { event: 'connected' })
+        // Before it is told: the link may be closed by that.
         this.#levels ??= setInterval(() => void this.#tellLevels(pc), LEVELS_MS)
+        this.#event(pc, { event: 'connected' })
         break
       case 'disconnected':
         this.#event(pc, { event: 'disconnected' })
@@ -186,6 +189,7 @@ export class Peer {
     if (sender?.sender.track?.enabled) {
       let reported = 0
       const stats = await sender.sender.getStats()
+      if (pc !== this.#pc) return
       stats.forEach((s: { type: string, audioLevel?: number, timestamp: number }) => {
         if (s.type === 'media-source') own = dBov(s.audioLevel)
         if (s.type === 'remote-inbound-rtp') reported = s.timestamp
