@@ -1,5 +1,5 @@
 use jmrtc_engine::call;
-use jmrtc_protocol::{Session, User};
+use jmrtc_protocol::{Session, Stay, User};
 
 /// What only the operating system's side can do.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -16,6 +16,8 @@ pub enum PlatformAction {
     DismissIncoming {
         /// Of the call that was shown.
         channel_id: String,
+        /// And of which stay in it.
+        stay: u32,
     },
     /// The person is in a call from now on: foreground service, audio mode and focus, audio session; a
     /// call that was not shown as incoming is reported to the system as outgoing.
@@ -27,6 +29,8 @@ pub enum PlatformAction {
     CallEnded {
         /// Of the call that had started.
         channel_id: String,
+        /// And of which stay in it.
+        stay: u32,
     },
     /// Route sound to the loudspeaker or the earpiece.
     SetSpeakerphone {
@@ -40,6 +44,9 @@ pub enum PlatformAction {
 pub struct CallInfo {
     /// Names the call.
     pub channel_id: String,
+    /// Which of the user's stays in it is shown: who is invited again into the same call is shown another. What the person
+    /// says at the screen names it.
+    pub stay: u32,
     /// Who is shown: who called, or who is in the call besides the local user.
     pub people: Vec<Person>,
     /// Show it, but don't ring: the local user does not want to be disturbed by the caller.
@@ -63,26 +70,29 @@ impl From<call::PlatformAction> for PlatformAction {
     fn from(action: call::PlatformAction) -> Self {
         match action {
             call::PlatformAction::RequestMicrophone => Self::RequestMicrophone,
-            call::PlatformAction::ShowIncoming { session } => {
+            call::PlatformAction::ShowIncoming { session, stay } => {
                 let caller = session.invited_by.as_ref().unwrap_or(&session.inviter);
-                Self::ShowIncoming { call: CallInfo::new(&session, [caller]) }
+                Self::ShowIncoming { call: CallInfo::new(&session, stay, [caller]) }
             }
-            call::PlatformAction::DismissIncoming { channel_id } => {
-                Self::DismissIncoming { channel_id: channel_id.0 }
+            call::PlatformAction::DismissIncoming { channel_id, stay } => {
+                Self::DismissIncoming { channel_id: channel_id.0, stay }
             }
-            call::PlatformAction::CallStarted { session, others } => {
-                Self::CallStarted { call: CallInfo::new(&session, &others) }
+            call::PlatformAction::CallStarted { session, stay, others } => {
+                Self::CallStarted { call: CallInfo::new(&session, stay, &others) }
             }
-            call::PlatformAction::CallEnded { channel_id } => Self::CallEnded { channel_id: channel_id.0 },
+            call::PlatformAction::CallEnded { channel_id, stay } => {
+                Self::CallEnded { channel_id: channel_id.0, stay }
+            }
             call::PlatformAction::SetSpeakerphone { enabled } => Self::SetSpeakerphone { enabled },
         }
     }
 }
 
 impl CallInfo {
-    fn new<'a>(session: &Session, people: impl IntoIterator<Item = &'a User>) -> Self {
+    fn new<'a>(session: &Session, stay: Stay, people: impl IntoIterator<Item = &'a User>) -> Self {
         Self {
             channel_id: session.channel_id.0.clone(),
+            stay,
             people: people.into_iter().map(Person::from).collect(),
             silent: session.silent,
             start_time: session.start_time,
@@ -144,9 +154,12 @@ mod tests {
     #[test]
     fn an_incoming_call_shows_who_invited() {
         let names = |session| {
-            let action = PlatformAction::from(call::PlatformAction::ShowIncoming { session });
+            let action = PlatformAction::from(call::PlatformAction::ShowIncoming { session, stay: 2 });
             let PlatformAction::ShowIncoming { call } = action else { panic!("{action:?}") };
-            assert_eq!((call.channel_id.as_str(), call.silent, call.start_time), ("c", true, 7));
+            assert_eq!(
+                (call.channel_id.as_str(), call.stay, call.silent, call.start_time),
+                ("c", 2, true, 7)
+            );
             call.people.into_iter().map(|p| p.username).collect::<Vec<_>>()
         };
         assert_eq!(names(session(None)), ["alice"]);
@@ -156,13 +169,13 @@ mod tests {
     #[test]
     fn a_started_call_shows_the_others() {
         let others = vec![user("bob", "Bob", "Bobby")];
-        let action = call::PlatformAction::CallStarted { session: session(None), others };
+        let action = call::PlatformAction::CallStarted { session: session(None), stay: 3, others };
         let PlatformAction::CallStarted { call } = action.into() else { panic!("another action") };
         let person = Person {
             username: "bob".to_owned(),
             display_name: "Bobby".to_owned(),
             picture_url: "https://example.com/a.png".to_owned(),
         };
-        assert_eq!(call.people, [person]);
+        assert_eq!((call.stay, call.people), (3, vec![person]));
     }
 }

@@ -13,13 +13,18 @@ pub enum PlatformEvent {
     NetworkChanged,
     /// The person answered on the system's own call screen or notification.
     Answered {
-        /// The call shown there: where it is over, no other is answered in its place.
+        /// The call shown there.
         channel_id: String,
+        /// And which stay in it, as told when it was to be shown: where that is over, nothing else is answered in its
+        /// place, not even the next invitation into the same call.
+        stay: u32,
     },
     /// The person refused or hung up there.
     Declined {
         /// The call shown there.
         channel_id: String,
+        /// And which stay in it.
+        stay: u32,
     },
 }
 
@@ -28,8 +33,12 @@ impl From<PlatformEvent> for call::PlatformEvent {
         match event {
             PlatformEvent::Microphone { granted } => Self::Microphone { granted },
             PlatformEvent::NetworkChanged => Self::NetworkChanged,
-            PlatformEvent::Answered { channel_id } => Self::Answered { channel_id: ChannelId(channel_id) },
-            PlatformEvent::Declined { channel_id } => Self::Declined { channel_id: ChannelId(channel_id) },
+            PlatformEvent::Answered { channel_id, stay } => {
+                Self::Answered { channel_id: ChannelId(channel_id), stay }
+            }
+            PlatformEvent::Declined { channel_id, stay } => {
+                Self::Declined { channel_id: ChannelId(channel_id), stay }
+            }
         }
     }
 }

@@ -90,7 +90,8 @@ pub(crate) struct Options {
     /// Read methods of window.JMRTC from standard input once the sound is prepared, one JSON object a line (getStats is
     /// none of them: "stats" events tell it): {"method": "setIsMuted",
     /// "args": {"muted": true}}. An "id" comes back in the reply. {"event": "networkChanged"} tells what an
-    /// operating system would. {"microphone": "refused"}: the person does not give it when asked; "asked": does not answer yet;
+    /// operating system would; {"event": "answered", "channelId": "…", "stay": 1} and "declined" name what a "platform" line of
+    /// --json has shown last. {"microphone": "refused"}: the person does not give it when asked; "asked": does not answer yet;
     /// "broken", "unplugged" (with --audio null): whoever opens one has none, or the one in use is gone too; "granted": as at first.
     #[arg(long, global = true)]
     pub(crate) control: bool,

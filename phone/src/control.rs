@@ -102,6 +102,9 @@ mod tests {
     fn what_the_system_tells_is_told_too() {
         let line: Line = r#"{"event": "networkChanged"}"#.parse().unwrap();
         assert_eq!(line, Line::Platform(PlatformEvent::NetworkChanged));
+        let line: Line = r#"{"event": "answered", "channelId": "c", "stay": 2}"#.parse().unwrap();
+        let channel_id = jmrtc_protocol::ChannelId("c".to_owned());
+        assert_eq!(line, Line::Platform(PlatformEvent::Answered { channel_id, stay: 2 }));
     }
 
     #[test]
@@ -120,6 +123,7 @@ mod tests {
             "7",
             r#"{"args": {}}"#,
             r#"{"event": "tomorrow"}"#,
+            r#"{"event": "answered", "channelId": "c"}"#,
             r#"{"method": 7}"#,
             r#"{"microphone": "loud"}"#,
         ] {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jmrtc_engine::Stats;
-use jmrtc_engine::call::Event;
+use jmrtc_engine::call::{Event, PlatformAction};
 use jmrtc_protocol::{Failure, Session, User};
 use serde_json::{Value, json};
 
@@ -42,6 +42,26 @@ impl Display {
                 self.json(json!({ "event": name, "payload": line["payload"].take() }));
             }
             Form::Plain | Form::Terminal => self.line(&sentence(event)),
+        }
+    }
+
+    /// Whoever plays the person at the system's call screen has to name what it shows.
+    pub(crate) fn platform(&self, action: &PlatformAction) {
+        let shows = match action {
+            PlatformAction::ShowIncoming { session, stay } => {
+                Some(("showIncoming", &session.channel_id, stay))
+            }
+            PlatformAction::DismissIncoming { channel_id, stay } => {
+                Some(("dismissIncoming", channel_id, stay))
+            }
+            PlatformAction::CallStarted { session, stay, .. } => {
+                Some(("callStarted", &session.channel_id, stay))
+            }
+            PlatformAction::CallEnded { channel_id, stay } => Some(("callEnded", channel_id, stay)),
+            PlatformAction::RequestMicrophone | PlatformAction::SetSpeakerphone { .. } => None,
+        };
+        if let (Form::Json, Some((action, channel, stay))) = (self.form, shows) {
+            self.json(json!({ "event": "platform", "action": action, "channelId": channel, "stay": stay }));
         }
     }
 

@@ -121,6 +121,13 @@ impl<'a> Phone<'a> {
             tokio::select! {
                 // What has happened comes before what is asked next.
                 biased;
+                Some(action) = engine.next_platform_action() => {
+                    self.display.platform(&action);
+                    if action == PlatformAction::RequestMicrophone {
+                        let answer = self.microphone.request();
+                        self.answer_microphone(answer);
+                    }
+                }
                 message = engine.next_message() => match message {
                     Some(Message::Event(event)) => {
                         if matches!(event, Event::CallConnected(_)) {
@@ -132,12 +139,6 @@ impl<'a> Phone<'a> {
                     Some(Message::Reply { id, result }) => self.answered(&id, result),
                     None => return Outcome::new(1, "the engine has stopped"),
                 },
-                Some(action) = engine.next_platform_action() => {
-                    if action == PlatformAction::RequestMicrophone {
-                        let answer = self.microphone.request();
-                        self.answer_microphone(answer);
-                    }
-                }
                 line = next_line(&mut control), if self.prepared => match line {
                     Some(Ok(line)) => self.line(line),
                     Some(Err(e)) => self.display.note(&format!("not understood: {e}")),

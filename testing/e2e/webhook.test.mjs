@@ -118,7 +118,7 @@ test('who has no device is called: the backend is told, wakes it, and it rings',
   assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
   assert.ok(before - 1 <= Date.parse(timestamp) && Date.parse(timestamp) <= Date.now(), timestamp)
   const caller = { username: 'alice', nickname: 'Alice', noteName: 'Sis', avatarThumbPath: 'https://app.example/alice.png' }
-  assertSame(data, { username: 'bob', channelId, inviter: caller, invitedBy: caller, silent: false, expireTime: Date.parse(timestamp) + RING_S * 1000 })
+  assertSame(data, { username: 'bob', channelId, stay: 1, inviter: caller, invitedBy: caller, silent: false, expireTime: Date.parse(timestamp) + RING_S * 1000 })
 
   const bob = await Phone.ready({ url: server.url, user: 'bob' })
   assert.equal((await bob.until('CallReceiveInvite')).channelId, data.channelId)

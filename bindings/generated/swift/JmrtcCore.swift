@@ -465,6 +465,22 @@ fileprivate final class UniffiHandleMap<T>: @unchecked Sendable {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
+    typealias FfiType = UInt32
+    typealias SwiftType = UInt32
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt32 {
+        return try lift(readInt(&buf))
+    }
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterInt64: FfiConverterPrimitive {
     typealias FfiType = Int64
     typealias SwiftType = Int64
@@ -809,6 +825,11 @@ public struct CallInfo: Equatable, Hashable {
      */
     public let channelId: String
     /**
+     * Which of the user's stays in it is shown: who is invited again into the same call is shown another. What the person
+     * says at the screen names it.
+     */
+    public let stay: UInt32
+    /**
      * Who is shown: who called, or who is in the call besides the local user.
      */
     public let people: [Person]
@@ -828,6 +849,10 @@ public struct CallInfo: Equatable, Hashable {
          * Names the call.
          */channelId: String,
         /**
+         * Which of the user's stays in it is shown: who is invited again into the same call is shown another. What the person
+         * says at the screen names it.
+         */stay: UInt32,
+        /**
          * Who is shown: who called, or who is in the call besides the local user.
          */people: [Person],
         /**
@@ -837,6 +862,7 @@ public struct CallInfo: Equatable, Hashable {
          * Unix milliseconds since when the call is connected; 0 before.
          */startTime: Int64) {
         self.channelId = channelId
+        self.stay = stay
         self.people = people
         self.silent = silent
         self.startTime = startTime
@@ -859,6 +885,7 @@ public struct FfiConverterTypeCallInfo: FfiConverterRustBuffer {
         return
             try CallInfo(
                 channelId: FfiConverterString.read(from: &buf),
+                stay: FfiConverterUInt32.read(from: &buf),
                 people: FfiConverterSequenceTypePerson.read(from: &buf),
                 silent: FfiConverterBool.read(from: &buf),
                 startTime: FfiConverterInt64.read(from: &buf)
@@ -867,6 +894,7 @@ public struct FfiConverterTypeCallInfo: FfiConverterRustBuffer {
 
     public static func write(_ value: CallInfo, into buf: inout [UInt8]) {
         FfiConverterString.write(value.channelId, into: &buf)
+        FfiConverterUInt32.write(value.stay, into: &buf)
         FfiConverterSequenceTypePerson.write(value.people, into: &buf)
         FfiConverterBool.write(value.silent, into: &buf)
         FfiConverterInt64.write(value.startTime, into: &buf)
@@ -1303,7 +1331,10 @@ public enum PlatformAction: Equatable, Hashable {
     case dismissIncoming(
         /**
          * Of the call that was shown.
-         */channelId: String
+         */channelId: String,
+        /**
+         * And of which stay in it.
+         */stay: UInt32
     )
     /**
      * The person is in a call from now on: foreground service, audio mode and focus, audio session; a
@@ -1320,7 +1351,10 @@ public enum PlatformAction: Equatable, Hashable {
     case callEnded(
         /**
          * Of the call that had started.
-         */channelId: String
+         */channelId: String,
+        /**
+         * And of which stay in it.
+         */stay: UInt32
     )
     /**
      * Route sound to the loudspeaker or the earpiece.
@@ -1356,13 +1390,13 @@ public struct FfiConverterTypePlatformAction: FfiConverterRustBuffer {
         case 2: return .showIncoming(call: try FfiConverterTypeCallInfo.read(from: &buf)
         )
 
-        case 3: return .dismissIncoming(channelId: try FfiConverterString.read(from: &buf)
+        case 3: return .dismissIncoming(channelId: try FfiConverterString.read(from: &buf), stay: try FfiConverterUInt32.read(from: &buf)
         )
 
         case 4: return .callStarted(call: try FfiConverterTypeCallInfo.read(from: &buf)
         )
 
-        case 5: return .callEnded(channelId: try FfiConverterString.read(from: &buf)
+        case 5: return .callEnded(channelId: try FfiConverterString.read(from: &buf), stay: try FfiConverterUInt32.read(from: &buf)
         )
 
         case 6: return .setSpeakerphone(enabled: try FfiConverterBool.read(from: &buf)
@@ -1385,9 +1419,10 @@ public struct FfiConverterTypePlatformAction: FfiConverterRustBuffer {
             FfiConverterTypeCallInfo.write(call, into: &buf)
 
 
-        case let .dismissIncoming(channelId):
+        case let .dismissIncoming(channelId,stay):
             writeInt(&buf, Int32(3))
             FfiConverterString.write(channelId, into: &buf)
+            FfiConverterUInt32.write(stay, into: &buf)
 
 
         case let .callStarted(call):
@@ -1395,9 +1430,10 @@ public struct FfiConverterTypePlatformAction: FfiConverterRustBuffer {
             FfiConverterTypeCallInfo.write(call, into: &buf)
 
 
-        case let .callEnded(channelId):
+        case let .callEnded(channelId,stay):
             writeInt(&buf, Int32(5))
             FfiConverterString.write(channelId, into: &buf)
+            FfiConverterUInt32.write(stay, into: &buf)
 
 
         case let .setSpeakerphone(enabled):
@@ -1448,8 +1484,12 @@ public enum PlatformEvent: Equatable, Hashable {
      */
     case answered(
         /**
-         * The call shown there: where it is over, no other is answered in its place.
-         */channelId: String
+         * The call shown there.
+         */channelId: String,
+        /**
+         * And which stay in it, as told when it was to be shown: where that is over, nothing else is answered in its
+         * place, not even the next invitation into the same call.
+         */stay: UInt32
     )
     /**
      * The person refused or hung up there.
@@ -1457,7 +1497,10 @@ public enum PlatformEvent: Equatable, Hashable {
     case declined(
         /**
          * The call shown there.
-         */channelId: String
+         */channelId: String,
+        /**
+         * And which stay in it.
+         */stay: UInt32
     )
 
 
@@ -1485,10 +1528,10 @@ public struct FfiConverterTypePlatformEvent: FfiConverterRustBuffer {
 
         case 2: return .networkChanged
 
-        case 3: return .answered(channelId: try FfiConverterString.read(from: &buf)
+        case 3: return .answered(channelId: try FfiConverterString.read(from: &buf), stay: try FfiConverterUInt32.read(from: &buf)
         )
 
-        case 4: return .declined(channelId: try FfiConverterString.read(from: &buf)
+        case 4: return .declined(channelId: try FfiConverterString.read(from: &buf), stay: try FfiConverterUInt32.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -1508,14 +1551,16 @@ public struct FfiConverterTypePlatformEvent: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
 
 
-        case let .answered(channelId):
+        case let .answered(channelId,stay):
             writeInt(&buf, Int32(3))
             FfiConverterString.write(channelId, into: &buf)
+            FfiConverterUInt32.write(stay, into: &buf)
 
 
-        case let .declined(channelId):
+        case let .declined(channelId,stay):
             writeInt(&buf, Int32(4))
             FfiConverterString.write(channelId, into: &buf)
+            FfiConverterUInt32.write(stay, into: &buf)
 
         }
     }

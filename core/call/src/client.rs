@@ -189,7 +189,7 @@ impl Client {
         let me = self.account.as_ref().and_then(Account::me);
         let members = call.session.joined_members.iter().chain(&call.session.inviting_members);
         let others = members.filter(|u| Some(&u.username) != me).cloned().collect();
-        out.platform(PlatformAction::CallStarted { session: call.session.clone(), others });
+        out.platform(PlatformAction::CallStarted { session: call.session.clone(), stay: call.stay, others });
         out.platform(PlatformAction::SetSpeakerphone { enabled: self.speakerphone });
     }
 

@@ -1,6 +1,6 @@
 //! What the machine is told.
 
-use jmrtc_protocol::{ChannelId, Device, ServerMessage};
+use jmrtc_protocol::{ChannelId, Device, ServerMessage, Stay};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -176,14 +176,19 @@ pub enum PlatformEvent {
     },
     /// The network changed (Wi-Fi to cellular, a new address): renew what depends on it now.
     NetworkChanged,
-    /// The person answered on the system's own call screen. Nothing comes of it where that is over and another call there.
+    /// The person answered on the system's own call screen. Nothing comes of it where what that showed is over, whatever
+    /// rings in its place.
     Answered {
         /// The call that the screen showed.
         channel_id: ChannelId,
+        /// The stay in it that the screen showed.
+        stay: Stay,
     },
     /// The person refused or hung up there.
     Declined {
         /// The call that the screen showed.
         channel_id: ChannelId,
+        /// The stay in it that the screen showed.
+        stay: Stay,
     },
 }

@@ -1,6 +1,6 @@
 //! What the machine wants done.
 
-use jmrtc_protocol::{ChannelId, ClientMessage, Failure, IceServer, Session, User};
+use jmrtc_protocol::{ChannelId, ClientMessage, Failure, IceServer, Session, Stay, User};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -123,16 +123,22 @@ pub enum PlatformAction {
     ShowIncoming {
         /// The call. Where `silent` is set there, show without a ring tone.
         session: Session,
+        /// Which stay in it: what the person says there is said to that one.
+        stay: Stay,
     },
     /// Stop ringing and take the incoming-call screen away.
     DismissIncoming {
         /// The call.
         channel_id: ChannelId,
+        /// The stay that was shown.
+        stay: Stay,
     },
     /// The person is in a call from now on: foreground service, audio mode and focus, audio session.
     CallStarted {
         /// The call.
         session: Session,
+        /// Which stay in it, as of `ShowIncoming`.
+        stay: Stay,
         /// Whom to show: its other members, joined before ringing.
         others: Vec<User>,
     },
@@ -140,6 +146,8 @@ pub enum PlatformAction {
     CallEnded {
         /// The call.
         channel_id: ChannelId,
+        /// The stay that had started.
+        stay: Stay,
     },
     /// Route to the loudspeaker or the earpiece.
     SetSpeakerphone {

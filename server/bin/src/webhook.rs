@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use axum::http::Uri;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use jmrtc_protocol::{ChannelId, User, Username, encode};
+use jmrtc_protocol::{ChannelId, Stay, User, Username, encode};
 use jmrtc_rooms::Push;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -100,6 +100,7 @@ struct Event<'a> {
 struct Ringing<'a> {
     username: &'a Username,
     channel_id: &'a ChannelId,
+    stay: Stay,
     inviter: Caller<'a>,
     invited_by: Caller<'a>,
     silent: bool,
@@ -136,6 +137,7 @@ fn body(push: &Push, unix_ms: i64, left_ms: u64) -> String {
         data: Ringing {
             username: &push.user,
             channel_id: &push.channel_id,
+            stay: push.stay,
             inviter: (&push.inviter).into(),
             invited_by: (&push.invited_by).into(),
             silent: push.silent,
@@ -370,11 +372,12 @@ mod tests {
         let push = Push {
             user: Username::new("carol").unwrap(),
             channel_id: ChannelId("channel".into()),
+            stay: 2,
             inviter: user("alice"),
             invited_by: bob,
             silent: true,
             until: Timestamp(0),
-            ring: (1, 1),
+            number: 1,
         };
         let body: Value = serde_json::from_str(&body(&push, 1_667_507_170_344, 60_000)).unwrap();
         assert_eq!(
@@ -385,6 +388,7 @@ mod tests {
                 "data": {
                     "username": "carol",
                     "channelId": "channel",
+                    "stay": 2,
                     "inviter": {"username": "alice", "nickname": "", "noteName": "", "avatarThumbPath": ""},
                     "invitedBy": {
                         "username": "bob",
@@ -498,11 +502,12 @@ mod tests {
         let push = || Push {
             user: Username::new("bob").unwrap(),
             channel_id: ChannelId("channel".into()),
+            stay: 2,
             inviter: user("alice"),
             invited_by: user("alice"),
             silent: false,
             until: Timestamp(0),
-            ring: (1, 1),
+            number: 1,
         };
         let pending = webhook.pending.clone();
         let all = pending.clone().try_acquire_many_owned(u32::try_from(MAX_PENDING).unwrap()).unwrap();

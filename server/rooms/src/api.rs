@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_protocol::{
     ChannelId, Detail, Device, IceServer, Profile, Reason, Relation, Request, RequestId, Resume,
-    ServerMessage, User, Username,
+    ServerMessage, Stay, User, Username,
 };
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +218,8 @@ pub struct Push {
     pub user: Username,
     /// The call.
     pub channel_id: ChannelId,
+    /// Which of the user's stays in it rings.
+    pub stay: Stay,
     /// Who started the call, as the user sees it.
     pub inviter: User,
     /// Who asked the user in, as the user sees it.
@@ -226,8 +228,8 @@ pub struct Push {
     pub silent: bool,
     /// When it stops ringing.
     pub until: Timestamp,
-    /// Which entry of the call's [`CallRecord::members`] rings, and which of its pushes this is.
-    pub ring: (usize, u8),
+    /// Which of the pushes for this stay it is, from 1.
+    pub number: u8,
 }
 
 /// What the media relay must do.

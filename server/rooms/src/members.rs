@@ -143,11 +143,13 @@ impl Rooms {
         let rung = call.rung.iter_mut().find(|m| &m.user == user && m.is_shown() && m.pushes < MAX_PUSHES);
         let Some(member) = rung else { return };
         member.pushes += 1;
-        let (channel_id, until, ring) = (call.channel.clone(), member.until, (member.entry, member.pushes));
+        let (channel_id, until) = (call.channel.clone(), member.until);
+        let (stay, number) = (stay(member.entry), member.pushes);
         let Viewer { user, invited_by, silent } = member.viewer();
         let [inviter, invited_by] =
             [&call.inviter, &invited_by].map(|other| self.directory.view(&user, other));
-        self.out.push(Output::Push(Push { user, channel_id, inviter, invited_by, silent, until, ring }));
+        let push = Push { user, channel_id, stay, inviter, invited_by, silent, until, number };
+        self.out.push(Output::Push(push));
     }
 
     /// A rung member joins.

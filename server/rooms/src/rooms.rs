@@ -5,7 +5,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::budget::Budget;
-use crate::call::Call;
+use crate::call::{Call, stay};
 use crate::decide::{Gone, Why};
 use crate::directory::Directory;
 use crate::link::{Closed, Links};
@@ -128,7 +128,8 @@ impl Rooms {
     /// in between.
     pub fn is_push_wanted(&self, push: &Push) -> bool {
         let call = self.channels.get(&push.channel_id).and_then(|key| self.calls.get(key));
-        call.and_then(|call| call.rung(&push.user)).is_some_and(|m| (m.entry, m.pushes) == push.ring)
+        call.and_then(|call| call.rung(&push.user))
+            .is_some_and(|m| (stay(m.entry), m.pushes) == (push.stay, push.number))
             && !self.is_in_reach(&push.user)
     }
 

@@ -27,16 +27,20 @@ class PhoneDevice {
   refused = []
   /** When it wakes. */
   awake = 0
+  /** What the system's call screen or notification has shown last. */
+  screen
 
   async start({ device, id, report, network }) {
     this.folder ??= temporary('phone')
+    this.screen = undefined
     this.child = new Child(`phone ${device}`, program('jmrtc-phone'), ['--server', network.url, '--json', '--audio', 'null', '--device-id', id, '--folder', this.folder, 'drive'])
     this.child.out.push = (line) => {
-      const { event, id, result, error, payload, text } = JSON.parse(line)
+      const { event, id, result, error, payload, text, action, channelId, stay } = JSON.parse(line)
       if (event === 'note' && text.startsWith(REFUSED)) this.refused.push(text.slice(REFUSED.length))
       else if (event === 'reply' && id >= QUESTION) this.asked.get(id)(result)
       else if (event === 'reply') report({ device, call: id, ...(error ? { error } : { result }) })
       else if (event.startsWith('Call')) report({ device, event, payload })
+      else if (action === 'showIncoming' || action === 'callStarted') this.screen = { channelId, stay }
     }
   }
 
@@ -64,10 +68,12 @@ class PhoneDevice {
     return this.#say({ id: call, method, args })
   }
 
-  /** At the screen of the call there is. */
+  /** At what the screen shows now, also where the phone sleeps and is told of it later. */
   async system(event) {
-    const { session } = await this.#state()
-    return this.#say({ event, channelId: session?.channelId ?? '' })
+    if (event === 'networkChanged') return this.#say({ event })
+    if (Date.now() >= this.awake) await this.#state()
+    if (!this.screen) throw new Error('the system has shown no call')
+    return this.#say({ event, ...this.screen })
   }
 
   sleep(ms) {

@@ -89,6 +89,7 @@ pub(crate) enum Roll {
     Measure,
     Mood,
     Odd,
+    Screen,
 }
 
 /// Luck has no memory: at one time and place it is the same whatever has been before. So a step that is taken

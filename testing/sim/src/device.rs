@@ -118,9 +118,11 @@ pub(crate) struct Parts {
     /// When what it carries was measured last.
     pub(crate) sampled: u64,
     /// What the system's call screen shows as incoming.
-    pub(crate) shown: Option<ChannelId>,
+    pub(crate) shown: Option<(ChannelId, Stay)>,
     /// What the system takes for a call that is going on.
-    pub(crate) started: Option<ChannelId>,
+    pub(crate) started: Option<(ChannelId, Stay)>,
+    /// All that its call screen or notification has shown, the last one last: what is touched now may have been over for a while.
+    pub(crate) screens: Vec<(ChannelId, Stay)>,
     /// The person was asked for the microphone and has not answered.
     pub(crate) asked: bool,
     pub(crate) capture: bool,
@@ -130,6 +132,15 @@ pub(crate) struct Parts {
     pub(crate) openings: u64,
     pub(crate) send: bool,
     pub(crate) play: bool,
+}
+
+impl Parts {
+    /// The call screen or the notification shows this stay.
+    pub(crate) fn show(&mut self, screen: &(ChannelId, Stay)) {
+        if self.screens.last() != Some(screen) {
+            self.screens.push(screen.clone());
+        }
+    }
 }
 
 impl Device {
@@ -223,11 +234,6 @@ impl Device {
             self.user = user.clone();
             self.ear = Ear::new(user.clone());
         }
-    }
-
-    /// The call on the system's screen; an empty name for none.
-    pub(crate) fn channel(&self) -> ChannelId {
-        self.client.state().session.map_or_else(|| ChannelId(String::new()), |session| session.channel_id)
     }
 
     pub(crate) fn unanswered(&self) -> Vec<&str> {

@@ -9,7 +9,8 @@ use jmrtc_call::{
 };
 use jmrtc_protocol::{
     ChannelId, ClientMessage, Closing, Detail, ErrorCode, Failure, Profile, Reason, Relation, Request,
-    RequestId, ServerEvent, ServerMessage, Session, User, Username, decode_client, decode_server, encode,
+    RequestId, ServerEvent, ServerMessage, Session, Stay, User, Username, decode_client, decode_server,
+    encode,
 };
 use jmrtc_rooms::{CallKey, CallRecord, ConnId, Handover, LinkId, MediaCommand, Rooms, UserRecord};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ mod sockets;
 mod store;
 mod verdict;
 
-pub use direct::{Microphone, Network, Settings};
+pub use direct::{Microphone, Network, Settings, System};
 
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;
@@ -491,7 +492,10 @@ impl World {
             }
             Item::Audio { device, life, event } => self.in_life(device, life, Input::Audio(event)),
             Item::NoMicrophone { device, life, opening } => self.no_microphone(device, life, opening),
-            Item::Platform { device, life, event } => self.in_life(device, life, Input::Platform(event)),
+            Item::Platform { device, life, event } => {
+                let dev = &self.devices[device];
+                if dev.life == life && dev.alive { self.platform(device, event) } else { Ok(()) }
+            }
             Item::Woken { device, life } => self.woken(device, life),
         }
     }

@@ -191,16 +191,22 @@ export type PlatformAction =
       action: 'showIncoming'
       /** The call. Where `silent` is set there, show without a ring tone. */
       session: Session
+      /** Which stay in it: what the person says there is said to that one. */
+      stay: number
     }
   | {
       action: 'dismissIncoming'
       /** The call. */
       channelId: ChannelId
+      /** The stay that was shown. */
+      stay: number
     }
   | {
       action: 'callStarted'
       /** The call. */
       session: Session
+      /** Which stay in it, as of `ShowIncoming`. */
+      stay: number
       /** Whom to show: its other members, joined before ringing. */
       others: Array<User>
     }
@@ -208,6 +214,8 @@ export type PlatformAction =
       action: 'callEnded'
       /** The call. */
       channelId: ChannelId
+      /** The stay that had started. */
+      stay: number
     }
   | {
       action: 'setSpeakerphone'
@@ -227,11 +235,15 @@ export type PlatformEvent =
       event: 'answered'
       /** The call that the screen showed. */
       channelId: ChannelId
+      /** The stay in it that the screen showed. */
+      stay: number
     }
   | {
       event: 'declined'
       /** The call that the screen showed. */
       channelId: ChannelId
+      /** The stay in it that the screen showed. */
+      stay: number
     }
 
 /** How one user stands to calls. */

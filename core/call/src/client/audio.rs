@@ -1,6 +1,6 @@
 //! The audio engine: permission, preparation, release.
 
-use jmrtc_protocol::{ChannelId, ErrorCode, Failure, LeaveReason, Reason};
+use jmrtc_protocol::{ChannelId, ErrorCode, Failure, LeaveReason, Reason, Stay};
 use serde_json::Value;
 
 use super::Client;
@@ -112,8 +112,8 @@ impl Client {
         match event {
             PlatformEvent::Microphone { granted } => self.microphone(granted, out),
             PlatformEvent::NetworkChanged => self.network_changed(out),
-            PlatformEvent::Answered { channel_id } => self.answered(&channel_id, out),
-            PlatformEvent::Declined { channel_id } => self.declined(&channel_id, out),
+            PlatformEvent::Answered { channel_id, stay } => self.answered(&channel_id, stay, out),
+            PlatformEvent::Declined { channel_id, stay } => self.declined(&channel_id, stay, out),
         }
     }
 
@@ -131,12 +131,12 @@ impl Client {
         }
     }
 
-    fn answered(&mut self, channel: &ChannelId, out: &mut Out) {
+    fn answered(&mut self, channel: &ChannelId, stay: Stay, out: &mut Out) {
         if self.outbox.starting() {
             return;
         }
         let ready = self.engine.is_ready();
-        let Some(call) = self.call.as_mut().filter(|c| c.is(channel)) else { return };
+        let Some(call) = self.call.as_mut().filter(|c| c.is_stay(channel, stay)) else { return };
         match &mut call.accept {
             Accept::Ringing(_) if ready => self.accept_call(Vec::new(), out),
             Accept::Ringing(ring) => {
@@ -149,8 +149,8 @@ impl Client {
         }
     }
 
-    fn declined(&mut self, channel: &ChannelId, out: &mut Out) {
-        let Some(call) = self.call.as_ref().filter(|c| c.is(channel)) else { return };
+    fn declined(&mut self, channel: &ChannelId, stay: Stay, out: &mut Out) {
+        let Some(call) = self.call.as_ref().filter(|c| c.is_stay(channel, stay)) else { return };
         match &call.accept {
             Accept::Ringing(_) | Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Joined => {
                 self.hang_up(None, out);

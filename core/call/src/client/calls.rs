@@ -198,7 +198,7 @@ impl Client {
         close_link_of(&call, out);
         dismiss(&mut call, out);
         if call.started {
-            out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id });
+            out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id, stay: call.stay });
         }
         self.release_held(out);
     }
@@ -263,12 +263,15 @@ impl Client {
 /// Rings, where the platform can.
 pub(super) fn show(call: &mut Call, out: &mut Out) {
     call.shown = true;
-    out.platform(PlatformAction::ShowIncoming { session: call.session.clone() });
+    out.platform(PlatformAction::ShowIncoming { session: call.session.clone(), stay: call.stay });
 }
 
 /// Stops ringing.
 pub(super) fn dismiss(call: &mut Call, out: &mut Out) {
     if std::mem::take(&mut call.shown) {
-        out.platform(PlatformAction::DismissIncoming { channel_id: call.session.channel_id.clone() });
+        out.platform(PlatformAction::DismissIncoming {
+            channel_id: call.session.channel_id.clone(),
+            stay: call.stay,
+        });
     }
 }

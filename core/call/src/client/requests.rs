@@ -261,7 +261,10 @@ impl Client {
         // It rings on, and the person may try again.
         call.accept = Accept::Ringing(ring);
         if std::mem::take(&mut call.started) {
-            out.platform(PlatformAction::CallEnded { channel_id: call.session.channel_id.clone() });
+            out.platform(PlatformAction::CallEnded {
+                channel_id: call.session.channel_id.clone(),
+                stay: call.stay,
+            });
         }
         show(call, out);
         self.release_held(out);

@@ -1,10 +1,12 @@
 //! Invited again into the same call: what was said to the stay before is not said to the next.
 
-use jmrtc_call::{CallState, Config, Left, Memory};
+use jmrtc_call::{AudioEvent, CallState, Config, Input, Left, Memory, PlatformEvent};
 use jmrtc_protocol::{ChannelId, ErrorCode, LeaveReason, Reason, Reply};
 use serde_json::json;
 
-use crate::rig::{Rig, config, ended, ended_stay, invited, invited_again, joined, left, session};
+use crate::rig::{
+    Rig, answered, config, declined, ended, ended_stay, invited, invited_again, joined, left, session,
+};
 
 const RINGS: &str = "CallReceiveInvite S(i: bob; j: alice)";
 
@@ -191,5 +193,64 @@ fn the_end_of_the_stay_before_ends_nothing_that_rings() {
     rig.welcome(true, None);
     again(&mut rig);
     rig.event(ended(session("", "alice"), Reason::Refuse, None));
+    assert_eq!(rig.client.state().call, CallState::Incoming);
+}
+
+/// The screen showed an invitation that was over as the person touched it, or the notification a call that was.
+#[test]
+fn what_is_said_at_a_screen_of_the_stay_before_is_not_said_to_the_next() {
+    for (mut rig, late) in [
+        (Rig::ringing(), declined("c1")),
+        (Rig::ringing(), answered("c1")),
+        (Rig::connected(), declined("c1")),
+    ] {
+        rig.event(ended(session("", "alice"), Reason::NetworkError, None));
+        again(&mut rig);
+        assert!(rig.take().contains(&"platform ring#2".to_owned()));
+        rig.platform(late.clone());
+        assert_eq!(rig.take(), [""; 0], "{late:?}");
+        assert_eq!(rig.client.state().call, CallState::Incoming, "{late:?}");
+    }
+}
+
+#[test]
+fn the_screen_knows_which_stay_it_shows() {
+    let at = |stay, answers| {
+        let channel_id = ChannelId("c1".into());
+        match answers {
+            true => PlatformEvent::Answered { channel_id, stay },
+            false => PlatformEvent::Declined { channel_id, stay },
+        }
+    };
+    let mut rig = Rig::ready("bob");
+    again(&mut rig);
+    assert!(rig.take().contains(&"platform ring#2".to_owned()));
+    for stay in [0, 1, 3] {
+        for answers in [true, false] {
+            rig.platform(at(stay, answers));
+            assert_eq!(rig.take(), [""; 0]);
+        }
+    }
+    rig.platform(at(2, true));
+    let lines = rig.take();
+    assert_eq!(lines[..3], ["platform dismiss#2", "> accept c1#2", "platform started#2"]);
+    rig.platform(at(2, false));
+    rig.reply(Reply::Leave);
+    rig.event(ended_stay(2, session("", "alice"), Reason::Hangup));
+    assert!(rig.take().contains(&"platform ended#2".to_owned()));
+}
+
+/// Answered before the engine was ready, and asked for the microphone.
+#[test]
+fn an_answer_that_waits_for_the_engine_is_not_said_to_the_next() {
+    let mut rig = Rig::signed_in("bob");
+    rig.event(invited(session("bob", "alice")));
+    rig.platform(answered("c1"));
+    rig.event(ended(session("", "alice"), Reason::Refuse, None));
+    again(&mut rig);
+    rig.platform(answered("c1"));
+    rig.take();
+    rig.platform(PlatformEvent::Microphone { granted: true });
+    rig.input(Input::Audio(AudioEvent::Ready));
     assert_eq!(rig.client.state().call, CallState::Incoming);
 }

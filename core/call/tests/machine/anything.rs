@@ -221,6 +221,8 @@ fn step() -> impl Strategy<Value = Step> {
             PlatformEvent::NetworkChanged,
             rig::answered("c1"),
             rig::declined("c1"),
+            PlatformEvent::Answered { channel_id: ChannelId("c1".into()), stay: 2 },
+            PlatformEvent::Declined { channel_id: ChannelId("c1".into()), stay: 2 },
         ])
         .prop_map(Step::Platform),
         2 => select(vec![0, 1, 100, 10_000, 70_000, u64::MAX / 2]).prop_map(Step::Wait),

@@ -2,6 +2,7 @@
 //! reads like the story table of the call semantics.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use jmrtc_call::{
     AudioAction, AudioEvent, Client, CommandId, Config, Event, Input, MediaAction, MediaEvent, Memory,
@@ -75,12 +76,14 @@ pub(crate) fn muted(who: &str, muted: bool) -> ServerEvent {
     ServerEvent::Muted { channel_id: ChannelId("c1".into()), user: user(who), muted }
 }
 
+/// At the screen of the first stay.
 pub(crate) fn answered(channel: &str) -> PlatformEvent {
-    PlatformEvent::Answered { channel_id: ChannelId(channel.into()) }
+    PlatformEvent::Answered { channel_id: ChannelId(channel.into()), stay: 1 }
 }
 
+/// At the screen of the first stay, or the notification.
 pub(crate) fn declined(channel: &str) -> PlatformEvent {
-    PlatformEvent::Declined { channel_id: ChannelId(channel.into()) }
+    PlatformEvent::Declined { channel_id: ChannelId(channel.into()), stay: 1 }
 }
 
 /// The same event in another call.
@@ -515,10 +518,10 @@ impl Rig {
             }
             Output::Platform(action) => match action {
                 PlatformAction::RequestMicrophone => "platform microphone?".to_owned(),
-                PlatformAction::ShowIncoming { .. } => "platform ring".to_owned(),
-                PlatformAction::DismissIncoming { .. } => "platform dismiss".to_owned(),
-                PlatformAction::CallStarted { .. } => "platform started".to_owned(),
-                PlatformAction::CallEnded { .. } => "platform ended".to_owned(),
+                PlatformAction::ShowIncoming { stay, .. } => again("platform ring", Some(stay)),
+                PlatformAction::DismissIncoming { stay, .. } => again("platform dismiss", Some(stay)),
+                PlatformAction::CallStarted { stay, .. } => again("platform started", Some(stay)),
+                PlatformAction::CallEnded { stay, .. } => again("platform ended", Some(stay)),
                 PlatformAction::SetSpeakerphone { enabled } => format!("platform speaker {enabled}"),
             },
         };
@@ -591,12 +594,12 @@ fn show_event(event: &Event) -> String {
     }
 }
 
-/// The call, and which stay it is where that is not the first, or is not said.
-fn again(channel: &ChannelId, stay: Option<Stay>) -> String {
+/// `what` is said of, and of which stay where that is not the first, or is not said.
+fn again(what: impl Display, stay: Option<Stay>) -> String {
     match stay {
-        Some(0 | 1) => channel.to_string(),
-        Some(stay) => format!("{channel}#{stay}"),
-        None => format!("{channel}#?"),
+        Some(0 | 1) => what.to_string(),
+        Some(stay) => format!("{what}#{stay}"),
+        None => format!("{what}#?"),
     }
 }
 

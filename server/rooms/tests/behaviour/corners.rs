@@ -329,6 +329,7 @@ fn a_push_is_wanted_while_it_rings_no_device_does_and_none_comes_after_it() {
     w.invite("alice", &["carol"]);
     let again = w.pushes[3].clone();
     assert_eq!([&carol, &again].map(|push| w.rooms.is_push_wanted(push)), [false, true]);
+    assert_eq!([carol.stay, again.stay], [2, 3], "each invitation is another stay");
     w.wait(RING_MS);
     assert!(!w.rooms.is_push_wanted(&again), "it rings no more");
 }

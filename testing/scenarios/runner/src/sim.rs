@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jmrtc_call::{PlatformEvent, State};
+use jmrtc_call::State;
 use jmrtc_protocol::Username;
-use jmrtc_sim::{End, Told, World};
+use jmrtc_sim::{End, System, Told, World};
 use serde_json::{Value, json};
 
 use crate::stage::{Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage};
@@ -164,10 +164,13 @@ impl Stage for Sim {
                 },
             ),
             Order::System { device, event } => {
-                let channel = self.world()?.state(device).and_then(|s| s.session).map(|s| s.channel_id);
-                let event = json!({ "event": event, "channelId": channel.map_or_else(String::new, |c| c.0) });
-                let event: PlatformEvent = serde_json::from_value(event).map_err(|e| e.to_string())?;
-                self.world()?.system(device, event)
+                let system = match event.as_str() {
+                    "answered" => System::Answered,
+                    "declined" => System::Declined,
+                    "networkChanged" => System::NetworkChanged,
+                    other => return Err(format!("no system says `{other}`")),
+                };
+                self.world()?.system(device, system)
             }
             Order::Server { state } => match state {
                 ServerState::Stopped if self.keep_calls => self.world()?.stop_server(End::HandsOver),

@@ -265,24 +265,33 @@ impl World {
 
     /// Every ring ends, every call that the system knows of ends, and each is told once.
     fn screen(&mut self, device: usize, action: PlatformAction) -> Result<(), String> {
-        let parts = &mut self.devices[device].parts;
+        let dev = &mut self.devices[device];
+        let parts = &mut dev.parts;
         match action {
-            PlatformAction::ShowIncoming { session } => {
-                let before = parts.shown.replace(session.channel_id);
+            PlatformAction::ShowIncoming { session, stay } => {
+                let screen = dev.ear.stay(&session.channel_id);
+                check(screen.1 == stay, || format!("shows stay {stay} of {screen:?}"))?;
+                parts.show(&screen);
+                let before = parts.shown.replace(screen);
                 check(before.is_none(), || "rings while it rings".into())
             }
-            PlatformAction::DismissIncoming { channel_id } => {
+            PlatformAction::DismissIncoming { channel_id, stay } => {
                 let before = parts.shown.take();
-                check(before == Some(channel_id), || format!("stops ringing, but rang {before:?}"))
+                let dismissed = Some((channel_id, stay));
+                check(before == dismissed, || format!("stops ringing, but rang {before:?}"))
             }
-            PlatformAction::CallStarted { session, .. } => {
+            PlatformAction::CallStarted { session, stay, .. } => {
+                let screen = dev.ear.stay(&session.channel_id);
+                check(screen.1 == stay, || format!("starts stay {stay} of {screen:?}"))?;
+                parts.show(&screen);
                 check(parts.shown.is_none(), || "in a call and rings".into())?;
-                let before = parts.started.replace(session.channel_id);
+                let before = parts.started.replace(screen);
                 check(before.is_none(), || "a call starts within a call".into())
             }
-            PlatformAction::CallEnded { channel_id } => {
+            PlatformAction::CallEnded { channel_id, stay } => {
                 let before = parts.started.take();
-                check(before == Some(channel_id), || format!("a call ends, but {before:?} had started"))
+                let ended = Some((channel_id, stay));
+                check(before == ended, || format!("a call ends, but {before:?} had started"))
             }
             PlatformAction::RequestMicrophone | PlatformAction::SetSpeakerphone { .. } => Ok(()),
         }
@@ -350,19 +359,26 @@ impl World {
 
     /// What the person does on the system's own call screen, and what else the system tells.
     pub(super) fn platform(&mut self, device: usize, event: PlatformEvent) -> Result<(), String> {
+        let (screen, yes) = match &event {
+            PlatformEvent::Answered { channel_id, stay } => ((channel_id.clone(), *stay), true),
+            PlatformEvent::Declined { channel_id, stay } => ((channel_id.clone(), *stay), false),
+            PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => {
+                return self.input(device, Input::Platform(event));
+            }
+        };
         let dev = &mut self.devices[device];
         let state = dev.client.state();
-        match event {
-            PlatformEvent::Declined { .. } => dev.out |= state.session.is_some(),
-            PlatformEvent::Answered { .. } => dev.out = false,
-            PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => {}
+        if state.session.as_ref().is_none_or(|session| dev.ear.stay(&session.channel_id) != screen) {
+            self.input(device, Input::Platform(event))?;
+            let after = self.devices[device].client.state();
+            return check(after == state, || format!("said at a screen of what is over: {screen:?}"));
         }
-        if let (CallState::Incoming, Some(session)) = (state.call, state.session) {
-            let stay = dev.ear.stay(&session.channel_id);
-            match event {
-                PlatformEvent::Answered { .. } => dev.yes.insert(stay),
-                PlatformEvent::Declined { .. } => dev.no.insert(stay),
-                PlatformEvent::NetworkChanged | PlatformEvent::Microphone { .. } => false,
+        dev.out = !yes;
+        if state.call == CallState::Incoming {
+            if yes {
+                dev.yes.insert(screen)
+            } else {
+                dev.no.insert(screen)
             };
         }
         self.input(device, Input::Platform(event))

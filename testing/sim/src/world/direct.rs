@@ -52,6 +52,17 @@ pub enum Microphone {
     Asked,
 }
 
+/// What the operating system tells an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// The person says yes on the system's call screen, to what that shows.
+    Answered,
+    /// The person says no there, or hangs up at the notification of the call.
+    Declined,
+    /// There is another network.
+    NetworkChanged,
+}
+
 impl World {
     /// A world in which nothing happens by chance but how long messages take. Of `devices`, named `alice` or
     /// `alice/tablet`, none is started.
@@ -208,9 +219,28 @@ impl World {
         Ok(())
     }
 
-    /// The operating system of `device` tells the app something.
-    pub fn system(&mut self, device: &str, event: PlatformEvent) -> Result<(), String> {
-        self.platform(self.alive(device)?, event)
+    /// The operating system of `device` tells the app something. Who sleeps learns of it when it wakes, in its turn.
+    pub fn system(&mut self, device: &str, what: System) -> Result<(), String> {
+        let device = self.alive(device)?;
+        let dev = &self.devices[device];
+        let screen = || dev.parts.screens.last().cloned().ok_or("the system has shown no call");
+        let event = match what {
+            System::Answered => {
+                let (channel_id, stay) = screen()?;
+                PlatformEvent::Answered { channel_id, stay }
+            }
+            System::Declined => {
+                let (channel_id, stay) = screen()?;
+                PlatformEvent::Declined { channel_id, stay }
+            }
+            System::NetworkChanged => PlatformEvent::NetworkChanged,
+        };
+        if dev.asleep_until <= self.now {
+            return self.platform(device, event);
+        }
+        let life = dev.life;
+        self.agenda.plan(self.now, Item::Platform { device, life, event });
+        Ok(())
     }
 
     /// The server is gone, and until [`Self::start_server`] there is none.

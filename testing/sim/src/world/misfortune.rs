@@ -107,12 +107,12 @@ impl World {
         match step.act {
             Act::Call { method, args } => self.command(device, &method, args).map(|_| ()),
             Act::Answer => {
-                let channel_id = self.devices[device].channel();
-                self.platform(device, PlatformEvent::Answered { channel_id })
+                let Some((channel_id, stay)) = self.touched(device) else { return Ok(()) };
+                self.platform(device, PlatformEvent::Answered { channel_id, stay })
             }
             Act::Decline => {
-                let channel_id = self.devices[device].channel();
-                self.platform(device, PlatformEvent::Declined { channel_id })
+                let Some((channel_id, stay)) = self.touched(device) else { return Ok(()) };
+                self.platform(device, PlatformEvent::Declined { channel_id, stay })
             }
             Act::Kill => {
                 self.stop(device);
@@ -205,6 +205,12 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// What the screen showed as the person touched it: what it shows now, or what was there a moment before.
+    fn touched(&self, device: usize) -> Option<(ChannelId, Stay)> {
+        let late = self.luck.roll(Roll::Screen, self.now, device as u64, 3) == 1;
+        self.devices[device].parts.screens.iter().rev().nth(usize::from(late)).cloned()
     }
 
     fn media_event(&mut self, device: usize, event: MediaEvent) -> Result<(), String> {

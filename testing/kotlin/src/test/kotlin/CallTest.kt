@@ -48,8 +48,11 @@ class CallTest {
                 assertEquals(session.text("channelId"), shown.channelId)
                 assertEquals(listOf("alice" to "alice"), shown.people.map { it.username to it.displayName })
                 bob.call("accept")
-                assertEquals(shown.channelId, bob.action<PlatformAction.DismissIncoming>().channelId)
-                assertEquals(listOf("alice"), bob.action<PlatformAction.CallStarted>().call.people.map { it.username })
+                val dismissed = bob.action<PlatformAction.DismissIncoming>()
+                assertEquals(shown.channelId to shown.stay, dismissed.channelId to dismissed.stay)
+                val started = bob.action<PlatformAction.CallStarted>().call
+                assertEquals(shown.stay, started.stay)
+                assertEquals(listOf("alice"), started.people.map { it.username })
                 assertEquals(listOf("bob"), alice.action<PlatformAction.CallStarted>().call.people.map { it.username })
 
                 assertEquals(listOf("alice", "bob"), alice.expect("CallConnecting").members("joinedMembers"))
@@ -85,15 +88,17 @@ class CallTest {
                 carol.call("startCallUsers", """{"usernames":["dave"]}""")
                 carol.expect("CallOutgoing")
                 dave.expect("CallReceiveInvite")
-                val shown = dave.action<PlatformAction.ShowIncoming>().call.channelId
-                dave.engine.platformEvent(PlatformEvent.Answered(shown))
+                val shown = dave.action<PlatformAction.ShowIncoming>().call
+                // At the screen of another stay: nothing comes of it.
+                dave.engine.platformEvent(PlatformEvent.Declined(shown.channelId, shown.stay + 1u))
+                dave.engine.platformEvent(PlatformEvent.Answered(shown.channelId, shown.stay))
                 for (app in listOf(carol, dave)) {
                     app.expect("CallConnecting")
                     app.expect("CallMemberJoin")
                     app.expect("CallConnected")
                 }
                 dave.engine.platformEvent(PlatformEvent.NetworkChanged)
-                dave.engine.platformEvent(PlatformEvent.Declined(shown))
+                dave.engine.platformEvent(PlatformEvent.Declined(shown.channelId, shown.stay))
                 assertEquals("hangup", carol.expect("CallMemberLeave").text("reason"))
                 carol.expect("CallDisconnect")
                 // A changed network may have been noticed before the end.

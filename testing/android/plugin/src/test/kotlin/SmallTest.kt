@@ -24,7 +24,7 @@ class SmallTest {
 
     @Test
     fun `people without a name are shown as the app`() {
-        val shown = CallNotification(context).build(CallInfo("c1", emptyList(), false, 0)).extras.getString(Notification.EXTRA_TITLE)
+        val shown = CallNotification(context).build(CallInfo("c1", 1u, emptyList(), false, 0)).extras.getString(Notification.EXTRA_TITLE)
         assertEquals(context.applicationInfo.loadLabel(context.packageManager).toString(), shown)
     }
 

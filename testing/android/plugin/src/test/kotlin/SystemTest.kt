@@ -107,11 +107,16 @@ class SystemTest {
         start("button")
         connect("button")
         val service = runService()
-        service.get().onStartCommand(Intent(CallService.HANG_UP, CallService.data("of a call before")), 0, 2)
-        assertEquals("connected", app.callForObject("getState").getString("call"))
         val extras = shadowOf(service.get()).lastForegroundNotification.extras
         val button = extras.getParcelable(Notification.EXTRA_HANG_UP_INTENT, PendingIntent::class.java)
-        service.get().onStartCommand(shadowOf(button).savedIntent, 0, 3)
+        val meant = shadowOf(button).savedIntent
+        val stay = meant.data!!.fragment!!.toUInt()
+        val channelId = app.callForObject("getState").getJSONObject("session").getString("channelId")
+        for (data in listOf(null, CallService.data("of a call before", stay), CallService.data(channelId, stay + 1u))) {
+            service.get().onStartCommand(Intent(CallService.HANG_UP, data), 0, 2)
+            assertEquals("connected", app.callForObject("getState").getString("call"), "$data")
+        }
+        service.get().onStartCommand(meant, 0, 3)
         assertEquals("hangup", app.expect("CallDisconnect").getString("reason"))
         until({ "the service's end" }) { shadowOf(service.get()).isStoppedBySelf }
         service.destroy()

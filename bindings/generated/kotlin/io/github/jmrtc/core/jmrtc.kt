@@ -1074,6 +1074,29 @@ private class JavaLangRefCleanable(
 /**
  * @suppress
  */
+public object FfiConverterUInt: FfiConverter<UInt, Int> {
+    override fun lift(value: Int): UInt {
+        return value.toUInt()
+    }
+
+    override fun read(buf: ByteBuffer): UInt {
+        return lift(buf.getInt())
+    }
+
+    override fun lower(value: UInt): Int {
+        return value.toInt()
+    }
+
+    override fun allocationSize(value: UInt) = 4UL
+
+    override fun write(value: UInt, buf: ByteBuffer) {
+        buf.putInt(value.toInt())
+    }
+}
+
+/**
+ * @suppress
+ */
 public object FfiConverterLong: FfiConverter<Long, Long> {
     override fun lift(value: Long): Long {
         return value
@@ -1591,6 +1614,12 @@ data class CallInfo (
     val `channelId`: kotlin.String
     ,
     /**
+     * Which of the user's stays in it is shown: who is invited again into the same call is shown another. What the person
+     * says at the screen names it.
+     */
+    val `stay`: kotlin.UInt
+    ,
+    /**
      * Who is shown: who called, or who is in the call besides the local user.
      */
     val `people`: List<Person>
@@ -1621,6 +1650,7 @@ public object FfiConverterTypeCallInfo: FfiConverterRustBuffer<CallInfo> {
     override fun read(buf: ByteBuffer): CallInfo {
         return CallInfo(
             FfiConverterString.read(buf),
+            FfiConverterUInt.read(buf),
             FfiConverterSequenceTypePerson.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterLong.read(buf),
@@ -1629,6 +1659,7 @@ public object FfiConverterTypeCallInfo: FfiConverterRustBuffer<CallInfo> {
 
     override fun allocationSize(value: CallInfo) = (
             FfiConverterString.allocationSize(value.`channelId`) +
+            FfiConverterUInt.allocationSize(value.`stay`) +
             FfiConverterSequenceTypePerson.allocationSize(value.`people`) +
             FfiConverterBoolean.allocationSize(value.`silent`) +
             FfiConverterLong.allocationSize(value.`startTime`)
@@ -1636,6 +1667,7 @@ public object FfiConverterTypeCallInfo: FfiConverterRustBuffer<CallInfo> {
 
     override fun write(value: CallInfo, buf: ByteBuffer) {
             FfiConverterString.write(value.`channelId`, buf)
+            FfiConverterUInt.write(value.`stay`, buf)
             FfiConverterSequenceTypePerson.write(value.`people`, buf)
             FfiConverterBoolean.write(value.`silent`, buf)
             FfiConverterLong.write(value.`startTime`, buf)
@@ -2044,7 +2076,11 @@ sealed class PlatformAction {
         /**
          * Of the call that was shown.
          */
-        val `channelId`: kotlin.String) : PlatformAction()
+        val `channelId`: kotlin.String,
+        /**
+         * And of which stay in it.
+         */
+        val `stay`: kotlin.UInt) : PlatformAction()
 
     {
 
@@ -2075,7 +2111,11 @@ sealed class PlatformAction {
         /**
          * Of the call that had started.
          */
-        val `channelId`: kotlin.String) : PlatformAction()
+        val `channelId`: kotlin.String,
+        /**
+         * And of which stay in it.
+         */
+        val `stay`: kotlin.UInt) : PlatformAction()
 
     {
 
@@ -2120,12 +2160,14 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
                 )
             3 -> PlatformAction.DismissIncoming(
                 FfiConverterString.read(buf),
+                FfiConverterUInt.read(buf),
                 )
             4 -> PlatformAction.CallStarted(
                 FfiConverterTypeCallInfo.read(buf),
                 )
             5 -> PlatformAction.CallEnded(
                 FfiConverterString.read(buf),
+                FfiConverterUInt.read(buf),
                 )
             6 -> PlatformAction.SetSpeakerphone(
                 FfiConverterBoolean.read(buf),
@@ -2153,6 +2195,7 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
             (
                 4UL
                 + FfiConverterString.allocationSize(value.`channelId`)
+                + FfiConverterUInt.allocationSize(value.`stay`)
             )
         }
         is PlatformAction.CallStarted -> {
@@ -2167,6 +2210,7 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
             (
                 4UL
                 + FfiConverterString.allocationSize(value.`channelId`)
+                + FfiConverterUInt.allocationSize(value.`stay`)
             )
         }
         is PlatformAction.SetSpeakerphone -> {
@@ -2192,6 +2236,7 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
             is PlatformAction.DismissIncoming -> {
                 buf.putInt(3)
                 FfiConverterString.write(value.`channelId`, buf)
+                FfiConverterUInt.write(value.`stay`, buf)
                 Unit
             }
             is PlatformAction.CallStarted -> {
@@ -2202,6 +2247,7 @@ public object FfiConverterTypePlatformAction : FfiConverterRustBuffer<PlatformAc
             is PlatformAction.CallEnded -> {
                 buf.putInt(5)
                 FfiConverterString.write(value.`channelId`, buf)
+                FfiConverterUInt.write(value.`stay`, buf)
                 Unit
             }
             is PlatformAction.SetSpeakerphone -> {
@@ -2248,9 +2294,14 @@ sealed class PlatformEvent {
      */
     data class Answered(
         /**
-         * The call shown there: where it is over, no other is answered in its place.
+         * The call shown there.
          */
-        val `channelId`: kotlin.String) : PlatformEvent()
+        val `channelId`: kotlin.String,
+        /**
+         * And which stay in it, as told when it was to be shown: where that is over, nothing else is answered in its
+         * place, not even the next invitation into the same call.
+         */
+        val `stay`: kotlin.UInt) : PlatformEvent()
 
     {
 
@@ -2265,7 +2316,11 @@ sealed class PlatformEvent {
         /**
          * The call shown there.
          */
-        val `channelId`: kotlin.String) : PlatformEvent()
+        val `channelId`: kotlin.String,
+        /**
+         * And which stay in it.
+         */
+        val `stay`: kotlin.UInt) : PlatformEvent()
 
     {
 
@@ -2295,9 +2350,11 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             2 -> PlatformEvent.NetworkChanged
             3 -> PlatformEvent.Answered(
                 FfiConverterString.read(buf),
+                FfiConverterUInt.read(buf),
                 )
             4 -> PlatformEvent.Declined(
                 FfiConverterString.read(buf),
+                FfiConverterUInt.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -2322,6 +2379,7 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             (
                 4UL
                 + FfiConverterString.allocationSize(value.`channelId`)
+                + FfiConverterUInt.allocationSize(value.`stay`)
             )
         }
         is PlatformEvent.Declined -> {
@@ -2329,6 +2387,7 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             (
                 4UL
                 + FfiConverterString.allocationSize(value.`channelId`)
+                + FfiConverterUInt.allocationSize(value.`stay`)
             )
         }
     }
@@ -2347,11 +2406,13 @@ public object FfiConverterTypePlatformEvent : FfiConverterRustBuffer<PlatformEve
             is PlatformEvent.Answered -> {
                 buf.putInt(3)
                 FfiConverterString.write(value.`channelId`, buf)
+                FfiConverterUInt.write(value.`stay`, buf)
                 Unit
             }
             is PlatformEvent.Declined -> {
                 buf.putInt(4)
                 FfiConverterString.write(value.`channelId`, buf)
+                FfiConverterUInt.write(value.`stay`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }

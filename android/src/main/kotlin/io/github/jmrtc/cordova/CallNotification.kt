@@ -19,7 +19,7 @@ internal class CallNotification(private val context: Context) {
     /** Null where [call] is over already. Nobody has to have a name, but the system insists on one. */
     fun build(call: CallInfo?): Notification {
         val name = call?.people?.joinToString { it.displayName }?.ifEmpty { null } ?: appName
-        val hangUp = hangUp(call?.channelId.orEmpty())
+        val hangUp = hangUp(call)
         val builder = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) builder26() else builderBefore26()
         builder.setSmallIcon(android.R.drawable.sym_action_call)
             .setContentTitle(name)
@@ -51,9 +51,10 @@ internal class CallNotification(private val context: Context) {
         builder.addAction(Notification.Action.Builder(icon, HANG_UP_TEXT, hangUp).build())
     }
 
-    /** The call is part of what makes two intents differ; extras are not. */
-    private fun hangUp(channelId: String): PendingIntent {
-        val intent = Intent(CallService.HANG_UP, CallService.data(channelId), context, CallService::class.java)
+    /** The call and the stay are part of what makes two intents differ; extras are not. */
+    private fun hangUp(call: CallInfo?): PendingIntent {
+        val data = call?.let { CallService.data(it.channelId, it.stay) }
+        val intent = Intent(CallService.HANG_UP, data, context, CallService::class.java)
         return PendingIntent.getService(context, 0, intent, PendingIntent.FLAG_IMMUTABLE)
     }
 

@@ -17,7 +17,7 @@ class CallService : Service() {
     override fun onBind(intent: Intent?): IBinder? = null
 
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
-        if (intent?.action == HANG_UP) CallSession.current?.hangUp(intent.data?.schemeSpecificPart.orEmpty())
+        if (intent?.action == HANG_UP) hangUp(intent.data)
         val call = Switch.call
         // Also where the call is over already: the system insists on what startForegroundService announced.
         show(CallNotification(this).build(call))
@@ -28,6 +28,11 @@ class CallService : Service() {
 
     override fun onDestroy() {
         Switch.running = null
+    }
+
+    private fun hangUp(said: Uri?) {
+        val stay = said?.fragment?.toUIntOrNull() ?: return
+        CallSession.current?.hangUp(said.schemeSpecificPart, stay)
     }
 
     private fun show(notification: Notification) = try {
@@ -76,8 +81,8 @@ class CallService : Service() {
         const val HANG_UP = "io.github.jmrtc.HANG_UP"
         const val NOTIFICATION = 871
 
-        /** Names the call that is meant. */
-        fun data(channelId: String): Uri = Uri.fromParts("jmrtc", channelId, null)
+        /** Names the call that is meant, and which stay in it. */
+        fun data(channelId: String, stay: UInt): Uri = Uri.fromParts("jmrtc", channelId, "$stay")
 
         private const val TAG = "JMRTC"
     }

@@ -51,8 +51,8 @@ internal class CallSession private constructor(context: Context, serverUrl: Stri
     /** Calls a method; its answer goes to the page. False once the engine has stopped. */
     fun command(id: String, method: String, args: String): Boolean = engine.command(id, method, args)
 
-    /** As the person wishes, at the notification of that call. */
-    fun hangUp(channelId: String) = engine.platformEvent(PlatformEvent.Declined(channelId))
+    /** As the person wishes, at the notification of that stay in that call. */
+    fun hangUp(channelId: String, stay: UInt) = engine.platformEvent(PlatformEvent.Declined(channelId, stay))
 
     /** The person looks at the app. On the main thread. */
     fun appBecameActive() = router.appBecameActive()
