@@ -72,9 +72,12 @@ export function eavesdrop() {
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args)
-      e2e.peers.push(this)
-      // What it receives is there when it makes its offer.
-      this.addEventListener('signalingstatechange', () => e2e.recording?.listen(this), { once: true })
+      // What it receives is there when it makes its offer; one that only looks at the networks receives nothing.
+      this.addEventListener('signalingstatechange', () => {
+        if (this.getTransceivers().length === 0) return
+        e2e.peers.push(this)
+        e2e.recording?.listen(this)
+      }, { once: true })
       this.addEventListener('connectionstatechange', () => {
         if (this.connectionState === 'connected') this.connectedAt ??= performance.now()
       })
