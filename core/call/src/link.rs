@@ -18,8 +18,8 @@ pub(crate) enum Link {
     Waiting { at: Timestamp },
     /// Being made: offer, answer, ICE, DTLS.
     Making { generation: Generation, until: Timestamp },
-    /// Sound can flow.
-    Up { generation: Generation },
+    /// Sound can flow, since when.
+    Up { generation: Generation, since: Timestamp },
     /// Was up; ICE is restarted.
     Repairing { generation: Generation, until: Timestamp },
 }
@@ -29,7 +29,7 @@ impl Link {
         match self {
             Self::Off | Self::Waiting { .. } => None,
             Self::Making { generation, .. }
-            | Self::Up { generation }
+            | Self::Up { generation, .. }
             | Self::Repairing { generation, .. } => Some(generation),
         }
     }

@@ -138,10 +138,13 @@ impl Client {
     }
 
     fn link_up(&mut self, generation: Generation) {
-        if let Some(call) = &mut self.call {
-            call.link = Link::Up { generation };
-            call.link_failures = 0;
+        let since = self.now;
+        let Some(call) = &mut self.call else { return };
+        // A restart of one that is up says so once more.
+        if !call.link.is_up() {
+            call.link = Link::Up { generation, since };
         }
+        call.link_failures = 0;
     }
 
     fn link_down(&mut self, generation: Generation, out: &mut Out) {
@@ -163,7 +166,7 @@ impl Client {
         let now = self.now;
         let Some(call) = &mut self.call else { return };
         match call.link {
-            Link::Up { generation } | Link::Repairing { generation, .. } => {
+            Link::Up { generation, .. } | Link::Repairing { generation, .. } => {
                 out.media(MediaAction::Restart { generation });
             }
             Link::Waiting { .. } => call.link = Link::Waiting { at: now },

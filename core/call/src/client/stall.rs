@@ -7,18 +7,17 @@
 //!   it was not, and that has not helped, the link is made anew.
 
 use super::Client;
-use crate::MediaAction;
 use crate::account::{Account, Line};
 use crate::call::Call;
 use crate::link::{Asked, Link, Sign, Stall};
 use crate::out::Out;
+use crate::{MediaAction, Timestamp};
 
 /// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long. What takes as
 /// long as a busy page, or a packet that is sent a third time, is no lost connection: the app would be told of it.
 const ANSWER_MIN_MS: u64 = 1_000;
 const ANSWER_MAX_MS: u64 = 3_000;
-/// Whoever made a new connection within so long before the sound stalled has changed the network, and the connection is of the
-/// new one.
+/// Whoever had to connect anew so shortly before the link stalled, or since, has changed the network.
 const CHANGE_MS: u64 = 2_000;
 /// Between two restarts: one who is heard over a bad network stalls again and again, and no restart of ours helps.
 const RESTART_MS: u64 = 10_000;
@@ -38,11 +37,22 @@ impl Client {
 
     /// The network that the link is in is gone, and with it the connection.
     pub(super) fn moved(&mut self, out: &mut Out) {
+        let is_new = self.connected_anew(self.now);
         self.close_link(out);
-        let recent = |account: &Account| matches!(account.line, Line::Up { since, .. } if since.plus(CHANGE_MS) > self.now);
-        if !self.account.as_ref().is_some_and(recent) {
+        if !is_new {
             self.renew_line(out);
         }
+    }
+
+    /// The connection is another than when the link came up, and was made at `stalled`, shortly before or later: it is of another
+    /// network than the link.
+    fn connected_anew(&self, stalled: Timestamp) -> bool {
+        let line = self.account.as_ref().map(|account| &account.line);
+        let link = self.call.as_ref().map(|call| call.link);
+        let (Some(Line::Up { since, .. }), Some(Link::Up { since: up, .. })) = (line, link) else {
+            return false;
+        };
+        *since > up && since.plus(CHANGE_MS) > stalled
     }
 
     /// Somebody else is in the call and not muted.
@@ -114,18 +124,21 @@ impl Client {
     /// The server has answered; sound has not come meanwhile.
     pub(super) fn stall_answered(&mut self, out: &mut Out) {
         let (now, should_hear) = (self.now, self.should_hear());
-        let Some(Account { line: Line::Up { since: connected, .. }, .. }) = &self.account else { return };
-        let Some(call) = &mut self.call else { return };
-        let Some(Stall { since, sign, .. }) = call.stall.take_if(|stall| stall.deadline().is_some()) else {
+        let Some(Stall { since, sign, .. }) =
+            self.stall().copied().filter(|stall| stall.deadline().is_some())
+        else {
             return;
         };
-        let Link::Up { generation } = call.link else { return };
+        let is_new = self.connected_anew(since);
+        let Some(call) = &mut self.call else { return };
+        call.stall = None;
+        let Link::Up { generation, .. } = call.link else { return };
         // Muted meanwhile.
         if sign == Sign::Sound && !should_hear {
             return;
         }
         let restarted = call.restarted.is_some_and(|at| now.since(at) < RESTART_MS);
-        if connected.plus(CHANGE_MS) > since || (restarted && sign == Sign::Ours) {
+        if is_new || (restarted && sign == Sign::Ours) {
             self.close_link(out);
         } else if !restarted {
             call.restarted = Some(now);

@@ -5,12 +5,18 @@ use serde_json::json;
 
 use crate::rig::{Rig, muted};
 
-/// In a call for longer than a change of network takes.
 fn in_call() -> Rig {
     let mut rig = Rig::connected();
-    rig.wait(2_000);
+    rig.wait(1_000);
     rig.take();
     rig
+}
+
+#[test]
+fn whoever_has_just_signed_in_has_changed_no_network() {
+    let mut rig = Rig::connected();
+    rig.media(MediaEvent::Stalled);
+    assert_eq!(rig.take(), ["media restart"]);
 }
 
 fn stall(rig: &mut Rig) {
@@ -134,7 +140,7 @@ fn while_the_server_is_away_it_is_asked_later() {
 #[test]
 fn a_server_far_away_has_three_round_trips() {
     let mut rig = in_call();
-    rig.wait_in_silence(8_000);
+    rig.wait_in_silence(9_000);
     assert_eq!(rig.pings().len(), 1);
     rig.take();
     rig.now = rig.now.plus(400);
@@ -150,7 +156,7 @@ fn a_server_far_away_has_three_round_trips() {
 #[test]
 fn a_server_that_was_late_is_not_waited_for_as_long_again() {
     let mut rig = in_call();
-    rig.wait_in_silence(8_000);
+    rig.wait_in_silence(9_000);
     rig.now = rig.now.plus(5_000);
     rig.pong();
     rig.take();
