@@ -204,7 +204,7 @@ class PageDevice {
   async stop() {
     const { context, page, memory } = this
     this.context = undefined
-    if (memory) await context.close()
+    if (memory || page.problems.length > 0) await context.close()
     else {
       await page.tab.goto('about:blank')
       idle.push({ context, page })
@@ -348,8 +348,10 @@ class Stage {
   async close() {
     if (this.#serves) await this.#expectNoCalls()
     for (const known of this.#devices.values()) {
-      if (known.runs) await known.app.stop()
+      if (!known.runs) continue
+      // Not twice, or another scenario would have its tab by then.
       known.runs = false
+      await known.app.stop()
     }
     if (!this.#serves) return
     await this.#server.expectEmpty()
