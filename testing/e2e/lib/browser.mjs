@@ -236,8 +236,11 @@ export class Page extends Diary {
 
   /** The tab is gone without a word, as when the system kills an app. */
   async kill() {
-    this.options.memory = await this.tab.evaluate(() => ({ ...sessionStorage }))
     const session = await this.tab.context().newCDPSession(this.tab)
+    // Not by a script: the page may sleep.
+    const storageId = { securityOrigin: new URL(this.options.url).origin, isLocalStorage: false }
+    const { entries } = await session.send('DOMStorage.getDOMStorageItems', { storageId })
+    this.options.memory = Object.fromEntries(entries)
     const gone = new Promise((resolve) => this.tab.once('crash', resolve))
     session.send('Page.crash').catch(() => {})
     await within(gone, 'the tab to crash', PATIENCE)

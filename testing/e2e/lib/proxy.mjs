@@ -6,6 +6,8 @@ export class Proxy {
   #sockets = new Set()
   #cut = false
   #held = false
+  /** One for each thing that is held: lets it go. */
+  #kept = []
   #lag = 0
 
   /** `to`: port of the server at `host`. */
@@ -24,25 +26,30 @@ export class Proxy {
   #join(client) {
     if (this.#cut) return client.resetAndDestroy()
     const server = connect(this.to, this.host)
-    client.towardsServer = true
     for (const [from, into] of [[client, server], [server, client]]) {
       from.setNoDelay(true)
       this.#sockets.add(from)
       const waiting = []
-      const pass = (what) => {
-        if (this.#lag === 0 && waiting.length === 0) return what()
-        waiting.push(what)
-        // As many timers as things that wait: whichever fires lets the first one go.
-        setTimeout(() => waiting.shift()(), this.#lag)
+      // As often called as there are things that wait: whoever calls lets the first one go.
+      const next = () => {
+        const what = waiting.shift()
+        if (!from.frozen && !into.frozen) what()
       }
-      from.on('error', () => into.destroy())
+      const pass = (what) => {
+        const held = this.#held && from === client
+        if (!held && this.#lag === 0 && waiting.length === 0) return what()
+        waiting.push(what)
+        if (held) this.#kept.push(next)
+        else setTimeout(next, this.#lag)
+      }
+      // It is closed then, after what it had sent.
+      from.on('error', () => {})
       from.on('data', (data) => pass(() => into.write(data)))
       from.on('end', () => pass(() => into.end()))
       from.on('close', () => {
         this.#sockets.delete(from)
         pass(() => into.destroy())
       })
-      if (this.#held && from === client) from.pause()
     }
   }
 
@@ -51,17 +58,14 @@ export class Proxy {
     this.#lag = ms
   }
 
-  /** What the endpoint sends waits here until `release`; what the server sends still comes through. */
+  /** What the endpoint sends waits here until `release`, also when it is gone by then; what the server sends still comes through. */
   hold() {
     this.#held = true
-    for (const socket of this.#sockets) {
-      if (socket.towardsServer) socket.pause()
-    }
   }
 
   release() {
     this.#held = false
-    for (const socket of this.#sockets) if (socket.towardsServer && !socket.frozen) socket.resume()
+    for (const next of this.#kept.splice(0)) next()
   }
 
   /** All connections break and new ones are refused. */

@@ -1,6 +1,7 @@
 // The stage of the scenarios: a real server and real apps, for a runner (jmrtc-scenarios) that says what happens.
 // Its protocol is in docs/scenarios.md.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { relative } from 'node:path'
 import { apiPage } from './api-page.mjs'
 import { Page, startContexts } from './browser.mjs'
@@ -79,7 +80,7 @@ class PhoneDevice {
   sleep(ms) {
     this.child.kill('SIGSTOP')
     this.awake = Date.now() + ms
-    setTimeout(() => this.child.kill('SIGCONT'), ms)
+    this.alarm = setTimeout(() => this.child.kill('SIGCONT'), ms)
   }
 
   async microphone(state) {
@@ -95,6 +96,8 @@ class PhoneDevice {
   }
 
   async kill() {
+    clearTimeout(this.alarm)
+    this.awake = 0
     this.child.kill('SIGKILL')
     await this.child.ended
   }
@@ -110,23 +113,32 @@ let pages
 /** Tabs, each in a browser context of its own: what is in one dies alone. A new one costs more than a scenario. */
 const idle = []
 
+const random = () => randomBytes(8).toString('hex')
+
+/** Before the first method is called the page is no device yet: it becomes the one that is kept in its storage. */
+function becomeDevice([browser, tab]) {
+  sessionStorage.clear()
+  localStorage.setItem('jmrtc.device', browser)
+  sessionStorage.setItem('jmrtc.tab', tab)
+}
+
 /** A page in a browser. */
 class PageDevice {
   async start({ device, like, report, network }) {
     browser ??= startContexts()
     pages ??= apiPage()
     this.network = network
-    const copied = (this.copy = like === this ? undefined : await like.storage())
-    const found = this.context || copied ? undefined : idle.pop()
+    const isNew = !this.context
+    const found = isNew ? idle.pop() : undefined
     this.context ??= found?.context ?? (await (await browser).newContext())
-    if (copied) await this.context.addInitScript((copied) => Object.assign(localStorage, copied), copied.local)
     if (found) {
       this.page = found.page
       await this.page.load()
     } else {
-      const page = (this.page = await Page.open({ browser: this.context, url: await pages, user: device, memory: copied?.session ?? this.memory }))
+      const page = (this.page = await Page.open({ browser: this.context, url: await pages, user: device, memory: this.memory }))
       await page.tab.exposeFunction('__report', (call, answer) => page.answer(call, answer))
     }
+    if (isNew) await this.page.tab.evaluate(becomeDevice, (like.identity ??= [random(), random()]))
     this.page.event = (event, payload) => report({ device, event, payload })
     this.page.answer = (call, answer) => report({ device, call, ...answer })
   }
@@ -142,11 +154,6 @@ class PageDevice {
     }, [call, method, given])
   }
 
-  /** What outlives the page. */
-  storage() {
-    return this.page.tab.evaluate(() => ({ local: { ...localStorage }, session: { ...sessionStorage } }))
-  }
-
   system(event) {
     return this.page.system(event)
   }
@@ -156,7 +163,7 @@ class PageDevice {
     const session = await this.page.tab.context().newCDPSession(this.page.tab)
     await session.send('Debugger.enable')
     await session.send('Debugger.pause')
-    setTimeout(() => session.detach(), ms)
+    this.alarm = setTimeout(() => session.detach(), ms)
   }
 
   /** Chromium's own microphone always works, is given to everybody and stays. */
@@ -195,6 +202,7 @@ class PageDevice {
   }
 
   async kill() {
+    clearTimeout(this.alarm)
     await this.page.kill()
     this.memory = this.page.options.memory
   }
@@ -202,7 +210,7 @@ class PageDevice {
   async stop() {
     const { context, page, memory } = this
     this.context = undefined
-    if (memory || this.copy) await context.close()
+    if (memory || page.problems.length > 0) await context.close()
     else {
       await page.tab.goto('about:blank')
       idle.push({ context, page })
@@ -213,6 +221,8 @@ class PageDevice {
 
 /** How much longer a message takes on a slow network. */
 const SLOW_MS = 200
+
+const pathOf = (user) => `/v1/users/${encodeURIComponent(user)}`
 
 const DEVICES = { phone: PhoneDevice, browser: PageDevice }
 
@@ -268,15 +278,15 @@ class Stage {
   }
 
   make({ user, profile }) {
-    return this.#backend('PUT', `/v1/users/${user}`, profile)
+    return this.#backend('PUT', pathOf(user), profile)
   }
 
   delete({ user }) {
-    return this.#backend('DELETE', `/v1/users/${user}`)
+    return this.#backend('DELETE', pathOf(user))
   }
 
   relate({ of, to, relation }) {
-    return this.#backend('PUT', `/v1/users/${of}/relations/${to}`, relation)
+    return this.#backend('PUT', `${pathOf(of)}/relations/${encodeURIComponent(to)}`, relation)
   }
 
   async start({ device, id }) {
@@ -344,8 +354,10 @@ class Stage {
   async close() {
     if (this.#serves) await this.#expectNoCalls()
     for (const known of this.#devices.values()) {
-      if (known.runs) await known.app.stop()
+      if (!known.runs) continue
+      // Not twice, or another scenario would have its tab by then.
       known.runs = false
+      await known.app.stop()
     }
     if (!this.#serves) return
     await this.#server.expectEmpty()

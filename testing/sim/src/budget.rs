@@ -1,4 +1,4 @@
-//! How many invitations a user may make, counted from all that it has made: so many a minute come back, and
+//! How many invitations or changes a user may make, counted from all that it has made: so many a minute come back, and
 //! no more than so many are ever left.
 
 use std::collections::BTreeMap;
@@ -11,17 +11,16 @@ const MINUTE_MS: u64 = 60_000;
 pub(crate) struct Budget {
     per_minute: u64,
     at_once: u64,
-    /// When each has invited how many.
+    /// When each has made how many.
     made: BTreeMap<Username, Vec<(u64, u64)>>,
 }
 
 impl Budget {
-    pub(crate) fn new(per_minute: u32, max_members: usize) -> Self {
-        let per_minute = u64::from(per_minute);
-        Self { per_minute, at_once: per_minute.max(4 * max_members as u64), made: BTreeMap::new() }
+    pub(crate) const fn new(per_minute: u64, at_once: u64) -> Self {
+        Self { per_minute, at_once, made: BTreeMap::new() }
     }
 
-    /// How many `user` may invite now.
+    /// How many `user` may make now.
     pub(crate) fn allowance(&self, now: u64, user: &Username) -> u64 {
         let (mut owed, mut since) = (0_u64, 0);
         for (at, count) in self.made.get(user).into_iter().flatten().chain(&[(now, 0)]) {

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{CallState, Client, CommandId, Config, Event, Generation, Memory};
-use jmrtc_protocol::{
-    ChannelId, ClientMessage, Device as DeviceId, Failure, Platform, RequestId, Stay, Username,
-};
+use jmrtc_protocol::{ChannelId, Device as DeviceId, Failure, Platform, RequestId, Stay, Username};
 use jmrtc_rooms::ConnId;
 
 use crate::app;
 use crate::chance::Choices;
 use crate::judge::Ear;
+use crate::network::Item;
 use crate::world::Microphone;
 
 /// What an app is told.
@@ -64,8 +63,8 @@ pub(crate) struct Device {
     pub(crate) lag: u64,
     /// Its person speaks until then.
     pub(crate) talks_until: u64,
-    /// What it says to the server waits here.
-    pub(crate) held: Option<Vec<(ConnId, ClientMessage)>>,
+    /// What is on its way to the server waits here, also that a connection is closed.
+    pub(crate) held: Option<Vec<(ConnId, Item)>>,
     /// The token used last, in any life.
     pub(crate) token: String,
     /// Tokens that the server would not have, as this life was told.

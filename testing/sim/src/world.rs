@@ -161,6 +161,8 @@ pub struct World {
     people: BTreeMap<Username, Person>,
     /// What the first keeps about the second.
     relations: BTreeMap<(Username, Username), Relation>,
+    /// How many changes the server lets each user make.
+    changes: Budget,
     /// Calls that are over.
     records: Vec<CallRecord>,
     /// Of the server before, for the next.
@@ -318,6 +320,7 @@ impl World {
             people: users.iter().map(|user| (user.clone(), Person::default())).collect(),
             users,
             relations,
+            changes: changes(),
             records: Vec::new(),
             handover: None,
             devices,
@@ -529,7 +532,13 @@ fn mirror(times: Times, relations: &BTreeMap<(Username, Username), Relation>) ->
 }
 
 fn budget(times: Times) -> Budget {
-    Budget::new(times.invitations_per_minute, times.max_members)
+    let per_minute = u64::from(times.invitations_per_minute);
+    Budget::new(per_minute, per_minute.max(4 * times.max_members as u64))
+}
+
+/// Of a profile or a relation.
+const fn changes() -> Budget {
+    Budget::new(120, 40)
 }
 
 fn echo() -> Username {

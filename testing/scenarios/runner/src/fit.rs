@@ -11,7 +11,7 @@ const OCCASIONAL: [&str; 5] = ["detail", "silent", "failed", "invitedBy", "muted
 pub(crate) type Names = BTreeMap<String, Value>;
 
 /// A field as files abbreviate it.
-fn long(key: &str) -> &str {
+pub(crate) fn long(key: &str) -> &str {
     match key {
         "i" => "invitingMembers",
         "j" => "joinedMembers",

@@ -4,6 +4,7 @@
 
 mod ear;
 mod fit;
+mod model;
 mod pipe;
 mod play;
 mod scenario;

@@ -1,10 +1,9 @@
 //! `jmrtc-scenarios`: plays scenario files.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout)]
 
-use std::io::{BufReader, stdin, stdout};
+use std::io::{BufReader, Write, stdin, stdout};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, exit};
 
 use clap::Parser;
 use jmrtc_scenarios::{Kind, Pipe, Scenario, Sim, Verdict, play};
@@ -60,7 +59,7 @@ fn in_worlds(cli: &Cli, scenario: &Scenario) -> Verdict {
     for seed in cli.seed.map_or(0..cli.worlds, |seed| seed..seed + 1) {
         let mut world = Sim::new(seed, cli.seed.is_some());
         let verdict = play(scenario, &mut world);
-        world.log().iter().for_each(|line| println!("{line}"));
+        world.log().iter().for_each(|line| say(line));
         match verdict {
             Verdict::Passed => {}
             Verdict::Skipped(why) => return Verdict::Skipped(why),
@@ -77,8 +76,15 @@ fn tell(cli: &Cli, file: &std::path::Path, verdict: &Verdict) {
         Verdict::Failed(why) => ("failed", why.as_str()),
     };
     if cli.stage.is_empty() {
-        println!("{word:8} {}{}{why}", file.display(), if why.is_empty() { "" } else { ": " });
+        say(&format!("{word:8} {}{}{why}", file.display(), if why.is_empty() { "" } else { ": " }));
     } else {
-        println!("{}", json!({ "verdict": word, "why": why }));
+        say(&json!({ "verdict": word, "why": why }).to_string());
+    }
+}
+
+/// Whoever reads only the beginning, as `head` does, wants no more.
+fn say(line: &str) {
+    if writeln!(stdout(), "{line}").is_err() {
+        exit(1);
     }
 }

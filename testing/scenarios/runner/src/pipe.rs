@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::stage::{Kind, Order, Report, Stage};
-
-/// Real servers, debug builds, two busy cores.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::stage::{Kind, Order, PATIENCE, Report, Stage};
 
 /// A stage at the other end of standard input and output.
 pub struct Pipe<W> {
@@ -63,10 +60,6 @@ fn read<T: for<'de> Deserialize<'de>>(line: &str) -> Result<T, String> {
 impl<W: Write> Stage for Pipe<W> {
     fn kinds(&self) -> Vec<Kind> {
         self.kinds.clone()
-    }
-
-    fn patience(&self) -> Duration {
-        PATIENCE
     }
 
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::ear::{Ear, is_scripted};
 use crate::fit::{Names, fit};
 use crate::scenario::{Action, Expect, Scenario, What, own_token};
-use crate::stage::{Answer, AppState, Order, Report, Stage};
+use crate::stage::{Answer, AppState, Order, PATIENCE, Report, Settings, Stage};
 use crate::words::short;
 
 /// Between two looks at what an app's state has become.
@@ -38,6 +38,7 @@ pub fn play(scenario: &Scenario, stage: &mut dyn Stage) -> Verdict {
         stage,
         devices: scenario.devices.iter().map(|(name, _)| (name.clone(), Device::default())).collect(),
         ids: scenario.ids.clone(),
+        hint: hint(&scenario.settings),
         names: Names::new(),
         starts: BTreeMap::new(),
         calls: 0,
@@ -57,6 +58,8 @@ struct Player<'a> {
     devices: BTreeMap<String, Device>,
     /// The first signs in with the second's id.
     ids: BTreeMap<String, String>,
+    /// Beside what was waited for in vain.
+    hint: String,
     names: Names,
     /// When each call began.
     starts: BTreeMap<String, i64>,
@@ -74,6 +77,8 @@ struct Device {
     /// Answers to the runner's own calls.
     own: BTreeMap<u64, Answer>,
     ear: Ear,
+    /// When it wakes, by the stage's clock.
+    awake: Duration,
 }
 
 struct Open {
@@ -142,6 +147,7 @@ impl Player<'_> {
                 state.runs = false;
                 state.open.clear();
                 state.ear = Ear::default();
+                state.awake = Duration::ZERO;
                 Ok(())
             }
             Action::App { device, .. } if self.device(device)?.runs => {
@@ -151,6 +157,14 @@ impl Player<'_> {
             Action::Stage(order) => {
                 if let Order::Sleep { device, .. } | Order::System { device, .. } = order {
                     self.running(device)?;
+                }
+                if let Order::Sleep { device, ms } = order {
+                    let now = self.stage.elapsed();
+                    let state = self.device(device)?;
+                    if state.awake > now {
+                        return Err(format!("`{device}` sleeps already"));
+                    }
+                    state.awake = now.saturating_add(Duration::from_millis(*ms));
                 }
                 self.stage.carry_out(order)
             }
@@ -209,13 +223,14 @@ impl Player<'_> {
 
     /// Waits for the answer to one of the runner's own calls, which must succeed.
     fn answered(&mut self, device: &str, call: u64) -> Result<Value, String> {
+        let end = self.stage.elapsed() + PATIENCE;
         loop {
             match self.device(device)?.own.remove(&call) {
                 Some(Answer::Result(result)) => return Ok(result),
                 Some(Answer::Error(e)) => return Err(format!("{device}: {}: {}", e.name, e.description)),
                 None => {}
             }
-            match self.stage.next(self.stage.patience())? {
+            match self.next(end)? {
                 Some(report) => self.hear(report)?,
                 None => {
                     let method = self.device(device)?.open.get(&call).map(|open| open.method.clone());
@@ -223,6 +238,10 @@ impl Player<'_> {
                 }
             }
         }
+    }
+
+    fn next(&mut self, end: Duration) -> Result<Option<Report>, String> {
+        self.stage.next(end.saturating_sub(self.stage.elapsed()))
     }
 
     fn hear(&mut self, report: Report) -> Result<(), String> {
@@ -309,6 +328,7 @@ impl Player<'_> {
 
     /// Waits until one of `ways` is met, the first of those that are.
     fn expect(&mut self, ways: &[Vec<Expect>]) -> Result<(), String> {
+        let end = self.stage.elapsed() + PATIENCE;
         loop {
             let mut pending = Vec::new();
             let mut missed = Vec::new();
@@ -330,11 +350,11 @@ impl Player<'_> {
             if pending.is_empty() {
                 return Err(missed.join("\nor "));
             }
-            match self.stage.next(self.stage.patience())? {
+            match self.next(end)? {
                 Some(report) => self.hear(report)?,
                 None => {
                     pending.extend(missed);
-                    return Err(pending.join("\nor "));
+                    return Err(pending.join("\nor ") + &self.hint);
                 }
             }
         }
@@ -359,7 +379,8 @@ impl Player<'_> {
                 None => {
                     // A name that is bound there may be missing in what comes after.
                     if pending.is_none() {
-                        pending = Some(format!("{expect}\n  but nothing came"));
+                        pending =
+                            Some(format!("{expect}\n  but nothing came within {} s", PATIENCE.as_secs()));
                     }
                     waits.insert(expect.device.as_str());
                 }
@@ -391,7 +412,7 @@ impl Player<'_> {
     }
 
     fn becomes(&mut self, device: &str, expected: &Value) -> Result<(), String> {
-        let end = self.stage.elapsed() + self.stage.patience();
+        let end = self.stage.elapsed() + PATIENCE;
         loop {
             let call = self.call(device, "getState", None, true)?;
             let state = self.answered(device, call)?;
@@ -438,6 +459,21 @@ impl Player<'_> {
         }
         text
     }
+}
+
+/// Who waits for the end of a time that the file does not set waits in vain.
+fn hint(settings: &Settings) -> String {
+    let mut text = String::new();
+    for (name, ms, what) in [
+        ("ringTime", settings.ring_ms, "it rings"),
+        ("graceTime", settings.grace_ms, "a lost member stays in its call"),
+    ] {
+        if Duration::from_millis(ms) >= PATIENCE {
+            let _ =
+                write!(text, "\n  ({what} for {} s here; `server: {{{name}: 3s}}` makes it 3)", ms / 1000);
+        }
+    }
+    text
 }
 
 fn matches(what: &What, told: &Told, names: &mut Names) -> Result<(), String> {

@@ -6,13 +6,15 @@ use std::{fmt, fs};
 
 use jmrtc_call::{CallState, EngineState, LoginState, METHODS};
 use jmrtc_protocol::limits::MAX_MEMBERS;
-use jmrtc_protocol::{ErrorCode, Profile, Username};
+use jmrtc_protocol::{ErrorCode, Profile, Relation, Username};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Error, Spanned, UserMessageFormatter};
 
-use crate::stage::{AppState, Kind, Order, Related, Settings, token, user_of};
+use crate::ear::is_scripted;
+use crate::model;
+use crate::stage::{AppState, Kind, Order, Related, ServerState, Settings, token, user_of};
 
 /// Long enough to be out of the way on the slowest machine; a scenario that waits for one of them says how long.
 const RING_MS: u64 = 60_000;
@@ -20,23 +22,10 @@ const GRACE_MS: u64 = 60_000;
 const PING_MS: u64 = 4_000;
 const MEMBERS: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
+/// Of one user, that a server lets sign in.
+const DEVICES: usize = 16;
 /// The longest that a server takes.
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
-
-const EVENTS: [&str; 12] = [
-    "CallOutgoing",
-    "CallReceiveInvite",
-    "CallConnecting",
-    "CallConnected",
-    "CallMemberJoin",
-    "CallMemberLeave",
-    "CallDisconnect",
-    "CallOtherUserInvited",
-    "CallMemberMuted",
-    "CallError",
-    "CallReconnecting",
-    "CallReconnected",
-];
 
 const SYSTEM: [&str; 3] = ["answered", "declined", "networkChanged"];
 
@@ -190,34 +179,46 @@ impl Scenario {
     /// # Errors
     /// What is wrong with it, and in which line.
     pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
-        let raw: Raw = serde_saphyr::from_str(text).map_err(|e| format!("{}: {e}", file.display()))?;
+        let raw: Raw =
+            serde_saphyr::from_str(text).map_err(|e| format!("{}: {}", file.display(), unreadable(&e)))?;
         let at = |line: u64, what: String| format!("{}:{line}: {what}", file.display());
         let line = raw.devices.referenced.line();
         let devices = devices(&raw.devices.value).map_err(|e| at(line, e))?;
         let reader = Reader { devices: devices.iter().map(|(name, _)| name.as_str()).collect() };
         let mut settings = settings(&raw.server).map_err(|(line, e)| at(line, format!("server: {e}")))?;
         for (pair, relation) in raw.relations {
-            let related = reader.related(&pair, &relation.value);
+            let related = reader.relation(&pair, &relation.value);
             settings.relations.push(related.map_err(|e| at(relation.referenced.line(), e))?);
         }
         let mut ids = BTreeMap::new();
-        for (copy, original) in raw.same_device {
-            let line = original.referenced.line();
+        for (copy, original) in &raw.same_device {
+            let (line, original) = (original.referenced.line(), &original.value);
             let known = |name: &String| devices.iter().any(|(device, _)| device == name);
-            if !known(&copy) || !known(&original.value) || user_of(&copy) != user_of(&original.value) {
-                let problem = format!("`{copy}` and `{}` are not two devices of one user", original.value);
-                return Err(at(line, problem));
+            if !known(copy) || !known(original) || user_of(copy) != user_of(original) {
+                return Err(at(line, format!("`{copy}` and `{original}` are not two devices of one user")));
             }
-            ids.insert(copy, original.value);
+            if raw.same_device.contains_key(original) {
+                return Err(at(line, format!("`{original}` is a copy and has no id of its own")));
+            }
+            ids.insert(copy.clone(), original.clone());
         }
         let mut steps = Vec::new();
+        let mut server = ServerState::Running;
         for (n, step) in raw.steps.iter().enumerate() {
             let line = step.referenced.line();
-            let actions = reader.step(&step.value).map_err(|e| at(line, format!("step {}: {e}", n + 1)))?;
+            let wrong = |e| at(line, format!("step {}: {e}", n + 1));
+            let actions = reader.step(&step.value).map_err(wrong)?;
+            for action in &actions {
+                server = after(server, action).map_err(wrong)?;
+            }
             steps.extend(actions.into_iter().map(|action| Step { line, action }));
         }
-        if steps.is_empty() {
+        let Some(last) = raw.steps.last() else {
             return Err(format!("{}: there are no steps", file.display()));
+        };
+        if server == ServerState::ReadOnly {
+            let what = "at the end the server could not keep its calls: `server: running` before it";
+            return Err(at(last.referenced.line(), what.into()));
         }
         Ok(Self { file: file.to_owned(), title: raw.title, skip: raw.skip, devices, ids, settings, steps })
     }
@@ -242,7 +243,7 @@ pub fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn devices(list: &[Value]) -> Result<Vec<(String, AppState)>, String> {
-    let mut devices = Vec::new();
+    let mut devices: Vec<(String, AppState)> = Vec::new();
     let mut seen = BTreeSet::new();
     for item in list {
         let only =
@@ -258,9 +259,38 @@ fn devices(list: &[Value]) -> Result<Vec<(String, AppState)>, String> {
         if name.contains(char::is_whitespace) || !seen.insert(name.clone()) {
             return Err(format!("device `{name}`: a name has no blanks and is there once"));
         }
+        let of_user = devices.iter().filter(|(other, _)| user_of(other) == user_of(&name)).count();
+        if of_user == DEVICES {
+            return Err(format!("device `{name}`: a user has at most {DEVICES}"));
+        }
         devices.push((name, state));
     }
-    Ok(devices)
+    if devices.is_empty() { Err("there are no devices".into()) } else { Ok(devices) }
+}
+
+/// How the server is after a step; why the step can't be done.
+fn after(server: ServerState, action: &Action) -> Result<ServerState, String> {
+    match (server, action) {
+        (
+            ServerState::Stopped | ServerState::Killed,
+            Action::Stage(Order::Server { state: ServerState::ReadOnly }),
+        ) => Err("only a server that runs is `readOnly`".into()),
+        (_, Action::Stage(Order::Server { state })) => Ok(*state),
+        (
+            ServerState::Stopped | ServerState::Killed | ServerState::ReadOnly,
+            Action::Stage(Order::Make { .. } | Order::Delete { .. } | Order::Relate(_)),
+        ) => Err("the backend needs a server that runs and keeps changes".into()),
+        (server, _) => Ok(server),
+    }
+}
+
+/// What is wrong with the YAML.
+fn unreadable(error: &Error) -> String {
+    let mut text = error.render_with_formatter(&UserMessageFormatter);
+    if text.contains("mapping values are not allowed") {
+        text += "\nA step that is followed by `gives` or `fails` ends with a colon.";
+    }
+    text
 }
 
 /// What a real server would refuse is refused here, with the line.
@@ -287,13 +317,29 @@ fn settings(raw: &RawServer) -> Result<Settings, (u64, String)> {
 }
 
 /// A model of which only some fields are named.
-fn filled<T: Default + Serialize + DeserializeOwned>(what: &str, fields: &Value) -> Result<T, String> {
+fn filled<T: Default + Serialize + DeserializeOwned>(
+    what: &str,
+    fields: &Value,
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<T, String> {
     let mut whole = serde_json::to_value(T::default()).map_err(|e| e.to_string())?;
     for (name, value) in fields.as_object().ok_or_else(|| format!("a {what} has fields"))? {
         let known = whole.get_mut(name).ok_or_else(|| format!("a {what} has no `{name}`"))?;
         *known = value.clone();
     }
-    word(&whole)
+    let whole = word(&whole)?;
+    check(&whole)?;
+    Ok(whole)
+}
+
+/// Whether one of two ways is how the other begins: then the longer never comes true, or by luck.
+fn begins(shorter: &[Expect], longer: &[Expect]) -> bool {
+    shorter.iter().all(|expect| {
+        let of_device = |way: &[Expect]| -> Vec<_> {
+            way.iter().filter(|other| other.device == expect.device).cloned().collect()
+        };
+        of_device(longer).starts_with(&of_device(shorter))
+    })
 }
 
 struct Reader<'a> {
@@ -358,9 +404,13 @@ impl Reader<'_> {
                 phrase.alone()?;
                 let ways = phrase.some()?.as_array().filter(|w| w.len() >= 2);
                 let ways = ways.ok_or("`one of` is a list of at least two lists of steps")?;
-                return Ok(vec![Action::OneOf(
-                    ways.iter().map(|way| self.way(way)).collect::<Result<_, _>>()?,
-                )]);
+                let ways: Vec<_> = ways.iter().map(|way| self.way(way)).collect::<Result<_, _>>()?;
+                for (n, way) in ways.iter().enumerate() {
+                    if let Some(other) = (0..ways.len()).find(|m| *m != n && begins(way, &ways[*m])) {
+                        return Err(format!("way {} is how way {} begins", n + 1, other + 1));
+                    }
+                }
+                return Ok(vec![Action::OneOf(ways)]);
             }
             _ => {}
         }
@@ -371,7 +421,7 @@ impl Reader<'_> {
         Ok(match phrase.words[1..] {
             ["calls", method] => {
                 let send = Action::Send {
-                    args: args(&device, &phrase)?,
+                    args: self.args(&device, &phrase)?,
                     device: device.clone(),
                     method: known(method)?,
                 };
@@ -379,7 +429,7 @@ impl Reader<'_> {
             }
             ["sends", method] => {
                 phrase.alone()?;
-                vec![Action::Send { args: args(&device, &phrase)?, device, method: known(method)? }]
+                vec![Action::Send { args: self.args(&device, &phrase)?, device, method: known(method)? }]
             }
             ["is", "answered", method] => {
                 phrase.none()?;
@@ -392,15 +442,23 @@ impl Reader<'_> {
             }
             ["hears", name] => {
                 phrase.alone()?;
-                vec![Action::Expect(Expect { device, what: event(name, phrase.some()?)? })]
+                // Whether there is such an event matters more than that its fields are missing.
+                let payload = phrase.value.unwrap_or(&Value::Null);
+                vec![Action::Expect(Expect { device, what: event(name, payload)? })]
             }
             ["hears"] => {
                 phrase.alone()?;
                 let list = phrase.some()?.as_array().ok_or("`hears` needs an event or a list of events")?;
                 let expect = |item: &Value| match item.as_object().filter(|fields| fields.len() == 1) {
                     Some(fields) => fields.iter().next().map_or(Err(String::new()), |(n, p)| event(n, p)),
-                    None => Err(format!("`{item}` is no event with its fields")),
+                    None => Err(match item.as_str() {
+                        Some(name) => event(name, &Value::Null).err().unwrap_or_default(),
+                        None => format!("`{item}` is no event with its fields"),
+                    }),
                 };
+                if list.is_empty() {
+                    return Err("`hears` needs an event, or write `hears nothing`".into());
+                }
                 let whats: Vec<_> = list.iter().map(expect).collect::<Result<_, _>>()?;
                 let heard = |what| Action::Expect(Expect { device: device.clone(), what });
                 whats.into_iter().map(heard).collect()
@@ -444,18 +502,25 @@ impl Reader<'_> {
     }
 
     /// `dave to alice: {isInBlackList: true}`.
-    fn related(&self, pair: &str, fields: &Value) -> Result<Related, String> {
+    fn relation(&self, pair: &str, fields: &Value) -> Result<Related, String> {
         let (of, to) = pair.split_once(" to ").ok_or("a relation is `dave to alice: {…}`")?;
+        self.related(of, to, fields)
+    }
+
+    fn related(&self, of: &str, to: &str, fields: &Value) -> Result<Related, String> {
         let (of, to) = (self.user(of)?, self.user(to)?);
-        Ok(Related { of, to, relation: filled("relation", fields)? })
+        if of == to {
+            return Err("nobody has a relation to itself".into());
+        }
+        Ok(Related { of, to, relation: filled("relation", fields, Relation::check)? })
     }
 
     /// What the company's backend does, which knows users and no devices.
     fn backend(&self, words: &[&str], phrase: &Phrase<'_>) -> Result<Action, String> {
         match *words {
             ["makes", name] => {
-                let profile =
-                    phrase.value.map_or_else(|| Ok(Profile::default()), |v| filled("profile", v))?;
+                let fields = phrase.value.map(|fields| filled("profile", fields, Profile::check));
+                let profile = fields.unwrap_or_else(|| Ok(Profile::default()))?;
                 Ok(Action::Stage(Order::Make { user: self.user(name)?, profile }))
             }
             ["deletes", name] => {
@@ -463,8 +528,7 @@ impl Reader<'_> {
                 Ok(Action::Stage(Order::Delete { user: self.user(name)? }))
             }
             ["relates", of, "to", to] => {
-                let relation = filled("relation", phrase.some()?)?;
-                Ok(Action::Stage(Order::Relate(Related { of: self.user(of)?, to: self.user(to)?, relation })))
+                Ok(Action::Stage(Order::Relate(self.related(of, to, phrase.some()?)?)))
             }
             _ => Err(format!("`{}` is not understood", phrase.words.join(" "))),
         }
@@ -482,7 +546,30 @@ impl Reader<'_> {
                 all.push(expect);
             }
         }
-        Ok(all)
+        if all.is_empty() { Err("a way is empty".into()) } else { Ok(all) }
+    }
+
+    fn args(&self, device: &str, phrase: &Phrase<'_>) -> Result<Option<Value>, String> {
+        let mut args = phrase.value.cloned();
+        if let Some(Value::Object(fields)) = &mut args {
+            for value in fields.values_mut() {
+                if let Some(text) = value.as_str().and_then(|text| text.strip_prefix('$')) {
+                    *value = self.token_of(text, user_of(device))?;
+                }
+            }
+        }
+        Ok(args)
+    }
+
+    /// `token`, `token of bob`, `token for 3s`, `expired token`.
+    fn token_of(&self, text: &str, user: &str) -> Result<Value, String> {
+        Ok(match text.split(' ').collect::<Vec<_>>()[..] {
+            ["token"] => token(user, HOUR_MS),
+            ["token", "of", other] => token(&self.user(other)?, HOUR_MS),
+            ["token", "for", ms] => token(user, time(ms)?.try_into().unwrap_or(HOUR_MS)),
+            ["expired", "token"] => token(user, -HOUR_MS),
+            _ => return Err(format!("`${text}` is no token")),
+        })
     }
 }
 
@@ -508,11 +595,21 @@ fn state(value: &Value) -> Result<Value, String> {
 }
 
 fn known(method: &str) -> Result<String, String> {
+    if method == "getStats" {
+        return Err("`getStats` is in no file: its numbers depend on the sound".into());
+    }
     one_of(method, &METHODS, "method").map(str::to_owned)
 }
 
 fn event(name: &str, payload: &Value) -> Result<What, String> {
-    one_of(name, &EVENTS, "event")?;
+    if !is_scripted(name) {
+        return Err(format!("`{name}` is in no file: when it comes depends on what is heard"));
+    }
+    let specimen = model::event(name).ok_or_else(|| format!("there is no event `{name}`"))?;
+    if payload.is_null() {
+        return Err(format!("`{name}` needs its fields; write `{name}: {{}}` where none matters"));
+    }
+    model::known(payload, &specimen)?;
     let says_why = payload.get("reason").is_some();
     if ["CallDisconnect", "CallMemberLeave"].contains(&name) && !says_why {
         return Err(format!("`{name}` needs a reason"));
@@ -532,7 +629,10 @@ fn answer(method: &str, more: &BTreeMap<&str, &Value>) -> Result<What, String> {
             let code = ErrorCode::ALL.into_iter().find(|code| name.as_str() == Some(code.name()));
             Ok(What::Failure { method, code: code.ok_or_else(|| format!("there is no failure {name}"))? })
         }
-        (Some(result), None) => Ok(What::Result { method, result: Some((*result).clone()) }),
+        (Some(result), None) => {
+            model::known(result, &model::result(&method))?;
+            Ok(What::Result { method, result: Some((*result).clone()) })
+        }
         (None, None) => {
             let result = match method.as_str() {
                 "initEngine" => Some(Value::Null),
@@ -550,29 +650,6 @@ fn answer(method: &str, more: &BTreeMap<&str, &Value>) -> Result<What, String> {
             Ok(What::Result { method, result })
         }
     }
-}
-
-fn args(device: &str, phrase: &Phrase<'_>) -> Result<Option<Value>, String> {
-    let mut args = phrase.value.cloned();
-    if let Some(Value::Object(fields)) = &mut args {
-        for value in fields.values_mut() {
-            if let Some(text) = value.as_str().and_then(|text| text.strip_prefix('$')) {
-                *value = token_of(text, user_of(device))?;
-            }
-        }
-    }
-    Ok(args)
-}
-
-/// `token`, `token of bob`, `token for 3s`, `expired token`.
-fn token_of(text: &str, user: &str) -> Result<Value, String> {
-    Ok(match text.split(' ').collect::<Vec<_>>()[..] {
-        ["token"] => token(user, HOUR_MS),
-        ["token", "of", other] => token(other, HOUR_MS),
-        ["token", "for", ms] => token(user, time(ms)?.try_into().unwrap_or(HOUR_MS)),
-        ["expired", "token"] => token(user, -HOUR_MS),
-        _ => return Err(format!("`${text}` is no token")),
-    })
 }
 
 /// What `login` gets when an app is made ready.

@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 
 use crate::stage::{Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage};
 
-/// Longer than anything that a machine or the rooms do by themselves. It costs nothing.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// One simulated world.
 #[derive(Debug)]
 pub struct Sim {
@@ -125,10 +122,6 @@ fn name(text: &str) -> Result<Username, String> {
 impl Stage for Sim {
     fn kinds(&self) -> Vec<Kind> {
         vec![Kind::Sim]
-    }
-
-    fn patience(&self) -> Duration {
-        PATIENCE
     }
 
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {

@@ -6,6 +6,10 @@ use jmrtc_protocol::{Failure, Profile, Relation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// For how long something is waited for: real servers, debug builds, two busy cores. No less in simulation, or a file would
+/// pass there alone.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the devices of a stage are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -241,9 +245,6 @@ pub enum Answer {
 pub trait Stage {
     /// What its devices are.
     fn kinds(&self) -> Vec<Kind>;
-
-    /// For how long something is waited for.
-    fn patience(&self) -> Duration;
 
     /// Does it, and returns when it is done; for a method call, when the app has called.
     ///

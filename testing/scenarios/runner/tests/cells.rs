@@ -108,10 +108,6 @@ impl Stage for Watched {
         self.sim.kinds()
     }
 
-    fn patience(&self) -> Duration {
-        self.sim.patience()
-    }
-
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         if let Order::Kill { device } = order {
             self.open.retain(|(of, _), _| of != device);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use jmrtc_protocol::{Profile, Relation, User, Username};
@@ -37,7 +37,44 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("bob calls fly", "a.yaml:7: step 3: there is no method `fly`"),
         ("bob hears CallMissed: {}", "a.yaml:7: step 3: there is no event `CallMissed`"),
         ("bob hears CallDisconnect: {}", "a.yaml:7: step 3: `CallDisconnect` needs a reason"),
-        ("bob hears CallConnecting", "a.yaml:7: step 3: `bob hears CallConnecting` needs a value"),
+        (
+            "bob hears CallConnecting",
+            "a.yaml:7: step 3: `CallConnecting` needs its fields; write `CallConnecting: {}` where none matters",
+        ),
+        (
+            "bob hears: [CallConnecting]",
+            "a.yaml:7: step 3: `CallConnecting` needs its fields; write `CallConnecting: {}` where none matters",
+        ),
+        ("bob hears: []", "a.yaml:7: step 3: `hears` needs an event, or write `hears nothing`"),
+        (
+            "bob hears CallQuality: {}",
+            "a.yaml:7: step 3: `CallQuality` is in no file: when it comes depends on what is heard",
+        ),
+        ("bob calls getStats", "a.yaml:7: step 3: `getStats` is in no file: its numbers depend on the sound"),
+        ("bob hears CallConnecting: {chanelId: null}", "a.yaml:7: step 3: there is no field `chanelId`"),
+        ("bob hears CallConnecting: {i: [{nick: null}]}", "a.yaml:7: step 3: there is no field `nick`"),
+        (
+            "bob hears CallDisconnect: {reason: cancel, session: {mutedMember: null}}",
+            "a.yaml:7: step 3: there is no field `mutedMember`",
+        ),
+        (
+            "bob hears CallDisconnect: {reason: {why: null}}",
+            "a.yaml:7: step 3: {\"why\":null} has fields where there are none",
+        ),
+        (
+            "{bob calls isMuted: null, gives: {muted: null}}",
+            "a.yaml:7: step 3: {\"muted\":null} has fields where there are none",
+        ),
+        ("{bob calls getState: null, gives: {sesion: null}}", "a.yaml:7: step 3: there is no field `sesion`"),
+        (
+            "{bob calls getCallHistory: null, gives: {calls: [{members: [{user: bob}, {usr: bob}]}]}}",
+            "a.yaml:7: step 3: there is no field `usr`",
+        ),
+        ("one of: [[], []]", "a.yaml:7: step 3: a way is empty"),
+        (
+            "one of: [[alice hears CallConnecting: {}], [bob hears CallConnecting: {}, alice hears CallConnecting: {}]]",
+            "a.yaml:7: step 3: way 1 is how way 2 begins",
+        ),
         ("{bob calls accept: null, fails: OOPS}", "a.yaml:7: step 3: there is no failure \"OOPS\""),
         (
             "{bob calls accept: null, expects: OOPS}",
@@ -46,6 +83,21 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("{bob network: cut, when: now}", "a.yaml:7: step 3: `when` means nothing beside `bob network`"),
         ("wait: a while", "a.yaml:7: step 3: `a while` is no time; write 3s or 500ms"),
         ("bob calls login: {token: $ticket}", "a.yaml:7: step 3: `$ticket` is no token"),
+        ("bob calls login: {token: $token of bobb}", "a.yaml:7: step 3: `bobb` is no user of this scenario"),
+        ("backend relates bob to bob: {isFriend: true}", "a.yaml:7: step 3: nobody has a relation to itself"),
+        ("server: killed\n  - server: readOnly", "a.yaml:8: step 4: only a server that runs is `readOnly`"),
+        (
+            "server: killed\n  - backend deletes bob",
+            "a.yaml:8: step 4: the backend needs a server that runs and keeps changes",
+        ),
+        (
+            "server: readOnly\n  - backend makes bob",
+            "a.yaml:8: step 4: the backend needs a server that runs and keeps changes",
+        ),
+        (
+            "server: readOnly",
+            "a.yaml:7: at the end the server could not keep its calls: `server: running` before it",
+        ),
         ("backend deletes eve", "a.yaml:7: step 3: `eve` is no user of this scenario"),
         ("backend makes bob: {nick: Bobby}", "a.yaml:7: step 3: a profile has no `nick`"),
         ("bob becomes: {mood: good}", "a.yaml:7: step 3: there is no field of getState `mood`"),
@@ -72,6 +124,12 @@ fn what_is_not_understood_is_named_with_its_line() {
     ] {
         assert_eq!(read(&format!("{RINGS}  - {step}\n")).unwrap_err(), problem);
     }
+    let long = format!("  - backend makes bob: {{region: {}}}\n", "x".repeat(1025));
+    let told = read(&format!("{RINGS}{long}")).unwrap_err();
+    assert_eq!(told, "a.yaml:7: step 3: a text has at most 1024 characters");
+    let long = format!("relations: {{bob to alice: {{noteText: {}}}}}\n", "x".repeat(1025));
+    let told = read(&format!("{RINGS}{long}")).unwrap_err();
+    assert_eq!(told, "a.yaml:7: a text has at most 1024 characters");
     for (more, problem) in [
         ("colour: red", "line 7 column 1: unknown field `colour`"),
         ("server: {ringtime: 3s}", "line 7 column 10: unknown field `ringtime`"),
@@ -79,6 +137,14 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("relations: {bob to alice: {isInBlacklist: true}}", "a.yaml:7: a relation has no `isInBlacklist`"),
         ("relations: {bob to eve: {isFriend: true}}", "a.yaml:7: `eve` is no user of this scenario"),
         ("relations:\n  eve to bob: {isFriend: true}", "a.yaml:8: `eve` is no user of this scenario"),
+        ("relations: {bob to bob: {isFriend: true}}", "a.yaml:7: nobody has a relation to itself"),
+        ("sameDevice: {bob: bob}", "a.yaml:7: `bob` is a copy and has no id of its own"),
+        ("title: again", "line 7 column 1: duplicate mapping key `title` is not allowed here"),
+        ("skip: {browser: }", "line 7 column 15: null is not allowed here"),
+        (
+            "  - bob calls accept\n    fails: CALL_ENDED",
+            "A step that is followed by `gives` or `fails` ends with a colon.",
+        ),
         ("server: {maxMembers: 0}", "a.yaml:7: server: `maxMembers` is from 2 to 1000"),
         ("server:\n  maxMembers: 1001", "a.yaml:8: server: `maxMembers` is from 2 to 1000"),
         ("server: {ringTime: 0s}", "a.yaml:7: server: `0s` is no time from 1ms to a year"),
@@ -94,6 +160,18 @@ fn what_is_not_understood_is_named_with_its_line() {
 }
 
 #[test]
+fn there_are_some_devices_and_not_too_many_of_one_user() {
+    let steps = "steps:\n  - wait: 1s\n";
+    let told = |devices: &str| read(&format!("title: Who\ndevices: [{devices}]\n{steps}")).unwrap_err();
+    assert_eq!(told(""), "a.yaml:2: there are no devices");
+    let many: Vec<_> = (0..17).map(|n| format!("bob/{n}")).collect();
+    assert_eq!(told(&many.join(", ")), "a.yaml:2: device `bob/16`: a user has at most 16");
+    let copies = "sameDevice: {bob/a: bob/b, bob/b: bob/a}\n";
+    let told = read(&format!("title: Who\ndevices: [bob/a, bob/b]\n{copies}{steps}")).unwrap_err();
+    assert_eq!(told, "a.yaml:3: `bob/b` is a copy and has no id of its own");
+}
+
+#[test]
 fn what_happened_otherwise_is_shown_beside_what_was_expected() {
     let gone = "  - alice calls hangup\n  - alice hears CallDisconnect: {reason: hangup}\n";
     let rung = "  - bob hears CallReceiveInvite: {i: [bob]}\n";
@@ -106,8 +184,8 @@ fn what_happened_otherwise_is_shown_beside_what_was_expected() {
             "where payload.invitingMembers[0] is bob, not \"carol\"",
         ),
         (
-            format!("{rung}  - bob hears CallConnecting: {{i: []}}\n"),
-            "a.yaml:8: bob hears CallConnecting {\"i\":[]}",
+            format!("{rung}{gone}  - bob hears CallConnecting: {{i: []}}\n"),
+            "a.yaml:10: bob hears CallConnecting {\"i\":[]}",
             "but was told CallDisconnect",
         ),
         (rung.to_owned() + "  - bob hears nothing\n" + gone + over, "", "Passed"),
@@ -145,10 +223,6 @@ struct Whispers {
 impl Stage for Whispers {
     fn kinds(&self) -> Vec<Kind> {
         self.sim.kinds()
-    }
-
-    fn patience(&self) -> Duration {
-        self.sim.patience()
     }
 
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
@@ -231,10 +305,6 @@ impl Stage for LateNews {
         self.sim.kinds()
     }
 
-    fn patience(&self) -> Duration {
-        self.sim.patience()
-    }
-
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         if matches!(order, Order::Kill { .. }) {
             let payload = json!({ "score": 4, "mos": 4.1, "warnings": [] });
@@ -283,10 +353,6 @@ impl Stage for Slow {
         self.sim.kinds()
     }
 
-    fn patience(&self) -> Duration {
-        self.sim.patience()
-    }
-
     fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         self.orders += 1;
         self.sim.carry_out(order)
@@ -331,6 +397,68 @@ fn only_an_app_that_runs_is_told_something_and_only_one_that_does_not_is_started
         let told = played(steps);
         assert!(told.contains(problem), "{told}");
     }
+}
+
+#[test]
+fn nobody_waits_longer_than_on_a_real_stage_and_the_author_learns_what_to_set() {
+    const UNANSWERED: &str = "  - bob hears CallReceiveInvite: {}
+  - alice hears:
+      - CallMemberLeave: {user: bob, reason: cancel, detail: noAnswer}
+      - CallDisconnect: {reason: cancel, detail: noAnswer}
+  - bob hears CallDisconnect: {reason: cancel, detail: noAnswer}
+";
+    let why = played(UNANSWERED);
+    assert!(why.contains("nothing came within 30 s"), "{why}");
+    assert!(why.contains("it rings for 60 s here; `server: {ringTime: 3s}` makes it 3"), "{why}");
+    assert_eq!(played(&format!("{UNANSWERED}server: {{ringTime: 20s}}\n")), "Passed");
+}
+
+#[test]
+fn who_sleeps_does_not_fall_asleep() {
+    let why = played("  - bob sleeps: 2s\n  - bob sleeps: 9s\n");
+    assert!(why.contains("a.yaml:8: `bob` sleeps already"), "{why}");
+    let why = played("  - bob sleeps: 2s\n  - wait: 2s\n  - bob sleeps: 1s\n");
+    assert!(!why.contains("sleeps already"), "{why}");
+}
+
+#[test]
+fn the_simulated_server_has_the_limits_of_a_real_one() {
+    let played = |steps: &str| {
+        let names = "bob, carol, dave, erin, frank, gina, heidi";
+        let closed: Vec<_> = names.split(", ").map(|name| format!("{name}: closed")).collect();
+        let head = format!("title: Limits\ndevices: [alice, {}]\nsteps:\n", closed.join(", "));
+        let scenario = read(&format!("{head}{}", steps.replace("ALL", names))).unwrap();
+        play(&scenario, &mut Sim::new(1, false))
+    };
+    let call = "  - alice calls startCallUsers: {usernames: [ALL]}
+  - alice hears CallOutgoing: {}
+  - alice calls hangup
+  - alice hears CallDisconnect: {reason: hangup}
+";
+    let refused = "  - alice calls startCallUsers: {usernames: [ALL]}\n    fails: LIMIT_EXCEEDED\n";
+    assert_eq!(played(&(call.repeat(9) + refused)), Verdict::Passed);
+    let change = "  - alice sends updateMyInfo: {nickname: Al}\n";
+    let (taken, refused) = (
+        "  - alice is answered updateMyInfo\n",
+        "  - alice is answered updateMyInfo:\n    fails: LIMIT_EXCEEDED\n",
+    );
+    let round = |answer: &str| change.repeat(10) + &answer.repeat(10);
+    let steps = round(taken).repeat(4) + change + refused;
+    assert_eq!(played(&steps), Verdict::Passed);
+    let elsewhere = "  - alice calls logout\n  - alice calls login: {token: $token, serverUrl: http://elsewhere}\n    fails: NETWORK\n";
+    assert_eq!(played(elsewhere), Verdict::Passed);
+}
+
+#[test]
+fn who_reads_only_the_beginning_is_told_of_no_fault() {
+    let program = env!("CARGO_BIN_EXE_jmrtc-scenarios");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../calls/accept-and-hang-up.yaml");
+    let mut command = Command::new(program);
+    command.args(["--seed", "1", file]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    drop(running.stdout.take());
+    let told = running.wait_with_output().unwrap().stderr;
+    assert_eq!(String::from_utf8(told).unwrap(), "");
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl World {
                 }
             }
             Output::Event(event) => self.told(device, event)?,
-            Output::Socket(SocketAction::Open { generation, .. }) => self.open(device, generation),
+            Output::Socket(SocketAction::Open { generation, url }) => self.open(device, generation, &url),
             Output::Socket(SocketAction::Close { .. }) => self.hang(device),
             Output::Socket(SocketAction::Send { message, .. }) => {
                 if let ClientMessage::Request { id, request } = &message {
@@ -194,10 +194,7 @@ impl World {
                     check(sent == message, || "a message that JSON changes".into())?;
                 }
                 if let Some(id) = self.devices[device].conn {
-                    match &mut self.devices[device].held {
-                        Some(held) => held.push((id, message)),
-                        None => self.send_up(id, message),
-                    }
+                    self.send_up(id, Item::ToServer(id, message));
                 }
             }
             Output::Media(action) => self.media(device, life, &action)?,
@@ -348,12 +345,16 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn send_up(&mut self, id: ConnId, message: ClientMessage) {
+    /// To the server, after all that was sent before.
+    pub(super) fn send_up(&mut self, id: ConnId, item: Item) {
         let Some(device) = self.conns.get(&id).map(|c| c.device) else { return };
+        if let Some(held) = &mut self.devices[device].held {
+            return held.push((id, item));
+        }
         let at = self.now + self.latency(Roll::Up, device);
         if let Some(conn) = self.conns.get_mut(&id) {
             let at = conn.up(at);
-            self.agenda.plan(at, Item::ToServer(id, message));
+            self.agenda.plan(at, item);
         }
     }
 

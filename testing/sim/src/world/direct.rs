@@ -32,6 +32,9 @@ pub enum Network {
     Slow,
 }
 
+/// That a user may make within a minute, unless a server is told otherwise.
+const INVITATIONS: u32 = 60;
+
 /// How much longer.
 const SLOW_MS: u64 = 200;
 
@@ -72,7 +75,7 @@ impl World {
             grace: settings.grace_ms,
             ping: settings.ping_ms,
             max_members: settings.max_members,
-            invitations_per_minute: u32::MAX,
+            invitations_per_minute: INVITATIONS,
         };
         let plan = Plan {
             devices: devices.iter().map(|&device| device.to_owned()).collect(),
@@ -140,7 +143,7 @@ impl World {
         let device = self.find(device)?;
         check(!self.devices[device].alive, || "the app runs already".into())?;
         let original = &self.devices[self.find(signs_in_as)?];
-        // A copy of a phone has its memory too.
+        // Its person is the one who said so there.
         let (yes, dialled) = (original.yes.clone(), original.dialled.clone());
         let dev = &mut self.devices[device];
         signs_in_as.clone_into(&mut dev.signs_in_as);
@@ -200,23 +203,31 @@ impl World {
             Network::Up => {
                 self.devices[device].offline_until = 0;
                 self.devices[device].lag = 0;
-                for (id, message) in self.devices[device].held.take().into_iter().flatten() {
-                    self.send_up(id, message);
+                for (id, item) in self.devices[device].held.take().into_iter().flatten() {
+                    self.send_up(id, item);
                 }
             }
             Network::Cut => {
                 self.devices[device].offline_until = u64::MAX;
-                self.break_socket(device);
+                self.break_socket(device, true);
+                self.lose_held(device);
             }
             Network::Silent => {
                 if let Some(id) = self.devices[device].conn {
                     self.brake(id);
                 }
+                self.lose_held(device);
             }
-            Network::Held => self.devices[device].held = Some(Vec::new()),
+            Network::Held => drop(self.devices[device].held.get_or_insert_default()),
             Network::Slow => self.devices[device].lag = SLOW_MS,
         }
         Ok(())
+    }
+
+    /// What waits gets through no more, also what an app said that was killed since.
+    fn lose_held(&mut self, device: usize) {
+        let held = self.devices[device].held.as_mut().map(std::mem::take);
+        held.into_iter().flatten().for_each(|(id, _)| self.brake(id));
     }
 
     /// The operating system of `device` tells the app something. Who sleeps learns of it when it wakes, in its turn.
@@ -267,7 +278,15 @@ impl World {
 
     /// The company's backend changes what `of` keeps about `to`.
     pub fn relate(&mut self, of: &Username, to: &Username, relation: Relation) -> Result<(), String> {
-        self.relations.insert((of.clone(), to.clone()), relation.clone());
+        for user in [of, to] {
+            check(self.people.contains_key(user), || format!("nobody is named {user}"))?;
+        }
+        let related = (of.clone(), to.clone());
+        if relation == Relation::default() {
+            self.relations.remove(&related);
+        } else {
+            self.relations.insert(related, relation.clone());
+        }
         self.server(jmrtc_rooms::Input::RelationChanged { viewer: of.clone(), about: to.clone(), relation })
     }
 

@@ -134,12 +134,12 @@ impl World {
                 Ok(())
             }
             Act::Break => {
-                self.break_socket(device);
+                self.break_socket(device, false);
                 Ok(())
             }
             Act::Offline { ms } => {
                 self.devices[device].offline_until = self.now + ms;
-                self.break_socket(device);
+                self.break_socket(device, false);
                 Ok(())
             }
             Act::Stall { ms } => {
@@ -239,7 +239,8 @@ impl World {
         }
     }
 
-    pub(super) fn break_socket(&mut self, device: usize) {
+    /// Each end learns of it soon, or, where it is not `plain`, maybe only by the silence.
+    pub(super) fn break_socket(&mut self, device: usize, plain: bool) {
         let Some(id) = self.devices[device].conn else { return };
         if self.conns.get(&id).is_none_or(|c| c.broken) {
             return;
@@ -247,9 +248,8 @@ impl World {
         self.outcome.broken += 1;
         self.trace(|w| format!("the socket of {} breaks", w.devices[device].id));
         self.brake(id);
-        // Each end learns of it soon, or only by the silence.
         let place = device as u64;
-        let learns = |what| self.luck.roll(what, self.now, place, 3) > 0;
+        let learns = |what| plain || self.luck.roll(what, self.now, place, 3) > 0;
         let at = |what| self.now + self.luck.roll(what, self.now, place, 2_000);
         let client = learns(Roll::LearnsClient).then(|| at(Roll::LearnsClientTime));
         let server = learns(Roll::LearnsServer).then(|| at(Roll::LearnsServerTime));
@@ -294,6 +294,7 @@ impl World {
         self.links.clear();
         self.echoes.clear();
         self.server += 1;
+        self.changes = changes();
         self.rooms = rooms(self.times, self.luck.number(Roll::Seed, 0, u64::from(self.server)));
         if let Some(handover) = self.handover.take() {
             let casts = handover.casts().map(|cast| cast.into_iter().cloned().collect::<Vec<_>>());

@@ -15,7 +15,13 @@ impl World {
         id: RequestId,
         request: Request,
     ) -> Result<(), String> {
+        let changes = matches!(request, Request::UpdateProfile { .. } | Request::UpdateRelation { .. });
+        let too_many = changes && self.changes.allowance(self.now, user) == 0;
+        if changes && !too_many {
+            self.changes.spend(self.now, user, 1);
+        }
         let reply = match request {
+            _ if too_many => Err(Failure::new(ErrorCode::LimitExceeded, "too many messages; slow down")),
             Request::Users { usernames } => {
                 let (users, unknown): (Vec<_>, Vec<_>) =
                     usernames.into_iter().partition(|name| self.people.contains_key(name));
@@ -25,25 +31,29 @@ impl World {
                 let users = users.iter().map(|name| self.seen_by(user, name)).collect();
                 Ok(Reply::Users { users, failed: failed.collect() })
             }
-            Request::UpdateProfile { .. } | Request::UpdateRelation { .. } if self.read_only => {
+            _ if changes && self.read_only => {
                 Err(Failure::new(ErrorCode::ServerError, "the server's store failed"))
             }
             Request::UpdateProfile { profile } => {
-                if let Some(person) = self.people.get_mut(user) {
-                    person.profile = profile.apply(std::mem::take(&mut person.profile));
+                let profile = profile.apply(self.profile(user));
+                match profile.check() {
+                    Ok(()) => {
+                        self.make_user(user, profile)?;
+                        Ok(Reply::UpdateProfile { user: self.seen_by(user, user) })
+                    }
+                    Err(why) => Err(Failure::new(ErrorCode::LimitExceeded, why)),
                 }
-                self.server(jmrtc_rooms::Input::ProfileChanged(user.clone(), self.record(user).profile))?;
-                Ok(Reply::UpdateProfile { user: self.seen_by(user, user) })
             }
             Request::UpdateRelation { username, relation } if self.people.contains_key(&username) => {
                 let related = (user.clone(), username.clone());
-                let kept = relation.apply(self.relations.remove(&related).unwrap_or_default());
-                if kept != Relation::default() {
-                    self.relations.insert(related, kept.clone());
+                let kept = relation.apply(self.relations.get(&related).cloned().unwrap_or_default());
+                match kept.check() {
+                    Ok(()) => {
+                        self.relate(user, &username, kept)?;
+                        Ok(Reply::UpdateRelation { user: self.seen_by(user, &username) })
+                    }
+                    Err(why) => Err(Failure::new(ErrorCode::LimitExceeded, why)),
                 }
-                let (viewer, about) = (user.clone(), username.clone());
-                self.server(jmrtc_rooms::Input::RelationChanged { viewer, about, relation: kept })?;
-                Ok(Reply::UpdateRelation { user: self.seen_by(user, &username) })
             }
             Request::Relations { after, limit } => {
                 let kept = self
