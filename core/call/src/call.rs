@@ -1,7 +1,7 @@
 use jmrtc_protocol::{ChannelId, Reason, Session, Stay, User, Username};
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Link, Stall};
+use crate::link::{Link, Restart, Stall};
 use crate::quality::Quality;
 use crate::speakers::Speakers;
 use crate::{CallState, CommandId, Timestamp};
@@ -21,8 +21,10 @@ pub(crate) struct Call {
     pub(crate) links: u32,
     /// What is found out about a link that brings no sound.
     pub(crate) stall: Option<Stall>,
-    /// When such a link was restarted last.
-    pub(crate) restarted: Option<Timestamp>,
+    /// The last restart for that.
+    pub(crate) restart: Option<Restart>,
+    /// When it was seen last that the link's network is gone.
+    pub(crate) moved: Option<Timestamp>,
     /// Failures since the link was last up.
     pub(crate) link_failures: u32,
     /// Since when a joined member has had no link.
@@ -111,7 +113,8 @@ impl Call {
             link: Link::Off,
             links: 0,
             stall: None,
-            restarted: None,
+            restart: None,
+            moved: None,
             link_failures: 0,
             link_lost: None,
             connected: false,
@@ -190,7 +193,7 @@ impl Call {
             Accept::Leaving(leaving) => Some(leaving.until),
             Accept::Accepting(_) | Accept::Joined => None,
         };
-        accept.into_iter().chain(self.link.deadline()).chain(self.stall.and_then(Stall::deadline)).min()
+        accept.into_iter().chain(self.link.deadline()).chain(self.stall.and_then(|stall| stall.due)).min()
     }
 
     pub(crate) const fn state(&self) -> CallState {

@@ -56,7 +56,18 @@ impl Link {
 pub(crate) struct Stall {
     pub(crate) since: Timestamp,
     pub(crate) sign: Sign,
-    pub(crate) asked: Asked,
+    /// The server was asked for a sign of life, due by then; none where there is no connection to ask over.
+    pub(crate) due: Option<Timestamp>,
+    /// It has given none once: the app is not told that all is well before it is known of both.
+    pub(crate) lost: bool,
+}
+
+/// Of a link that was stalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restart {
+    pub(crate) at: Timestamp,
+    /// Something has come since.
+    pub(crate) helped: bool,
 }
 
 /// By what it was noticed.
@@ -66,24 +77,4 @@ pub(crate) enum Sign {
     Sound,
     /// Nobody says any more how our sound arrives, or ICE gets no answers.
     Ours,
-}
-
-/// Whether the server was asked for a sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Asked {
-    /// There is no connection to ask over.
-    NotYet,
-    /// The answer is due by then.
-    Until(Timestamp),
-    /// It gave none: the connection is made anew, and when there is one, so is the link.
-    Unanswered,
-}
-
-impl Stall {
-    pub(crate) const fn deadline(self) -> Option<Timestamp> {
-        match self.asked {
-            Asked::Until(until) => Some(until),
-            Asked::NotYet | Asked::Unanswered => None,
-        }
-    }
 }

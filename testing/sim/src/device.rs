@@ -114,6 +114,8 @@ pub(crate) struct Parts {
     pub(crate) link: Option<Generation>,
     pub(crate) last_link: Generation,
     pub(crate) link_up: bool,
+    /// Nothing comes over it that did: when the connection is back as well the app is told only when the server has answered.
+    pub(crate) silent: bool,
     /// When what it carries was measured last.
     pub(crate) sampled: u64,
     /// What the system's call screen shows as incoming.

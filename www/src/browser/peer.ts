@@ -1,6 +1,7 @@
 import { why } from '../failure.js'
-import { type Connection, isHere, openConnection } from './connection.js'
+import { type Connection, openConnection } from './connection.js'
 import { Flow } from './flow.js'
+import { addressOf, isHere } from './networks.js'
 import type { LinkSample, MediaAction, MediaEvent } from '../generated/machine.js'
 import { linkStats, Meter, NO_STATS } from './stats.js'
 import type { CallStats } from '../types.js'
@@ -98,7 +99,7 @@ export class Peer {
 
   async #open(slots: number, iceServers: RTCIceServer[]): Promise<void> {
     this.#connection = openConnection({ iceServers, bundlePolicy: 'max-bundle' })
-    const { pc, closed } = this.#connection
+    const { pc, closed, isLost } = this.#connection
     pc.onconnectionstatechange = () => this.#tell(pc)
     // Without a track nothing is sent: the microphone is closed until the call is accepted.
     const { sender } = pc.addTransceiver('audio', { direction: 'sendonly' })
@@ -108,15 +109,14 @@ export class Peer {
     this.#sampling = setInterval(() => void this.#measure(pc, meter), SAMPLE_MS)
     this.#looked = 0
     const flow = new Flow(SOUND_MS, { event: 'stalled' })
-    this.#watching = setInterval(() => this.#watch(pc, flow), FLOW_MS)
+    this.#watching = setInterval(() => {
+      if (isLost()) this.#event(pc, { event: 'failed', why: 'the app took the connection\'s frame away' })
+      else this.#watch(pc, flow)
+    }, FLOW_MS)
     await this.#offer(pc)
   }
 
   #watch(pc: RTCPeerConnection, flow: Flow): void {
-    if (pc.signalingState === 'closed') {
-      this.#event(pc, { event: 'failed', why: 'the connection was taken away' })
-      return
-    }
     const played = pc.getReceivers().map((receiver) => receiver.getSynchronizationSources()[0]?.timestamp ?? 0)
     const now = performance.now()
     const event = flow.look(now, Math.max(0, ...played))
@@ -134,9 +134,8 @@ export class Peer {
 
   async #look(pc: RTCPeerConnection): Promise<void> {
     const local = pc.getReceivers()[0]?.transport?.iceTransport.getSelectedCandidatePair?.()?.local
-    // As this device knows it, not as the server sees it.
-    const address = local?.relatedAddress || local?.address
-    if (address && !await isHere(address)) this.#event(pc, { event: 'moved' })
+    const address = local && addressOf(local)
+    if (address !== undefined && !await isHere(address)) this.#event(pc, { event: 'moved' })
   }
 
   async #measure(pc: RTCPeerConnection, meter: Meter): Promise<void> {

@@ -18,6 +18,8 @@ const BACKOFF_FIRST_MS: u64 = 500;
 const BACKOFF_CAP_MS: u64 = 15_000;
 /// In a call, which waits for the grace time only.
 const BACKOFF_IN_CALL_CAP_MS: u64 = 2_000;
+/// A browser tells of a change of network up to so long after it.
+const TOLD_LATE_MS: u64 = 4_000;
 /// For how long a `hello` on a socket that was let go may still make itself felt.
 const STRAY_MS: u64 = 30_000;
 
@@ -266,6 +268,11 @@ impl Client {
     }
 
     pub(super) fn network_changed(&mut self, out: &mut Out) {
+        // What we have seen ourselves before we are told.
+        if self.call.as_ref().and_then(|call| call.moved).is_some_and(|at| self.now.since(at) < TOLD_LATE_MS)
+        {
+            return;
+        }
         self.renew_line(out);
         self.renew_link(out);
     }

@@ -143,6 +143,7 @@ impl Client {
         // A restart of one that is up says so once more.
         if !call.link.is_up() {
             call.link = Link::Up { generation, since };
+            call.stall = None;
         }
         call.link_failures = 0;
     }

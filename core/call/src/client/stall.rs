@@ -9,7 +9,7 @@
 use super::Client;
 use crate::account::{Account, Line};
 use crate::call::Call;
-use crate::link::{Asked, Link, Sign, Stall};
+use crate::link::{Link, Restart, Sign, Stall};
 use crate::out::Out;
 use crate::{MediaAction, Timestamp};
 
@@ -17,10 +17,12 @@ use crate::{MediaAction, Timestamp};
 /// long as a busy page, or a packet that is sent a third time, is no lost connection: the app would be told of it.
 const ANSWER_MIN_MS: u64 = 1_000;
 const ANSWER_MAX_MS: u64 = 3_000;
-/// Whoever had to connect anew so shortly before the link stalled, or since, has changed the network.
-const CHANGE_MS: u64 = 2_000;
+/// A connection that was made since a link went silent, which is noticed so much later, is of another network than the link.
+const NOTICED_MS: u64 = 300;
 /// Between two restarts: one who is heard over a bad network stalls again and again, and no restart of ours helps.
 const RESTART_MS: u64 = 10_000;
+/// The same after one that has helped.
+const RESTART_AGAIN_MS: u64 = 2_000;
 
 impl Client {
     /// Nothing comes over the link that is up.
@@ -39,20 +41,22 @@ impl Client {
     pub(super) fn moved(&mut self, out: &mut Out) {
         let is_new = self.connected_anew(self.now);
         self.close_link(out);
+        if let Some(call) = &mut self.call {
+            call.moved = Some(self.now);
+        }
         if !is_new {
             self.renew_line(out);
         }
     }
 
-    /// The connection is another than when the link came up, and was made at `stalled`, shortly before or later: it is of another
-    /// network than the link.
+    /// The connection is another than when the link came up, and was made since the link went silent.
     fn connected_anew(&self, stalled: Timestamp) -> bool {
         let line = self.account.as_ref().map(|account| &account.line);
         let link = self.call.as_ref().map(|call| call.link);
         let (Some(Line::Up { since, .. }), Some(Link::Up { since: up, .. })) = (line, link) else {
             return false;
         };
-        *since > up && since.plus(CHANGE_MS) > stalled
+        *since > up && since.plus(NOTICED_MS) > stalled
     }
 
     /// Somebody else is in the call and not muted.
@@ -64,27 +68,30 @@ impl Client {
 
     /// Something comes again.
     pub(super) fn flowing(&mut self) {
-        if let Some(call) = &mut self.call {
-            call.stall = None;
+        let Some(call) = &mut self.call else { return };
+        call.stall = None;
+        if let Some(restart) = &mut call.restart {
+            restart.helped = true;
         }
     }
 
     /// Of a link that is up.
     pub(super) fn look_into_stall(&mut self, sign: Sign, out: &mut Out) {
         let Some(call) = self.call.as_mut().filter(|call| call.link.is_up()) else { return };
-        let stall = call.stall.get_or_insert(Stall { since: self.now, sign, asked: Asked::NotYet });
+        let stall = call.stall.get_or_insert(Stall { since: self.now, sign, due: None, lost: false });
         if sign == Sign::Ours {
             stall.sign = sign;
         }
         self.probe(out);
     }
 
-    /// Asks the server for a sign of life, if it was not asked and there is a connection to ask over.
-    fn probe(&mut self, out: &mut Out) {
+    /// Asks the server for a sign of life, if there is a stall and a connection to ask over. On a new one comes before the answer what
+    /// was missed, as that somebody is muted.
+    pub(super) fn probe(&mut self, out: &mut Out) {
         let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
-        let until = self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS));
-        if let Some(stall) = self.stall().filter(|stall| stall.asked == Asked::NotYet) {
-            stall.asked = Asked::Until(until);
+        let due = self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS));
+        if let Some(stall) = self.stall().filter(|stall| stall.due.is_none()) {
+            stall.due = Some(due);
             self.ping(out);
         }
     }
@@ -95,25 +102,16 @@ impl Client {
 
     /// The connection is gone.
     pub(super) fn stall_offline(&mut self) {
-        if let Some(stall) = self.stall().filter(|stall| stall.deadline().is_some()) {
-            stall.asked = Asked::NotYet;
-        }
-    }
-
-    /// The connection is there again.
-    pub(super) fn stall_online(&mut self, out: &mut Out) {
-        if self.stall().is_some_and(|stall| stall.asked == Asked::Unanswered) {
-            self.close_link(out);
-        } else {
-            self.probe(out);
+        if let Some(stall) = self.stall() {
+            stall.due = None;
         }
     }
 
     pub(super) fn expire_stall(&mut self, out: &mut Out) {
         let (now, line_up) = (self.now, self.line_is_up());
         let Some(stall) = self.stall() else { return };
-        if stall.deadline().is_some_and(|at| at <= now) {
-            stall.asked = Asked::Unanswered;
+        if stall.due.is_some_and(|at| at <= now) {
+            (stall.due, stall.lost) = (None, true);
             // Who is on the way out is not called back.
             if line_up {
                 self.open_socket(out);
@@ -124,9 +122,7 @@ impl Client {
     /// The server has answered; sound has not come meanwhile.
     pub(super) fn stall_answered(&mut self, out: &mut Out) {
         let (now, should_hear) = (self.now, self.should_hear());
-        let Some(Stall { since, sign, .. }) =
-            self.stall().copied().filter(|stall| stall.deadline().is_some())
-        else {
+        let Some(Stall { since, sign, due: Some(_), .. }) = self.stall().copied() else {
             return;
         };
         let is_new = self.connected_anew(since);
@@ -137,11 +133,16 @@ impl Client {
         if sign == Sign::Sound && !should_hear {
             return;
         }
-        let restarted = call.restarted.is_some_and(|at| now.since(at) < RESTART_MS);
-        if is_new || (restarted && sign == Sign::Ours) {
+        let anew = is_new || (sign == Sign::Ours && call.restart.is_some_and(|restart| !restart.helped));
+        let pause = match call.restart {
+            Some(Restart { helped: true, .. }) => RESTART_AGAIN_MS,
+            Some(Restart { helped: false, .. }) | None => RESTART_MS,
+        };
+        if anew {
+            call.restart = None;
             self.close_link(out);
-        } else if !restarted {
-            call.restarted = Some(now);
+        } else if call.restart.is_none_or(|restart| now.since(restart.at) >= pause) {
+            call.restart = Some(Restart { at: now, helped: false });
             out.media(MediaAction::Restart { generation });
         }
     }

@@ -45,7 +45,7 @@ impl Client {
         } else if link_lost {
             self.close_link(out);
         }
-        self.stall_online(out);
+        self.probe(out);
     }
 
     /// The sign-in before is gone with all its events: what has become of the call says `theirs`, the call in

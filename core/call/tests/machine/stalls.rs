@@ -42,12 +42,16 @@ fn where_the_server_answers_the_link_is_restarted() {
 #[test]
 fn a_link_that_stalls_again_and_again_is_not_restarted_each_time() {
     let mut rig = in_call();
-    for (after, restarts) in [(0, 1), (1_000, 0), (8_999, 0), (1, 1)] {
+    for (after, flows, restarts) in
+        [(0, false, 1), (9_999, true, 0), (1, true, 1), (1_999, true, 0), (1, false, 1), (2_000, false, 0)]
+    {
         rig.wait(after);
         rig.take();
         rig.media(MediaEvent::Stalled);
         assert_eq!(rig.take().len(), restarts, "after {after} ms more");
-        rig.media(MediaEvent::Flowing);
+        if flows {
+            rig.media(MediaEvent::Flowing);
+        }
     }
 }
 
@@ -62,6 +66,8 @@ fn where_the_server_does_not_answer_all_is_made_anew() {
     rig.opened();
     rig.take();
     rig.welcome(true, None);
+    assert_eq!(rig.take(), [""; 0]);
+    rig.pong();
     assert_eq!(rig.take(), ["media close", "media open 4"], "a link that knows today's networks");
     rig.link();
     assert_eq!(rig.take(), ["> link c1 2", "media answer", "CallReconnected"]);
@@ -177,7 +183,8 @@ fn a_link_that_is_disconnected_asks_as_well() {
     rig.opened();
     rig.take();
     rig.welcome(true, None);
-    assert_eq!(rig.take(), ["media close", "media open 4"]);
+    rig.pong();
+    assert_eq!(rig.take(), ["> link c1 1"], "the restart goes on");
 }
 
 #[test]
@@ -208,6 +215,7 @@ fn where_nobody_is_heard_the_servers_reports_are_missed() {
     rig.opened();
     rig.take();
     rig.welcome(true, None);
+    rig.pong();
     assert_eq!(rig.take(), ["media close", "media open 4"]);
 }
 
@@ -244,7 +252,7 @@ fn a_link_whose_network_is_gone_is_made_anew_and_the_connection_too() {
     assert_eq!(rig.take(), ["media answer", "CallReconnected"]);
 }
 
-/// The system has told meanwhile.
+/// The system has told just before.
 #[test]
 fn a_connection_that_is_of_the_new_network_is_kept() {
     let mut rig = in_call();
@@ -254,6 +262,89 @@ fn a_connection_that_is_of_the_new_network_is_kept() {
     rig.offer();
     rig.answer();
     rig.take();
+    rig.media_in_silence(MediaEvent::Stalled);
     rig.media(MediaEvent::Moved);
     assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
+}
+
+/// From Wi-Fi to cellular and back: what was made in between is of no use.
+#[test]
+fn a_second_change_of_network_is_as_the_first() {
+    let mut rig = in_call();
+    for _ in 0..2 {
+        rig.media_in_silence(MediaEvent::Stalled);
+        rig.media_in_silence(MediaEvent::Moved);
+        assert_eq!(
+            rig.take(),
+            ["media close", "socket open ws://server/v1/ws", "media open 4", "CallReconnecting"]
+        );
+        rig.opened();
+        rig.welcome(true, None);
+        rig.link();
+        assert_eq!(rig.take().last().unwrap(), "CallReconnected");
+        rig.wait(800);
+        rig.take();
+    }
+}
+
+#[test]
+fn a_browser_that_tells_late_what_was_seen_before_changes_nothing() {
+    let mut rig = in_call();
+    rig.media(MediaEvent::Moved);
+    rig.take();
+    for ms in [0, 100, 2_000] {
+        rig.wait(ms);
+        rig.platform(PlatformEvent::NetworkChanged);
+        assert_eq!(rig.take(), [""; 0]);
+        if ms == 0 {
+            rig.opened();
+            rig.welcome(true, None);
+            rig.link();
+            rig.take();
+        }
+    }
+    rig.wait(4_000);
+    rig.take();
+    rig.platform(PlatformEvent::NetworkChanged);
+    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "media restart", "CallReconnecting"]);
+}
+
+/// As over a network that loses a quarter of the packets, and reports with them.
+#[test]
+fn a_restart_that_has_helped_is_not_followed_by_another_link() {
+    let mut rig = in_call();
+    for n in 0..3 {
+        rig.media(MediaEvent::Unreported);
+        assert_eq!(rig.take().len(), usize::from(n != 1), "{n}");
+        rig.media(MediaEvent::Flowing);
+        rig.wait(if n == 0 { 1_000 } else { 5_000 });
+        rig.take();
+    }
+}
+
+/// While signalling was silently dead.
+#[test]
+fn who_was_muted_meanwhile_is_not_missed() {
+    let mut rig = in_call();
+    stall(&mut rig);
+    rig.wait_in_silence(1_000);
+    rig.opened();
+    rig.welcome(true, None);
+    rig.event(muted("alice", true));
+    rig.take();
+    rig.pong();
+    assert_eq!(rig.take(), ["CallReconnected"]);
+}
+
+#[test]
+fn a_link_that_ice_has_recovered_is_kept() {
+    let mut rig = in_call();
+    rig.media_in_silence(MediaEvent::Disconnected);
+    rig.wait_in_silence(1_000);
+    rig.media(MediaEvent::Connected);
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+    rig.pong();
+    assert_eq!(rig.take(), ["CallReconnected"]);
 }

@@ -128,7 +128,9 @@ impl World {
                 check(whole, || "connected, and not told that it is not".into())?;
                 check(state.engine == EngineState::Ready, || "connected without an engine".into())?;
             }
-            CallState::Reconnecting => check(!whole, || "reconnecting, and not told that it is back".into())?,
+            CallState::Reconnecting => {
+                check(!whole || dev.parts.silent, || "reconnecting, and not told that it is back".into())?
+            }
             CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => {}
         }
         check(dev.parts.shown.is_none() || state.call == CallState::Incoming, || {
@@ -427,7 +429,7 @@ impl World {
             MediaAction::Close { generation } => {
                 check(there == Some(*generation), || "closes a link that is not there".into())?;
                 dev.parts.link = None;
-                dev.parts.link_up = false;
+                (dev.parts.link_up, dev.parts.silent) = (false, false);
                 return Ok(());
             }
         };

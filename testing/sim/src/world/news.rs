@@ -95,12 +95,11 @@ impl World {
             && parts.link == Some(*generation)
         {
             match event {
-                MediaEvent::Connected => parts.link_up = true,
+                MediaEvent::Connected => (parts.link_up, parts.silent) = (true, false),
+                MediaEvent::Stalled | MediaEvent::Unreported => parts.silent = true,
+                MediaEvent::Flowing => parts.silent = false,
                 MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
-                MediaEvent::Stalled
-                | MediaEvent::Unreported
-                | MediaEvent::Moved
-                | MediaEvent::Flowing
+                MediaEvent::Moved
                 | MediaEvent::Offer { .. }
                 | MediaEvent::Levels { .. }
                 | MediaEvent::Stats { .. } => {}
