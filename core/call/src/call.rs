@@ -137,6 +137,11 @@ impl Call {
         self.is(channel) && self.stay == stay
     }
 
+    /// Whether link and signalling, which is up or not, do what they should, as far as is known.
+    pub(crate) fn is_whole(&self, line_up: bool) -> bool {
+        self.link.is_up() && line_up && !self.stall.is_some_and(|stall| stall.lost)
+    }
+
     /// Whether the person is in it, by their own doing and not on the way out.
     pub(crate) const fn is_consented(&self) -> bool {
         match self.accept {

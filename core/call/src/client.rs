@@ -217,7 +217,7 @@ impl Client {
             call.connected = true;
             out.event(Event::CallConnected(call.session.clone()));
         }
-        let whole = link_up && line_up && !call.stall.is_some_and(|stall| stall.lost);
+        let whole = call.is_whole(line_up);
         if call.reconnecting == whole {
             call.reconnecting = !whole;
             call.restored &= !whole;

@@ -16,7 +16,7 @@ impl Client {
         let (now, sending, line_up) = (self.now, self.posture.send, self.line_is_up());
         let Some(call) = &mut self.call else { return };
         // While it is being repaired the app knows that it is bad, and the numbers say nothing.
-        if !(call.connected && call.link.is_up() && line_up) {
+        if !(call.connected && call.is_whole(line_up)) {
             return;
         }
         let hearing = self.posture.play && me.is_some_and(|me| somebody_speaks(&call.session, &me));
