@@ -318,6 +318,18 @@ impl ServerEvent {
         }
     }
 
+    /// The stay in it that begins or ends.
+    pub const fn stay(&self) -> Option<Stay> {
+        match self {
+            Self::Invited { stay, .. } | Self::Ended { stay, .. } => Some(*stay),
+            Self::Joined { .. }
+            | Self::Left { .. }
+            | Self::OthersInvited { .. }
+            | Self::Muted { .. }
+            | Self::Slots { .. } => None,
+        }
+    }
+
     /// Whether it tells only what has changed in a running call.
     pub const fn is_change(&self) -> bool {
         match self {

@@ -127,8 +127,7 @@ pub enum MediaEvent {
     Unreported,
     /// The one comes again, or the other.
     Flowing,
-    /// The address that the link sends from is none of this device's any more, and the system has not told: the network has
-    /// changed.
+    /// The network that the link sends from is none of this device's any more, and the system has not told.
     Moved,
     /// The link is beyond repair: a new generation is needed.
     Failed {

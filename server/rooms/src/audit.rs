@@ -67,8 +67,7 @@ impl Rooms {
         check(!call.is_over(), || "should be over".into())?;
         check(call.members() <= self.config.max_members, || "too many members".into())?;
         check((call.start_time != 0) || call.joined.len() == 1, || "joined but not started".into())?;
-        let names = || call.joined.iter().map(|m| &m.user).chain(call.rung.iter().map(|m| &m.user));
-        let distinct: BTreeSet<&Username> = names().collect();
+        let distinct: BTreeSet<&Username> = call.users().collect();
         check(distinct.len() == call.members(), || "somebody is a member twice".into())?;
         check(distinct.iter().all(|user| call.cast.contains(*user)), || "a stranger".into())?;
         for member in &call.joined {

@@ -121,6 +121,11 @@ impl Call {
         entry.map(stay)
     }
 
+    /// Who is joined or rung.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &Username> {
+        self.joined.iter().map(|m| &m.user).chain(self.rung.iter().map(|m| &m.user))
+    }
+
     pub(crate) fn members(&self) -> usize {
         self.rung.len() + self.joined.len()
     }

@@ -364,8 +364,7 @@ impl Rooms {
     /// Who is no user any more was deleted while the server before stopped.
     fn depart_deleted(&mut self, key: CallKey, known: &BTreeMap<Username, UserRecord>) {
         let Some(call) = self.calls.get(&key) else { return };
-        let members = call.rung.iter().map(|m| &m.user).chain(call.joined.iter().map(|m| &m.user));
-        let deleted: Vec<_> = members.filter(|user| !known.contains_key(*user)).cloned().collect();
+        let deleted: Vec<_> = call.users().filter(|user| !known.contains_key(*user)).cloned().collect();
         for user in deleted {
             self.deleted(&user);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Client;
 use super::calls::RING_MARGIN_MS;
-use crate::call::{Accept, Accepting, Ring};
+use crate::call::{Accept, Accepting, Call, Ring};
 use crate::out::Out;
 use crate::{Event, LeavePayload, MutedPayload, OthersInvitedPayload, Timestamp};
 
@@ -68,16 +68,8 @@ impl Client {
 
     /// What is told of another stay is as if of another call.
     fn concerns_call(&self, event: &ServerEvent) -> bool {
-        self.call.as_ref().is_some_and(|call| match event {
-            ServerEvent::Invited { session, stay, .. } | ServerEvent::Ended { session, stay, .. } => {
-                call.is_stay(&session.channel_id, *stay)
-            }
-            ServerEvent::Joined { .. }
-            | ServerEvent::Left { .. }
-            | ServerEvent::OthersInvited { .. }
-            | ServerEvent::Muted { .. }
-            | ServerEvent::Slots { .. } => call.is(event.channel()),
-        })
+        let is_its = |call: &Call| event.stay().is_none_or(|stay| stay == call.stay);
+        self.call.as_ref().is_some_and(|call| call.is(event.channel()) && is_its(call))
     }
 
     fn is_me(&self, user: &User) -> bool {
@@ -105,15 +97,9 @@ impl Client {
     /// kept, for the start may have made us a member of that very call.
     fn hold(&mut self, event: ServerEvent) {
         if let ServerEvent::Ended { session, stay: over, .. } = &event {
-            let channel = &session.channel_id;
-            self.held.retain(|held| match &held.event {
-                ServerEvent::Invited { session, stay, .. } => &session.channel_id != channel || stay != over,
-                ServerEvent::Joined { .. }
-                | ServerEvent::Left { .. }
-                | ServerEvent::OthersInvited { .. }
-                | ServerEvent::Muted { .. }
-                | ServerEvent::Ended { .. }
-                | ServerEvent::Slots { .. } => true,
+            self.held.retain(|held| {
+                let invited = matches!(&held.event, ServerEvent::Invited { stay, .. } if stay == over);
+                !invited || held.event.channel() != &session.channel_id
             });
         }
         if self.held.len() < MAX_HELD {
@@ -124,23 +110,11 @@ impl Client {
     /// What was held back, of it only what came since the server has taken a start for `stay` in `channel`: whoever called before
     /// was told busy, or it is the call itself; when that is over somebody else may call.
     pub(super) fn held_since_start(&mut self, channel: &ChannelId, stay: Stay) -> Vec<Held> {
-        let of = |event: &ServerEvent| match event {
-            ServerEvent::Invited { session, stay, .. } | ServerEvent::Ended { session, stay, .. }
-                if &session.channel_id == channel =>
-            {
-                Some(*stay)
-            }
-            ServerEvent::Invited { .. }
-            | ServerEvent::Ended { .. }
-            | ServerEvent::Joined { .. }
-            | ServerEvent::Left { .. }
-            | ServerEvent::OthersInvited { .. }
-            | ServerEvent::Muted { .. }
-            | ServerEvent::Slots { .. } => None,
-        };
         let held = std::mem::take(&mut self.held);
         // What is told of the call before is of the stays before.
-        let before = held.iter().rposition(|held| of(&held.event).is_some_and(|other| other < stay));
+        let is_before =
+            |event: &ServerEvent| event.channel() == channel && event.stay().is_some_and(|s| s < stay);
+        let before = held.iter().rposition(|held| is_before(&held.event));
         let mut over = false;
         let since_start = |(at, held): (usize, Held)| {
             let same = held.event.channel() == channel && before.is_none_or(|before| at > before);

@@ -169,19 +169,25 @@ fn a_silent_server_gets_a_new_connection() {
     assert_eq!(rig.take(), ["> hello again after 1", "CallReconnected"]);
 }
 
+/// Before each of twelve tries of which none succeeds, milliseconds.
+fn waits_in_vain(rig: &mut Rig) -> Vec<u64> {
+    let mut next = || {
+        let at = rig.client.next_deadline().unwrap();
+        let wait = at.since(rig.now);
+        rig.now = at;
+        rig.input(Input::Deadline);
+        rig.closed();
+        wait
+    };
+    (0..12).map(|_| next()).collect()
+}
+
 #[test]
 fn reconnects_for_ever_with_backoff() {
     let mut rig = Rig::signed_in("bob");
     rig.closed();
     let start = rig.now;
-    let mut waits = Vec::new();
-    for _ in 0..12 {
-        let at = rig.client.next_deadline().unwrap();
-        waits.push(at.since(rig.now));
-        rig.now = at;
-        rig.input(Input::Deadline);
-        rig.closed();
-    }
+    let waits = waits_in_vain(&mut rig);
     for (attempt, wait) in waits.iter().enumerate() {
         assert!(*wait <= (500 << attempt).min(15_000), "{waits:?}");
     }
@@ -274,14 +280,7 @@ fn events_come_once() {
 fn in_a_call_the_next_try_is_soon() {
     for (mut rig, most) in [(Rig::connected(), 2_000), (Rig::ringing(), 2_000), (Rig::ready("bob"), 15_000)] {
         rig.closed();
-        let mut waits = Vec::new();
-        for _ in 0..12 {
-            let at = rig.client.next_deadline().unwrap();
-            waits.push(at.since(rig.now));
-            rig.now = at;
-            rig.input(Input::Deadline);
-            rig.closed();
-        }
+        let waits = waits_in_vain(&mut rig);
         let longest = *waits.iter().max().unwrap();
         assert!((most / 2..=most).contains(&longest), "{waits:?}");
     }

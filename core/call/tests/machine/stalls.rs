@@ -12,15 +12,31 @@ fn in_call() -> Rig {
     rig
 }
 
+fn stall(rig: &mut Rig) {
+    rig.media_in_silence(MediaEvent::Stalled);
+}
+
+/// The connection is made again.
+fn back(rig: &mut Rig) {
+    rig.opened();
+    rig.take();
+    rig.welcome(true, None);
+}
+
+/// The system tells of another network, and connection and link are told to find their way in it.
+fn told(rig: &mut Rig) {
+    rig.platform(PlatformEvent::NetworkChanged);
+    back(rig);
+    rig.offer();
+    rig.answer();
+    rig.take();
+}
+
 #[test]
 fn whoever_has_just_signed_in_has_changed_no_network() {
     let mut rig = Rig::connected();
     rig.media(MediaEvent::Stalled);
     assert_eq!(rig.take(), ["media restart"]);
-}
-
-fn stall(rig: &mut Rig) {
-    rig.media_in_silence(MediaEvent::Stalled);
 }
 
 #[test]
@@ -63,9 +79,7 @@ fn where_the_server_does_not_answer_all_is_made_anew() {
     assert_eq!(rig.take(), [""; 0], "it may answer yet");
     rig.wait_in_silence(1);
     assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "CallReconnecting"]);
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     assert_eq!(rig.take(), [""; 0]);
     rig.pong();
     assert_eq!(rig.take(), ["media close", "media open 4"], "a link that knows today's networks");
@@ -91,9 +105,7 @@ fn sound_that_comes_back_before_the_server_keeps_its_link() {
     rig.wait_in_silence(1_000);
     rig.take();
     rig.media(MediaEvent::Flowing);
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     assert_eq!(rig.take(), ["CallReconnected"]);
 }
 
@@ -117,12 +129,7 @@ fn nobody_is_missed_who_is_muted() {
 #[test]
 fn after_a_change_of_network_the_link_is_made_anew() {
     let mut rig = in_call();
-    rig.platform(PlatformEvent::NetworkChanged);
-    rig.opened();
-    rig.welcome(true, None);
-    rig.offer();
-    rig.answer();
-    rig.take();
+    told(&mut rig);
     rig.media(MediaEvent::Stalled);
     assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
 }
@@ -180,9 +187,7 @@ fn a_link_that_is_disconnected_asks_as_well() {
     rig.offer();
     rig.wait_in_silence(1_000);
     assert_eq!(rig.take(), ["> link c1 1", "socket open ws://server/v1/ws"]);
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     rig.pong();
     assert_eq!(rig.take(), ["> link c1 1"], "the restart goes on");
 }
@@ -212,9 +217,7 @@ fn where_nobody_is_heard_the_servers_reports_are_missed() {
     rig.take();
     rig.media_in_silence(MediaEvent::Unreported);
     rig.wait_in_silence(1_000);
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     rig.pong();
     assert_eq!(rig.take(), ["media close", "media open 4"]);
 }
@@ -235,7 +238,7 @@ fn a_restart_that_has_not_helped_is_followed_by_another_link() {
 #[test]
 fn a_link_whose_network_is_gone_is_made_anew_and_the_connection_too() {
     let mut rig = in_call();
-    rig.media_in_silence(MediaEvent::Stalled);
+    stall(&mut rig);
     rig.media(MediaEvent::Moved);
     assert_eq!(
         rig.take(),
@@ -243,9 +246,7 @@ fn a_link_whose_network_is_gone_is_made_anew_and_the_connection_too() {
     );
     rig.offer();
     assert_eq!(rig.take(), [""; 0], "the offer waits");
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     assert_eq!(rig.take(), ["> link c1 2"], "and is not thrown away");
     rig.answer();
     rig.media(MediaEvent::Connected);
@@ -256,13 +257,8 @@ fn a_link_whose_network_is_gone_is_made_anew_and_the_connection_too() {
 #[test]
 fn a_connection_that_is_of_the_new_network_is_kept() {
     let mut rig = in_call();
-    rig.platform(PlatformEvent::NetworkChanged);
-    rig.opened();
-    rig.welcome(true, None);
-    rig.offer();
-    rig.answer();
-    rig.take();
-    rig.media_in_silence(MediaEvent::Stalled);
+    told(&mut rig);
+    stall(&mut rig);
     rig.media(MediaEvent::Moved);
     assert_eq!(rig.take(), ["media close", "media open 4", "CallReconnecting"]);
 }
@@ -272,7 +268,7 @@ fn a_connection_that_is_of_the_new_network_is_kept() {
 fn a_second_change_of_network_is_as_the_first() {
     let mut rig = in_call();
     for _ in 0..2 {
-        rig.media_in_silence(MediaEvent::Stalled);
+        stall(&mut rig);
         rig.media_in_silence(MediaEvent::Moved);
         assert_eq!(
             rig.take(),
@@ -342,9 +338,7 @@ fn a_link_that_ice_has_recovered_is_kept() {
     rig.media_in_silence(MediaEvent::Disconnected);
     rig.wait_in_silence(1_000);
     rig.media(MediaEvent::Connected);
-    rig.opened();
-    rig.take();
-    rig.welcome(true, None);
+    back(&mut rig);
     rig.pong();
     assert_eq!(rig.take(), ["CallReconnected"]);
 }

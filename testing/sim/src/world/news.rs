@@ -293,7 +293,8 @@ impl Device {
 
     fn news(&self, event: &ServerEvent) -> News {
         let state = self.client.state();
-        let in_it = self.ear.call.as_ref().is_some_and(|c| c.channel == *event.channel());
+        let is_its = |stay| stay == event.stay().unwrap_or(stay);
+        let in_it = self.ear.call.as_ref().is_some_and(|c| c.channel == *event.channel() && is_its(c.stay));
         let member = in_it && self.ear.is_member() && state.session.is_some();
         let myself = |user: &User| user.username == self.user;
         match event {
@@ -330,15 +331,7 @@ impl Device {
             }
             // It was accepted, and the answer is still to come that tells so.
             ServerEvent::Ended { .. } if self.waits.as_ref() == Some(event.channel()) => News::None,
-            ServerEvent::Ended { stay, reason, detail, .. }
-                if self
-                    .ear
-                    .call
-                    .as_ref()
-                    .is_some_and(|c| c.channel == *event.channel() && c.stay == *stay) =>
-            {
-                News::End(*reason, *detail)
-            }
+            ServerEvent::Ended { reason, detail, .. } if in_it => News::End(*reason, *detail),
             ServerEvent::Joined { .. }
             | ServerEvent::Left { .. }
             | ServerEvent::OthersInvited { .. }
