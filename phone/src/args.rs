@@ -93,6 +93,8 @@ pub(crate) struct Options {
     /// operating system would; {"event": "answered", "channelId": "…", "stay": 1} and "declined" name what a "platform" line of
     /// --json has shown last. {"microphone": "refused"}: the person does not give it when asked; "asked": does not answer yet;
     /// "broken", "unplugged" (with --audio null): whoever opens one has none, or the one in use is gone too; "granted": as at first.
+    /// {"microphoneIs": "closed"} (with --audio null) is not understood where it is "open"; so are "open" and "untouched",
+    /// for one that was never opened, where it is otherwise.
     #[arg(long, global = true)]
     pub(crate) control: bool,
 

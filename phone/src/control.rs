@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::microphone::State;
+use crate::microphone::{State, Use};
 
 /// Lines that wait to be taken.
 const BACKLOG: usize = 16;
@@ -28,6 +28,8 @@ pub(crate) enum Line {
     Platform(PlatformEvent),
     /// How it is with the microphone from now on.
     Microphone(State),
+    /// Whether it is used so, which is a mistake where it is not.
+    MicrophoneIs(Use),
 }
 
 /// A method call.
@@ -47,6 +49,8 @@ impl FromStr for Line {
         let mut value: Value = serde_json::from_str(line)?;
         if let Some(state) = value.get_mut("microphone") {
             serde_json::from_value(state.take()).map(Self::Microphone)
+        } else if let Some(used) = value.get_mut("microphoneIs") {
+            serde_json::from_value(used.take()).map(Self::MicrophoneIs)
         } else if value.get("event").is_some() {
             serde_json::from_value(value).map(Self::Platform)
         } else {
@@ -111,6 +115,8 @@ mod tests {
     fn the_microphone_is_spoken_of() {
         let line: Line = r#"{"microphone": "refused"}"#.parse().unwrap();
         assert_eq!(line, Line::Microphone(State::Refused));
+        let line: Line = r#"{"microphoneIs": "untouched"}"#.parse().unwrap();
+        assert_eq!(line, Line::MicrophoneIs(Use::Untouched));
     }
 
     #[test]
@@ -126,6 +132,7 @@ mod tests {
             r#"{"event": "answered", "channelId": "c"}"#,
             r#"{"method": 7}"#,
             r#"{"microphone": "loud"}"#,
+            r#"{"microphoneIs": "refused"}"#,
         ] {
             assert!(line.parse::<Line>().is_err(), "{line}");
         }

@@ -36,6 +36,16 @@ impl State {
     }
 }
 
+/// Whether the app uses the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Use {
+    Open,
+    Closed,
+    /// It was never open.
+    Untouched,
+}
+
 /// The microphone of one phone.
 pub(crate) struct Microphone {
     state: State,
@@ -74,6 +84,18 @@ impl Microphone {
         }
         self.state = state;
         Ok(self.answer())
+    }
+
+    /// # Errors
+    /// It is not used so, and how it is.
+    pub(crate) fn expect(&self, expected: Use) -> Result<(), &'static str> {
+        let plug = self.plug.as_ref().ok_or("only a microphone of --audio null tells whether it is open")?;
+        match expected {
+            Use::Open if !plug.is_used() => Err("the microphone is closed"),
+            Use::Closed | Use::Untouched if plug.is_used() => Err("the microphone is open"),
+            Use::Untouched if plug.was_used() => Err("the microphone was open"),
+            Use::Open | Use::Closed | Use::Untouched => Ok(()),
+        }
     }
 
     const fn answer(&mut self) -> Option<bool> {
@@ -124,17 +146,28 @@ mod tests {
         assert_eq!(microphone.set(State::Unplugged), Err("no microphone is in use"));
         assert!(plug.works());
         assert_eq!(microphone.request(), None, "as it was");
+        assert_eq!(microphone.expect(Use::Untouched), Ok(()));
+        assert_eq!(microphone.expect(Use::Open), Err("the microphone is closed"));
 
         let (heard, ready) = std::sync::mpsc::channel();
         let config = AudioConfig { backend: Backend::Null(plug.clone()), slots: 1 };
         let audio = Audio::spawn(config, move |event| drop(heard.send(event))).unwrap();
         audio.set(Posture { capture: true, ..Posture::default() });
         let start = Instant::now();
-        while microphone.set(State::Unplugged) != Ok(Some(true)) {
-            assert!(start.elapsed() < Duration::from_secs(20), "never opened");
-            std::thread::park_timeout(Duration::from_millis(5));
+        let wait_until = |plug_is: Use, microphone: &Microphone| {
+            while microphone.expect(plug_is) != Ok(()) {
+                assert!(start.elapsed() < Duration::from_secs(20), "never {plug_is:?}");
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        };
+        wait_until(Use::Open, &microphone);
+        for other in [Use::Closed, Use::Untouched] {
+            assert_eq!(microphone.expect(other), Err("the microphone is open"));
         }
+        assert_eq!(microphone.set(State::Unplugged), Ok(Some(true)));
         assert!(!plug.is_in() && ready.try_recv().is_err());
+        wait_until(Use::Closed, &microphone);
+        assert_eq!(microphone.expect(Use::Untouched), Err("the microphone was open"));
     }
 
     #[test]
@@ -144,6 +177,7 @@ mod tests {
         for state in [State::Broken, State::Unplugged] {
             assert!(microphone.set(state).is_err());
         }
+        assert!(microphone.expect(Use::Closed).is_err(), "nobody knows");
         assert_eq!(microphone.request(), Some(false), "as it was");
     }
 }

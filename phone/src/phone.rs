@@ -196,6 +196,11 @@ impl<'a> Phone<'a> {
                 Ok(answer) => self.answer_microphone(answer),
                 Err(why) => self.display.note(&format!("not understood: {why}")),
             },
+            Line::MicrophoneIs(expected) => {
+                if let Err(why) = self.microphone.expect(expected) {
+                    self.display.note(&format!("not understood: {why}"));
+                }
+            }
         }
     }
 

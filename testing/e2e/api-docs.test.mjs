@@ -101,6 +101,8 @@ test('every method and event has an example', async () => {
   const methods = members.filter((name) => !/^(add|remove)\w+Listener$/.test(name))
   assert.ok(methods.length >= 18 && events.length >= 11, 'the types were understood')
   assert.deepEqual(examples.map(({ name }) => name).toSorted(), [...methods, ...events].toSorted())
+  const pairs = /const events = \[([^\]]*)\]/.exec(examples.find(({ name }) => name === 'off').code)[1]
+  assert.deepEqual([...pairs.matchAll(/\w+/g)].map(([name]) => name).toSorted(), events.toSorted(), "each event's own methods are called")
   for (const { name, when, then, code } of examples) {
     assert.ok(code && promised(code).length > 0, `${name} shows no code or nothing that it prints`)
     assert.ok(states[when], `${name}: there is no state “${when}”`)

@@ -57,6 +57,39 @@ test('the network loses and delays packets: both are warned, and told when it is
   await Promise.all([alice, bob].map((who) => who.stop()))
 })
 
+test('the way is long, then unsteady, then carries sound one way only: each has its warning, and its end', { timeout: 240_000 }, async () => {
+  const alice = await world.endpoint('phone', 'alice', { play: tone(440), repeat: true })
+  // Bob has been here and is away: Alice's link is then the first that comes up.
+  await (await world.endpoint('phone', 'bob')).stop()
+  const from = relay.mark
+  await alice.call('startCallUsers', { usernames: ['bob'] })
+  const hers = await until(() => relay.packets('dtls', { from, up: true }).find(({ link }) => link)?.link, "Alice's link")
+  const bob = await world.endpoint('page', 'bob')
+  await bob.until('CallReceiveInvite')
+  await bob.call('accept')
+  const both = [alice, bob]
+  await Promise.all(both.map((who) => who.until('CallConnected')))
+  let n = 0
+  for (const [warning, who, trouble] of [
+    ['rtt', both, { delay: ({ kind }) => (kind === 'dtls' ? 0 : 230) }],
+    ['jitter', both, { delay: ({ kind }) => (kind === 'rtp' ? (n++ * 37) % 160 : 0) }],
+    // Bob's link is made anew, which does not help: what comes from any but Alice's is his.
+    ['oneWayAudio', [bob], { drop: ({ kind, up, link: of }) => kind === 'rtp' && !up && of !== hers }],
+  ]) {
+    const marks = who.map((one) => one.quality.items.length)
+    Object.assign(relay, trouble)
+    await Promise.all(who.map((one, i) => warned(one, warning, marks[i])))
+    const over = who.map((one) => one.quality.items.length)
+    Object.assign(relay, { drop: () => false, delay: () => 0 })
+    await Promise.all(who.map((one, i) => one.quality.find(({ score, warnings }) => score >= 4 && warnings.length === 0, `${one.user}: good again after ${warning}`, { from: over[i], ms: SLOW })))
+  }
+  assert.ok(!alice.quality.items.some(({ warnings }) => warnings.includes('oneWayAudio')), 'Alice heard Bob all the time')
+  for (const who of both) assert.ok(!who.lines.some((line) => line.startsWith('CallReconnect')), 'the call itself went on')
+  await alice.call('hangup')
+  await bob.until('CallDisconnect')
+  await Promise.all(both.map((who) => who.stop()))
+})
+
 test('a microphone that hears nothing at all is told of, but not while muted', { timeout: 120_000 }, async () => {
   const alice = await world.endpoint('phone', 'alice', { play: tone(440), repeat: true })
   const bob = await world.endpoint('page', 'mute')

@@ -51,6 +51,7 @@ struct State {
     out: AtomicBool,
     broken: AtomicBool,
     used: AtomicBool,
+    touched: AtomicBool,
 }
 
 impl Plug {
@@ -79,7 +80,13 @@ impl Plug {
         self.0.used.load(Relaxed)
     }
 
+    /// Whether the microphone was ever open.
+    pub fn was_used(&self) -> bool {
+        self.0.touched.load(Relaxed)
+    }
+
     pub(crate) fn set_used(&self, used: bool) {
+        self.0.touched.fetch_or(used, Relaxed);
         self.0.used.store(used, Relaxed);
     }
 }

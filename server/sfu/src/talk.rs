@@ -27,6 +27,14 @@ const PAUSES: f32 = 0.05;
 /// Over which the share is taken, the more recent the heavier.
 const WINDOW: Duration = Duration::from_secs(2);
 const STEADY: i8 = 25;
+/// Pauses can be forged too. Whoever was not quiet for more than this share of the last minute ...
+const FAIR: f32 = 0.5;
+/// ... counts for less by up to this (dB), all of it from [`FULL`] on: an ordinary voice (-35 dBov) takes the slot of one that
+/// says it is [`LOUDEST`]. Where there are slots enough for all who talk it changes nothing, so a lecture is heard to its end.
+const LONG_TALK: f32 = 18.0;
+const FULL: f32 = 0.8;
+/// Over which this share is taken, the more recent the heavier.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Taken for a packet without a level: an ordinary voice.
 const UNKNOWN_LEVEL: i8 = -40;
 
@@ -38,6 +46,14 @@ pub(crate) struct Loudness {
     heard: Option<Instant>,
     /// The share of the time that was a pause.
     pauses: f32,
+    /// The share of a longer time in which it was not quiet, the pauses between words included.
+    talk: f32,
+}
+
+/// `share`, with what has been so for `gap`, of `window`.
+fn shared(share: f32, gap: Duration, window: Duration, is_so: bool) -> f32 {
+    let weight = (gap.as_secs_f32() / window.as_secs_f32()).min(1.0);
+    share + weight * (f32::from(u8::from(is_so)) - share)
 }
 
 impl Loudness {
@@ -48,8 +64,9 @@ impl Loudness {
         let loudness = 127.0 + f32::from(believed);
         let gap = self.heard.map_or(WINDOW, |heard| now.saturating_duration_since(heard));
         let pause = gap >= SILENT_AFTER || loudness < self.smoothed - PAUSE || believed < QUIET;
-        let weight = (gap.as_secs_f32() / WINDOW.as_secs_f32()).min(1.0);
-        self.pauses += weight * (f32::from(u8::from(pause)) - self.pauses);
+        self.pauses = shared(self.pauses, gap, WINDOW, pause);
+        let talks = gap < SILENT_AFTER && self.smoothed > 127.0 + f32::from(QUIET);
+        self.talk = shared(self.talk, gap, MINUTE, talks);
         let weight = if loudness > self.smoothed { ATTACK } else { RELEASE };
         self.smoothed += weight * (loudness - self.smoothed);
         self.heard = Some(now);
@@ -65,11 +82,9 @@ impl Loudness {
     pub(crate) fn now(&self, now: Instant) -> f32 {
         match self.heard {
             Some(heard) if now.saturating_duration_since(heard) < SILENT_AFTER => {
-                if self.is_steady() {
-                    (self.smoothed - f32::from(STEADY)).max(0.0)
-                } else {
-                    self.smoothed
-                }
+                let steady = if self.is_steady() { f32::from(STEADY) } else { 0.0 };
+                let long = LONG_TALK * ((self.talk - FAIR) / (FULL - FAIR)).clamp(0.0, 1.0);
+                (self.smoothed - steady - long).max(0.0)
             }
             Some(_) | None => 0.0,
         }
@@ -287,6 +302,36 @@ mod tests {
         assert!(after(7, fan) + MARGIN < after(7, speech), "it is none");
         let begins_to_speak = |n: u64| if n < 400 { -35 } else { speech(n) };
         assert!(after(13, begins_to_speak) > 80.0, "a pause makes it a voice again");
+    }
+
+    #[test]
+    fn who_forges_pauses_too_has_a_slot_for_a_minute_and_not_longer() {
+        // 12 % of pauses, as in speech.
+        let liar = |n: u64| if n % 50 < 6 { -127 } else { 0 };
+        let voice = |n: u64| if n % 100 < 80 { -35 } else { -65 };
+        let loudness = heard_and_told(180, liar);
+        let speaks = after(19, voice);
+        assert!(speaks < loudness[40 * 50].0 + MARGIN, "at first it may be a lecture");
+        let late = loudness[100 * 50..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
+        assert!(late + MARGIN < speaks, "{late} against {speaks}");
+        assert_eq!(loudness[179 * 50 + 20].1, LOUDEST, "who only talks much is shown as speaking");
+    }
+
+    #[test]
+    fn who_talks_for_less_than_half_of_the_time_is_as_loud_as_at_first() {
+        let turns = |n: u64| if n % 1_000 < 450 { if n % 100 < 80 { -35 } else { -65 } } else { -80 };
+        let loudness = heard_and_told(300, turns);
+        let (first, last) = (loudness[400].0, loudness[280 * 50 + 400].0);
+        assert!((first - last).abs() < 1.0, "{first} and {last}");
+        // Without packets there is no voice.
+        let start = Instant::now();
+        let mut voice = Loudness::default();
+        for n in 0..15_000 {
+            if n % 1_000 < 450 {
+                voice.hear(start + Duration::from_millis(20 * n), Some(turns(n)));
+            }
+        }
+        assert!(voice.talk < FAIR, "{}", voice.talk);
     }
 
     #[test]

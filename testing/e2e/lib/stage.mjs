@@ -17,9 +17,22 @@ const QUESTION = 2 ** 40
 /** What a jmrtc-phone says of a line that it can't do. */
 const REFUSED = 'not understood: '
 
-/** Nothing is there to be unplugged; but a call that has begun may be about to open its microphone, for so long. */
+/** Nothing is there to be unplugged; but a call that has begun may be about to open its microphone, for so long, as one that is over to close it. */
 const UNUSED = 'no microphone is in use'
 const OPENS_MS = 5_000
+
+/** Does it, and again for as long as it fails so and a microphone may be on its way. */
+async function again(does, awake = 0) {
+  const end = Math.max(Date.now(), awake) + OPENS_MS
+  for (;;) {
+    try {
+      return await does()
+    } catch (error) {
+      if (![UNUSED, 'the microphone is closed', 'the microphone is open'].includes(error.message) || Date.now() > end) throw error
+      await pass(20)
+    }
+  }
+}
 
 /** A jmrtc-phone under control. */
 class PhoneDevice {
@@ -83,16 +96,12 @@ class PhoneDevice {
     this.alarm = setTimeout(() => this.child.kill('SIGCONT'), ms)
   }
 
-  async microphone(state) {
-    const end = Math.max(Date.now(), this.awake) + OPENS_MS
-    for (;;) {
-      try {
-        return await this.#say({ microphone: state })
-      } catch (error) {
-        if (error.message !== UNUSED || Date.now() > end) throw error
-        await pass(20)
-      }
-    }
+  microphone(state) {
+    return again(() => this.#say({ microphone: state }), this.awake)
+  }
+
+  microphoneIs(state) {
+    return again(() => this.#say({ microphoneIs: state }), this.awake)
   }
 
   async kill() {
@@ -166,16 +175,16 @@ class PageDevice {
     this.alarm = setTimeout(() => session.detach(), ms)
   }
 
+  microphone(state) {
+    return again(() => this.#microphone(state))
+  }
+
   /** Chromium's own microphone always works, is given to everybody and stays. */
-  async microphone(state) {
-    const done = await this.page.tab.evaluate(async ([state, OPENS_MS]) => {
+  async #microphone(state) {
+    const done = await this.page.tab.evaluate(async (state) => {
       const waiting = (window.__waiting ??= [])
-      const live = () => window.__e2e.tracks.filter((track) => track.readyState === 'live')
-      const end = Date.now() + OPENS_MS
-      while (state === 'unplugged' && live().length === 0) {
-        if (Date.now() > end) return false
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      }
+      const live = window.__e2e.tracks.filter((track) => track.readyState === 'live')
+      if (state === 'unplugged' && live.length === 0) return false
       const devices = navigator.mediaDevices
       const real = (window.__real ??= { getUserMedia: devices.getUserMedia, enumerateDevices: devices.enumerateDevices, query: navigator.permissions.query })
       const gone = state === 'broken' || state === 'unplugged'
@@ -192,13 +201,21 @@ class PageDevice {
       navigator.permissions.query = state === 'refused' || state === 'asked' ? () => Promise.resolve({ state: 'prompt' }) : real.query
       if (state !== 'asked') await Promise.allSettled(waiting.splice(0).map((answer) => answer()))
       if (state !== 'unplugged') return true
-      for (const track of live()) {
+      for (const track of live) {
         track.stop()
         track.dispatchEvent(new Event('ended'))
       }
       return true
-    }, [state, OPENS_MS])
+    }, state)
     if (!done) throw new Error(UNUSED)
+  }
+
+  microphoneIs(state) {
+    return again(async () => {
+      const { live, ever } = await this.page.tab.evaluate(() => ({ live: window.__e2e.live() > 0, ever: window.__e2e.tracks.length > 0 }))
+      if (live !== (state === 'open')) throw new Error(`the microphone is ${live ? 'open' : 'closed'}`)
+      if (ever && state === 'untouched') throw new Error('the microphone was open')
+    })
   }
 
   async kill() {
@@ -335,6 +352,10 @@ class Stage {
     else if (state === 'unplugged') throw new Error(UNUSED)
     // The next app on this device finds it so.
     known.microphone = state === 'unplugged' ? 'broken' : state
+  }
+
+  async microphoneIs({ device, state }) {
+    await this.#devices.get(device).app.microphoneIs(state)
   }
 
   /** What is so already stays so. */

@@ -129,6 +129,8 @@ pub(crate) struct Parts {
     pub(crate) capture: bool,
     /// There is a microphone that does so.
     pub(crate) open: bool,
+    /// There was.
+    pub(crate) touched: bool,
     /// Times that one was opened or lost.
     pub(crate) openings: u64,
     pub(crate) send: bool,

@@ -21,4 +21,4 @@ pub use chance::Weather;
 pub use device::Told;
 pub use plan::{Act, Plan, Step};
 pub use play::{Played, fuzz, play_plan, play_seed, shrink, shrink_where};
-pub use world::{End, Microphone, Network, Outcome, Settings, System, World};
+pub use world::{End, Microphone, Network, Outcome, Settings, System, Use, World};

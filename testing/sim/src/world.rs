@@ -34,7 +34,7 @@ mod sockets;
 mod store;
 mod verdict;
 
-pub use direct::{Microphone, Network, Settings, System};
+pub use direct::{Microphone, Network, Settings, System, Use};
 
 /// Longer than any backoff and any answer that is waited for.
 const REST_MS: u64 = 40_000;

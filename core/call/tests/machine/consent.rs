@@ -141,6 +141,15 @@ fn sound_goes_on_with_yes_and_off_with_no() {
     assert_eq!(rig.take().last().unwrap(), "audio off", "no member, no microphone");
 }
 
+/// Link answers to every request that was made and many that were not, and a link that comes up each time.
+fn renegotiate(rig: &mut Rig) {
+    for id in 0..12 {
+        let reply = Reply::Link { answer: "v=0 a=sendrecv".into() };
+        rig.message(ServerMessage::Reply { id, reply });
+        rig.media(MediaEvent::Connected);
+    }
+}
+
 /// Messenger 2020: a renegotiation was applied before the answer. Link answers in every state make no sound.
 #[test]
 fn renegotiation_is_no_consent() {
@@ -150,13 +159,46 @@ fn renegotiation_is_no_consent() {
         for _ in 0..before {
             rig.offer();
         }
-        for id in 0..5 {
-            let reply = Reply::Link { answer: "v=0 a=sendrecv".into() };
-            rig.message(ServerMessage::Reply { id, reply });
-            rig.media(MediaEvent::Connected);
-        }
-        silent(&mut rig, "renegotiation");
+        renegotiate(&mut rig);
+        silent(&mut rig, "while it rings");
     }
+    // Nor after a no, nor after the end, whether the server knows of it or not.
+    for method in ["refuse", "hangup", "logout", "releaseEngine"] {
+        let begin = || if method == "refuse" { Rig::ringing() } else { Rig::connected() };
+        for told in [false, true] {
+            let mut rig = begin();
+            rig.command(method, json!(null));
+            if told {
+                rig.event(ended(session("", "alice"), Reason::Hangup, None));
+            }
+            rig.take();
+            renegotiate(&mut rig);
+            silent(&mut rig, method);
+        }
+    }
+    for mut rig in [Rig::ringing(), Rig::connected()] {
+        rig.event(ended(session("", "alice"), Reason::Cancel, None));
+        rig.take();
+        renegotiate(&mut rig);
+        silent(&mut rig, "ended by the other side");
+    }
+}
+
+/// The yes of who dials is for the microphone to open; nobody has joined whom they would be heard by or hear.
+#[test]
+fn renegotiation_joins_nobody_and_unmutes_nobody() {
+    let mut rig = Rig::ready("alice");
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.started(session("bob", "alice"));
+    renegotiate(&mut rig);
+    let lines = rig.take();
+    assert!(!lines.iter().any(|l| l.contains("send") || l.contains("play")), "{lines:?}");
+    let mut rig = Rig::connected();
+    rig.command("setIsMuted", json!({ "muted": true }));
+    assert!(rig.take().contains(&"audio capture+play".to_owned()));
+    renegotiate(&mut rig);
+    let lines = rig.take();
+    assert!(!lines.iter().any(|l| l.contains("send")), "{lines:?}");
 }
 
 /// A new sign-in that claims that this device is in a call does not open the microphone of an app that has

@@ -16,4 +16,4 @@ pub use pipe::Pipe;
 pub use play::{Verdict, play};
 pub use scenario::{Scenario, files};
 pub use sim::Sim;
-pub use stage::{AppState, Kind, Microphone, Network, Order, Report, ServerState, Settings, Stage};
+pub use stage::{AppState, Kind, Microphone, Network, Order, Report, ServerState, Settings, Stage, Use};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::ear::{Ear, is_scripted};
 use crate::fit::{Names, fit};
 use crate::scenario::{Action, Expect, Scenario, What, own_token};
-use crate::stage::{Answer, AppState, Order, PATIENCE, Report, Settings, Stage};
+use crate::stage::{Answer, AppState, Order, PATIENCE, Report, Settings, Stage, Use};
 use crate::words::short;
 
 /// Between two looks at what an app's state has become.
@@ -155,7 +155,10 @@ impl Player<'_> {
             }
             Action::App { device, state } => self.prepare(&[(device.clone(), *state)]),
             Action::Stage(order) => {
-                if let Order::Sleep { device, .. } | Order::System { device, .. } = order {
+                if let Order::Sleep { device, .. }
+                | Order::System { device, .. }
+                | Order::MicrophoneIs { device, .. } = order
+                {
                     self.running(device)?;
                 }
                 if let Order::Sleep { device, ms } = order {
@@ -439,6 +442,8 @@ impl Player<'_> {
             if let Some(open) = self.device(device)?.open.values().next() {
                 return Err(format!("{device}: {} is not answered", open.method));
             }
+            let closed = Order::MicrophoneIs { device: device.clone(), state: Use::Closed };
+            self.stage.carry_out(&closed).map_err(|e| format!("{device}: {e}"))?;
         }
         for (name, device) in &self.devices {
             if let Some(told) = device.told.get(device.read) {

@@ -484,6 +484,10 @@ impl Reader<'_> {
                 phrase.alone()?;
                 vec![Action::Stage(Order::Microphone { device, state: word(phrase.some()?)? })]
             }
+            ["microphone", "is"] => {
+                phrase.alone()?;
+                vec![Action::Stage(Order::MicrophoneIs { device, state: word(phrase.some()?)? })]
+            }
             ["system"] => {
                 phrase.alone()?;
                 let event = phrase.some()?.as_str().ok_or("`system` needs a word")?;

@@ -8,7 +8,9 @@ use jmrtc_protocol::Username;
 use jmrtc_sim::{End, System, Told, World};
 use serde_json::{Value, json};
 
-use crate::stage::{Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage};
+use crate::stage::{
+    Answer, Kind, Microphone, Network, Order, Related, Report, ServerState, Settings, Stage, Use,
+};
 
 /// One simulated world.
 #[derive(Debug)]
@@ -145,6 +147,14 @@ impl Stage for Sim {
                     Microphone::Unplugged => world.unplug(device),
                 }
             }
+            Order::MicrophoneIs { device, state } => self.world()?.microphone_is(
+                device,
+                match state {
+                    Use::Open => jmrtc_sim::Use::Open,
+                    Use::Closed => jmrtc_sim::Use::Closed,
+                    Use::Untouched => jmrtc_sim::Use::Untouched,
+                },
+            ),
             Order::Kill { device } => self.world()?.kill_app(device),
             Order::Network { device, state } => self.world()?.network(
                 device,

@@ -79,6 +79,13 @@ pub enum Order {
         /// To what.
         state: Microphone,
     },
+    /// Nothing, where the app on a device uses its microphone so; an error otherwise.
+    MicrophoneIs {
+        /// On which device.
+        device: String,
+        /// Expected.
+        state: Use,
+    },
     /// Change how a device reaches the server.
     Network {
         /// Which.
@@ -175,6 +182,18 @@ pub enum Microphone {
     Unplugged,
     /// The person is asked, and has not answered.
     Asked,
+}
+
+/// Whether an app uses the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Use {
+    /// It is open, or soon will be.
+    Open,
+    /// It is closed, or soon will be.
+    Closed,
+    /// It was never open while this app ran.
+    Untouched,
 }
 
 /// Whether there is a server.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use jmrtc_protocol::{Profile, Relation, User, Username};
-use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, Verdict, play};
+use jmrtc_scenarios::{Kind, Order, Report, Scenario, Sim, Stage, Use, Verdict, play};
 use serde_json::{Value, json};
 
 const RINGS: &str = "title: Bob is called
@@ -384,6 +384,66 @@ fn the_time_of_looking_is_time_of_waiting() {
 fn only_a_microphone_in_use_is_unplugged_and_nobody_waits_for_one_for_ever() {
     let why = played("  - bob hears CallReceiveInvite: {i: [bob]}\n  - bob microphone: unplugged\n");
     assert!(why.contains("a.yaml:8: no microphone is in use"), "{why}");
+}
+
+#[test]
+fn a_microphone_that_is_otherwise_is_told_of() {
+    let calls = |steps: &str| {
+        played(&format!(
+            "  - bob hears CallReceiveInvite: {{i: [bob]}}
+  - alice microphone is: open
+  - bob microphone is: untouched
+{steps}  - alice calls hangup
+  - alice hears CallDisconnect: {{reason: hangup}}
+  - bob hears CallDisconnect: {{reason: cancel, detail: cancelledByInviter}}
+  - alice microphone is: closed
+"
+        ))
+    };
+    assert_eq!(calls(""), "Passed");
+    for (step, problem) in [
+        ("bob microphone is: open", "a.yaml:10: the microphone is closed"),
+        ("alice microphone is: closed", "a.yaml:10: the microphone is open"),
+        ("alice microphone is: untouched", "a.yaml:10: the microphone is open"),
+    ] {
+        let told = calls(&format!("  - {step}\n"));
+        assert!(told.contains(problem), "{told}");
+    }
+    let after = calls("  - alice calls releaseEngine\n  - alice microphone is: untouched\n");
+    assert!(after.contains("the microphone was open"), "{after}");
+    let unknown = read(&format!("{RINGS}  - bob microphone is: refused\n")).unwrap_err();
+    assert!(unknown.contains("a.yaml:7: step 3: unknown variant `refused`"), "{unknown}");
+}
+
+/// Whose microphones stay open.
+struct Open(Sim);
+
+impl Stage for Open {
+    fn kinds(&self) -> Vec<Kind> {
+        self.0.kinds()
+    }
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+        let closed = matches!(order, Order::MicrophoneIs { state: Use::Closed, .. });
+        if closed { Err("the microphone is open".into()) } else { self.0.carry_out(order) }
+    }
+    fn next(&mut self, patience: Duration) -> Result<Option<Report>, String> {
+        self.0.next(patience)
+    }
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn pass(&mut self, time: Duration) -> Result<(), String> {
+        self.0.pass(time)
+    }
+}
+
+#[test]
+fn an_open_microphone_at_the_end_fails_whatever_the_file_says() {
+    let scenario =
+        read("title: Nothing happens\ndevices: [bob]\nsteps:\n  - bob calls isMuted:\n    gives: false\n")
+            .unwrap();
+    let Verdict::Failed(why) = play(&scenario, &mut Open(Sim::new(1, false))) else { panic!("it is open") };
+    assert!(why.contains("a.yaml: at the end: bob: the microphone is open"), "{why}");
 }
 
 #[test]

@@ -245,6 +245,7 @@ impl World {
         let (life, parts) = (dev.life, &mut dev.parts);
         parts.openings += 1;
         parts.open = parts.capture && dev.microphone != Microphone::Broken;
+        parts.touched |= parts.open;
         let opening = parts.openings;
         if parts.capture && !parts.open {
             let tries = 10_000 * self.luck.roll(Roll::Audio, now, place, 2);

@@ -55,6 +55,17 @@ pub enum Microphone {
     Asked,
 }
 
+/// Whether an app uses the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It is open, or soon will be.
+    Open,
+    /// It is closed.
+    Closed,
+    /// It was never open in this life of the app.
+    Untouched,
+}
+
 /// What the operating system tells an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -187,6 +198,21 @@ impl World {
         self.microphone(device, Microphone::Broken)?;
         self.open_microphone(at);
         Ok(())
+    }
+
+    /// Whether the app on `device` uses its microphone so. One that is to be open may be on its way still.
+    pub fn microphone_is(&mut self, device: &str, expected: Use) -> Result<(), String> {
+        let at = self.alive(device)?;
+        if expected == Use::Open {
+            let end = self.now + OPENS_MS;
+            while !self.devices[at].parts.open {
+                check(self.step(end)?, || "the microphone is closed".into())?;
+            }
+            return Ok(());
+        }
+        let parts = &self.devices[at].parts;
+        check(!parts.open, || "the microphone is open".into())?;
+        check(expected != Use::Untouched || !parts.touched, || "the microphone was open".into())
     }
 
     /// The app on `device` is killed.
