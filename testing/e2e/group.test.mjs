@@ -125,11 +125,13 @@ test('five speak and four are heard: who comes back speaks in another slot than 
   assert.ok(toneSeconds(last, 450, 0.25) > 0.5, 'Bob hears Alice again')
 })
 
-test('members come and go in a page without any negotiation', { timeout: 60_000 }, async () => {
+test('members come and go in a page without any negotiation, and a tone goes on without a fault', { timeout: 60_000 }, async () => {
   world.pages ??= { url: await apiPage(), browsers: { page: await startBrowser() } }
   const page = await world.endpoint('page', 'page')
-  const [bob, carol] = await Promise.all(['bob', 'carol'].map((user) => world.endpoint('phone', user, { play: tone(440), repeat: true })))
+  // So soft that nothing is limited, and of frequencies that do not disturb each other in 20 ms.
+  const [bob, carol] = await Promise.all([['bob', 450], ['carol', 1000]].map(([user, hz]) => world.endpoint('phone', user, { play: tone(hz, 10, 0.1), repeat: true })))
   await gather(page, bob)
+  await page.record()
   const negotiations = () => page.tab.evaluate(() => [window.__e2e.peers.length, window.__e2e.negotiations])
   assert.deepEqual(await negotiations(), [1, 1])
   for (let i = 0; i < 2; i++) {
@@ -138,12 +140,17 @@ test('members come and go in a page without any negotiation', { timeout: 60_000 
     await carol.call('accept')
     await page.until('CallMemberJoin carol')
     await page.speakers.find((speakers) => speakers.includes('carol'), 'carol to be heard')
+    await pass(500)
     await carol.call('hangup')
     await page.until('CallMemberLeave carol')
+    await pass(500)
     for (const who of [page, carol]) who.clear()
     page.speakers.items.length = 0
   }
   assert.deepEqual(await negotiations(), [1, 1])
+  const heard = readWav(await page.finish())
+  assert.ok(toneSeconds(heard, 450, 0.1) > 2 && toneSeconds(heard, 1000, 0.1) > 0.3, 'the page hears both')
+  assert.deepEqual(toneGaps(heard, 450), [], 'moments in which the page does not hear Bob')
   await page.call('hangup')
   await bob.until('CallDisconnect')
   await Promise.all([page, bob, carol].map((who) => who.stop()))

@@ -30,10 +30,11 @@ export function networkOf(address: string): string {
 /** Whether this device is still in the network of `address`; true where nobody knows. */
 export async function isHere(address: string): Promise<boolean> {
   const { pc, close } = openConnection({})
+  let patience: ReturnType<typeof setTimeout> | undefined
   try {
     return await new Promise((resolve, reject) => {
       let elsewhere = false
-      setTimeout(() => resolve(true), LOOK_MS)
+      patience = setTimeout(() => resolve(true), LOOK_MS)
       pc.onicecandidate = ({ candidate }) => {
         if (!candidate?.candidate) resolve(!elsewhere)
         else if (candidate.address && !isHidden(candidate.address)) {
@@ -45,6 +46,7 @@ export async function isHere(address: string): Promise<boolean> {
       pc.createOffer().then((offer) => pc.setLocalDescription(offer)).catch(reject)
     })
   } finally {
+    clearTimeout(patience)
     close()
   }
 }
