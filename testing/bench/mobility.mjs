@@ -23,6 +23,12 @@ function leaveWifi(networks) {
   networks.down('wifi')
 }
 
+/** As when a router has another address: what there was goes nowhere, and nobody is told. */
+function forget({ relay, proxy }) {
+  relay.rebind()
+  proxy.freeze()
+}
+
 /**
  * What happens; whether it is a change of network, of which the target speaks; whether the moving one or the still one is muted, and only the
  * other's sound counts.
@@ -37,6 +43,8 @@ const CHANGES = [
   ['Wi-Fi to cellular, untold, the others muted', ({ networks }) => leaveWifi(networks), true, 'still'],
   ['a NAT gives other addresses', ({ relay }) => relay.rebind(), true],
   ['a NAT gives other addresses, to who is muted', ({ relay }) => relay.rebind(), true, 'moving'],
+  ['a NAT gives other addresses, and forgets signalling', forget, true],
+  ['a NAT gives other addresses, and forgets signalling, to who is muted', forget, true, 'moving'],
   ["a NAT gives other addresses, and each end's next check is lost", ({ relay }) => {
     relay.rebind()
     const { drop } = relay
