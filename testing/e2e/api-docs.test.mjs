@@ -8,7 +8,7 @@ import { Page, startBrowser } from './lib/browser.mjs'
 import { root } from './lib/paths.mjs'
 import { token } from './lib/server.mjs'
 import { tone } from './lib/speech.mjs'
-import { until } from './lib/wait.mjs'
+import { pass, until } from './lib/wait.mjs'
 import { World, cleanUp } from './lib/world.mjs'
 
 const text = (name) => readFileSync(join(root, 'docs', name), 'utf8')
@@ -134,6 +134,8 @@ async function play(page, { when, then, code }) {
   if (then) await things[then](page)
   const lines = promised(code)
   await until(() => printed.length >= lines.length, () => `${lines.length} lines, not ${JSON.stringify(printed)}`)
+  // What must never be seen would come a moment later.
+  await pass(100)
   assert.equal(printed.length, lines.length, JSON.stringify(printed))
   lines.forEach((line, i) => assert.match(printed[i], line))
   assert.deepEqual(page.problems, [])

@@ -115,25 +115,15 @@ impl Client {
     }
 
     pub(super) fn link_refused(&mut self, error: &Failure, out: &mut Out) {
-        // Where the call is over, `ended` is on its way; a new link would be refused as well.
-        let repeat = match error.code {
-            ErrorCode::CallEnded => Some(BACKOFF_CAP_MS),
-            ErrorCode::Network
-            | ErrorCode::InvalidState
-            | ErrorCode::InvalidParameter
-            | ErrorCode::NotLoggedIn
-            | ErrorCode::LoginRejected
-            | ErrorCode::NotInitialized
-            | ErrorCode::EngineFailed
-            | ErrorCode::AlreadyInCall
-            | ErrorCode::PermissionDenied
-            | ErrorCode::UserUnavailable
-            | ErrorCode::LimitExceeded
-            | ErrorCode::ServerError => None,
-        };
+        let over = error.code == ErrorCode::CallEnded;
+        // Where the call is over, `ended` is on its way: a link that is up goes with that, or the app would be told that it is
+        // reconnecting, and a new one would be refused as well.
+        if over && self.call.as_ref().is_some_and(|call| call.link.is_up()) {
+            return;
+        }
         self.fail_link(out);
-        if let (Some(call), Some(wait)) = (&mut self.call, repeat) {
-            call.link = Link::Waiting { at: self.now.plus(wait) };
+        if let Some(call) = self.call.as_mut().filter(|_| over) {
+            call.link = Link::Waiting { at: self.now.plus(BACKOFF_CAP_MS) };
         }
     }
 

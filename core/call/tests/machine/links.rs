@@ -1,7 +1,7 @@
 //! The link axis, the connection, and both at once.
 
 use jmrtc_call::{Input, MediaEvent, PlatformEvent, SocketEvent};
-use jmrtc_protocol::{Closing, ErrorCode, Failure, Reply, ServerMessage};
+use jmrtc_protocol::{Closing, ErrorCode, Failure, Reason, Reply, ServerMessage};
 use serde_json::json;
 
 use crate::rig::*;
@@ -284,4 +284,23 @@ fn in_a_call_the_next_try_is_soon() {
         let longest = *waits.iter().max().unwrap();
         assert!((most / 2..=most).contains(&longest), "{waits:?}");
     }
+}
+
+/// The server answers a restart that the end of the call has overtaken.
+#[test]
+fn a_link_that_is_refused_because_the_call_is_over_is_no_reconnecting() {
+    let mut rig = Rig::connected();
+    rig.platform(PlatformEvent::NetworkChanged);
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.offer();
+    rig.heard();
+    rig.event(left("alice", Reason::Hangup));
+    rig.refuse_link(ErrorCode::CallEnded);
+    rig.event(ended(session("", "bob"), Reason::Hangup, None));
+    assert_eq!(
+        rig.heard(),
+        ["CallMemberLeave alice hangup", "CallDisconnect hangup S(i: -; j: bob)"],
+        "nothing between"
+    );
 }

@@ -15,6 +15,8 @@ pub(super) enum News {
     Event(Box<Event>),
     /// This end.
     End(Reason, Option<Detail>),
+    /// The call is over, and nothing but its end is told.
+    Over,
     /// The server is told that it signs out.
     Goodbye,
     /// The app learns that its token is no longer good, and can read it in `getState`; where it has `offered` others, one of
@@ -62,6 +64,12 @@ impl News {
             Self::End(reason, detail) => heard(
                 &|o| matches!(o, Output::Event(Event::CallDisconnect(p)) if (&p.reason, &p.detail) == (reason, detail)),
             ),
+            Self::Over => {
+                let reconnects = |o: &Output| matches!(o, Output::Event(Event::CallReconnecting(_)));
+                check(!outputs.iter().any(reconnects), || {
+                    "a call that is over is told as reconnecting".into()
+                })
+            }
             Self::Tried => check(login == LoginState::Reconnecting, || "another token is not tried".into()),
             Self::Rejected { offered: true } if login == LoginState::Reconnecting => Ok(()),
             Self::Rejected { .. } => {
@@ -185,7 +193,9 @@ impl World {
                 if let ServerMessage::Reply { reply: Reply::Start { session, stay, .. }, .. } = message {
                     dev.ear.stays(&session.channel_id, *stay);
                 }
-                News::None
+                let over = |error: &Failure| error.code == ErrorCode::CallEnded;
+                let is_over = matches!(message, ServerMessage::Failure { error, .. } if over(error));
+                if is_over { News::Over } else { News::None }
             }
             ServerMessage::Event { .. }
             | ServerMessage::Closing { .. }
