@@ -90,6 +90,7 @@ pub(crate) enum Roll {
     Mood,
     Odd,
     Screen,
+    Copies,
 }
 
 /// Luck has no memory: at one time and place it is the same whatever has been before. So a step that is taken

@@ -1,5 +1,6 @@
 //! A run written down: all that people and misfortune did, in order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct Plan {
     /// Whose devices there are, e.g. `alice/0`.
     #[serde(default = "six_devices")]
     pub devices: Vec<String>,
+    /// The first shows the server the second's device id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<String, String>,
     /// Of one call, joined and rung.
     #[serde(default = "five_members")]
     pub max_members: usize,
@@ -57,7 +61,11 @@ impl Plan {
             owned[owner as usize] += 1;
         }
         let of = |(name, count): (&&str, u32)| (0..count).map(|n| format!("{name}/{n}")).collect::<Vec<_>>();
-        let devices = NAMES.iter().zip(owned).flat_map(of).collect();
+        let devices: Vec<_> = NAMES.iter().zip(owned).flat_map(of).collect();
+        // As on a new phone onto which the backup of another was put.
+        let twin = devices.iter().find(|device| device.ends_with("/1"));
+        let twin = twin.filter(|_| luck.number(Roll::Copies, 0, 0).is_multiple_of(4));
+        let copies = twin.map(|twin| (twin.clone(), twin.replace("/1", "/0"))).into_iter().collect();
         // After a pause one may fill four calls: small ones, so that people run into it.
         let (max_members, invitations_per_minute) = match luck.number(Roll::Limits, 0, 0) % 16 {
             0 | 1 => (2, Some(1)),
@@ -67,7 +75,7 @@ impl Plan {
             5 => (4, None),
             _ => (five_members(), None),
         };
-        Self { seed, weather, rest, devices, max_members, invitations_per_minute, steps: Vec::new() }
+        Self { seed, weather, rest, devices, copies, max_members, invitations_per_minute, steps: Vec::new() }
     }
 }
 

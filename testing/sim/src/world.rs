@@ -262,6 +262,11 @@ impl World {
         relations.retain(|(of, _), _| there(of));
         let mut world = Self::with(plan, times, relations, &devices);
         world.measures = true;
+        for dev in &mut world.devices {
+            if let Some(original) = world.plan.copies.get(&dev.id) {
+                dev.copy(original);
+            }
+        }
         world
     }
 

@@ -153,13 +153,7 @@ impl World {
     pub fn open_app(&mut self, device: &str, signs_in_as: &str) -> Result<(), String> {
         let device = self.find(device)?;
         check(!self.devices[device].alive, || "the app runs already".into())?;
-        let original = &self.devices[self.find(signs_in_as)?];
-        // Its person is the one who said so there.
-        let (yes, dialled) = (original.yes.clone(), original.dialled.clone());
-        let dev = &mut self.devices[device];
-        signs_in_as.clone_into(&mut dev.signs_in_as);
-        dev.yes.extend(yes);
-        dev.dialled.extend(dialled);
+        signs_in_as.clone_into(&mut self.devices[device].signs_in_as);
         self.revive(device);
         Ok(())
     }

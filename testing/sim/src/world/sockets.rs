@@ -33,11 +33,11 @@ impl World {
         born.is_some_and(|born| conns().any(|c| c.life < life && c.greeted && c.heard >= born))
     }
 
-    /// Whether another device shows the server the same id.
-    pub(super) fn has_copy(&self, device: usize) -> bool {
-        let dev = &self.devices[device];
-        let twin = |(at, other): (usize, &Device)| at != device && other.signs_in_as == dev.signs_in_as;
-        self.devices.iter().enumerate().any(twin)
+    /// Other devices that show the server the same id.
+    pub(super) fn twins(&self, device: usize) -> impl Iterator<Item = usize> {
+        let id = &self.devices[device].signs_in_as;
+        let twin = move |at: &usize| *at != device && self.devices[*at].signs_in_as == *id;
+        (0..self.devices.len()).filter(twin)
     }
 
     pub(super) fn open(&mut self, device: usize, generation: u32, url: &str) {
