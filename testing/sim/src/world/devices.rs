@@ -87,7 +87,8 @@ impl World {
         if let Some(channel) = change {
             self.follows(device, &channel).map_err(|what| format!("{}: {what}", self.devices[device].id))?;
         }
-        self.look(device).map_err(|what| format!("{}: {what}", self.devices[device].id))
+        let verdict = self.look(device).and_then(|()| self.consent(device));
+        verdict.map_err(|what| format!("{}: {what}", self.devices[device].id))
     }
 
     /// The person of a copy is the one who said so on the other.
@@ -102,6 +103,8 @@ impl World {
 
     /// What a reloaded page would see must be what was told.
     pub(super) fn look(&mut self, device: usize) -> Result<(), String> {
+        // What was said last may have been said there.
+        let copied = self.twins(device).next().is_some();
         let dev = &mut self.devices[device];
         let state = dev.client.state();
         if !dev.looked && state.login == LoginState::LoggedIn {
@@ -113,7 +116,7 @@ impl World {
                 let known = dialled || dev.yes.contains(&stay);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(stay);
-                check(!dev.out, || "brought back into a call that the person had left".into())?;
+                check(!dev.out || copied, || "brought back into a call that the person had left".into())?;
                 check(!dev.before.given_up, || "brought back into a call that was given up".into())?;
                 let same = dev.before.call.as_ref() == Some(&session.channel_id);
                 let known = session.muted_members.contains(&dev.user);
@@ -222,13 +225,13 @@ impl World {
                 self.agenda.plan(at, Item::Audio { device, life, event });
             }
             Output::Audio(AudioAction::Set { capture, send, play }) => {
-                self.consent(device, capture, send, play)?;
                 let parts = &mut self.devices[device].parts;
                 let changes = parts.capture != capture;
                 (parts.capture, parts.send, parts.play) = (capture, send, play);
                 if changes {
                     self.open_microphone(device);
                 }
+                self.consent(device)?;
             }
             Output::Platform(PlatformAction::RequestMicrophone)
                 if self.devices[device].microphone == Microphone::Asked =>
@@ -401,8 +404,9 @@ impl World {
     }
 
     /// No sound but in a call to which the person has said yes, and none to or from somebody alone.
-    pub(super) fn consent(&self, device: usize, capture: bool, send: bool, play: bool) -> Result<(), String> {
+    pub(super) fn consent(&self, device: usize) -> Result<(), String> {
         let dev = &self.devices[device];
+        let (capture, send, play) = (dev.parts.capture, dev.parts.send, dev.parts.play);
         let state = dev.client.state();
         if !(capture || send || play) {
             return Ok(());

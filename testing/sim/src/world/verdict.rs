@@ -34,7 +34,12 @@ impl World {
             check(state.session.is_some() == dev.ear.call.is_some(), || {
                 format!("{}: an end untold", dev.id)
             })?;
-            let Some(session) = state.session else { continue };
+            let parts = &dev.parts;
+            let sound = (parts.capture, parts.send, parts.play);
+            let Some(session) = state.session else {
+                check(sound == (false, false, false), || format!("{}: sound {sound:?} in no call", dev.id))?;
+                continue;
+            };
             let at_rest = state.call == CallState::Connected;
             check(at_rest, || format!("{}: {:?} for ever", dev.id, state.call))?;
             let seated = seats.entry(session.channel_id.clone()).or_default().insert(dev.user.clone());
@@ -44,8 +49,6 @@ impl World {
             check(muted == state.muted, || {
                 format!("{}: muted is {}, the others see {muted}", dev.id, state.muted)
             })?;
-            let parts = &dev.parts;
-            let sound = (parts.capture, parts.send, parts.play);
             check(sound == (true, !state.muted, true), || {
                 format!("{}: in a call with sound {sound:?}", dev.id)
             })?;
