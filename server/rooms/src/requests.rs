@@ -158,13 +158,13 @@ impl Rooms {
 
     /// Whether a request of a user's begins a call, which a start that answers the one that rings does not.
     pub fn begins_call(&self, user: &Username, request: &Request) -> bool {
-        matches!(request, Request::Start { usernames } if self.collision(user, usernames) != Collision::Glare)
+        matches!(request, Request::Start { usernames } if self.collision(user, None, usernames) != Collision::Glare)
     }
 
-    fn collision(&self, user: &Username, usernames: &[Username]) -> Collision {
+    fn collision(&self, user: &Username, device: Option<&str>, usernames: &[Username]) -> Collision {
         let others: BTreeSet<&Username> = usernames.iter().filter(|name| *name != user).collect();
         let only = others.first().copied().filter(|_| others.len() == 1);
-        collision(self.standing(user), only)
+        collision(self.standing(user, device), only)
     }
 
     fn start(
@@ -174,7 +174,7 @@ impl Rooms {
         known: Vec<UserRecord>,
     ) -> Result<Reply, Failure> {
         let user = &asker.user;
-        let collision = self.collision(user, &usernames);
+        let collision = self.collision(user, Some(&asker.device), &usernames);
         match collision {
             Collision::InCall => return fail(ErrorCode::AlreadyInCall, "there is a call already"),
             Collision::Glare => return self.answer_glare(asker, &usernames),
@@ -227,13 +227,17 @@ impl Rooms {
         Ok(Reply::Start { session, stay, failed })
     }
 
-    fn standing(&self, user: &Username) -> Standing<'_> {
+    /// As `asker` may see it, a device of the user's.
+    fn standing(&self, user: &Username, asker: Option<&str>) -> Standing<'_> {
         let Some(call) = self.places.get(user).and_then(|key| self.calls.get(key)) else {
             return Standing::Free;
         };
         match call.joined(user).map(|m| &m.seat) {
-            Some(Seat::Device { sign_in, .. }) => {
-                Standing::Joined { reachable: self.sign_ins.get(sign_in).is_some_and(|s| s.conn.is_some()) }
+            Some(Seat::Device { sign_in, device }) => {
+                let connected = |id: SignInId| self.sign_ins.get(&id).is_some_and(|s| s.conn.is_some());
+                // An app that was killed and is back is about to take its place up: it may call instead, no other may.
+                let back = asker != Some(device) && self.device(user, device).is_some_and(connected);
+                Standing::Joined { reachable: connected(*sign_in) || back }
             }
             Some(Seat::Robot) => Standing::Joined { reachable: true },
             None => {

@@ -196,7 +196,7 @@ impl Semantics {
         let me = &who.0;
         let (named, mut failed) = each_once(names, me);
         if let Some(call) = self.place(me) {
-            if self.is_here(call, me) {
+            if self.is_here(call, me) || self.is_back(call, who) {
                 return Err(ErrorCode::AlreadyInCall);
             }
             if named.len() == 1 && self.rings_only(call, &named[0], me) {
@@ -490,6 +490,14 @@ impl Semantics {
             let device = m.device.as_ref().map(|device| (user.clone(), device.clone()));
             !m.lapsed && device.is_none_or(|device| self.devices.get(&device).copied().unwrap_or_default())
         })
+    }
+
+    /// Joined with another device than this, which has signed in anew and is about to know of it.
+    fn is_back(&self, call: CallNo, (user, this): &Device) -> bool {
+        let member = self.calls[&call].joined.iter().find(|m| &m.user == user);
+        let other = member.and_then(|m| m.device.as_ref()).filter(|device| *device != this);
+        let reachable = |device: &String| self.devices.get(&(user.clone(), device.clone())).copied();
+        other.is_some_and(|device| reachable(device).unwrap_or_default())
     }
 
     /// `caller`'s call rings `user` and nobody else is in it.
