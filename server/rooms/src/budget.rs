@@ -1,5 +1,6 @@
 //! How often a user may do what others are told of, with all its devices together: whoever calls and hangs up again and
-//! again rings somebody each time, and whoever plays with the mute switch is told to everybody.
+//! again rings somebody each time; whoever plays with the mute switch is told to everybody, and so is in which slot whoever makes its
+//! link anew is heard then.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +35,8 @@ impl Budget {
         Self { per_minute: per_minute.into(), at_once, spent: BTreeMap::new(), swept: Timestamp(0) }
     }
 
-    /// Of mutings: one a second, and a few more.
-    pub(crate) fn of_mutings() -> Self {
+    /// One a second, and a few more.
+    pub(crate) fn one_a_second() -> Self {
         Self { per_minute: 60, at_once: 20, spent: BTreeMap::new(), swept: Timestamp(0) }
     }
 

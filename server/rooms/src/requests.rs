@@ -375,7 +375,6 @@ impl Rooms {
         let mut known: BTreeMap<Username, UserRecord> =
             known.into_iter().map(|record| (record.username.clone(), record)).collect();
         let mut named = Named { found: Vec::new(), failed: Vec::new() };
-        let mut wanted = 0;
         for name in names {
             if &name == by {
                 named.failed.push(oneself(&name));
@@ -385,13 +384,14 @@ impl Rooms {
                 named.failed.push(failed(name, ErrorCode::AlreadyInCall));
                 continue;
             }
-            wanted += 1;
             let robot = self.config.robots.contains(&name).then(|| UserRecord::named(name.clone()));
             match known.remove(&name).or(robot) {
                 Some(record) => named.found.push(record),
                 None => named.failed.push(failed(name, ErrorCode::UserUnavailable)),
             }
         }
+        // Nobody takes up no room.
+        let wanted = named.found.len();
         let (members, invitations) = inside.map_or((1, 1), |call| (call.members(), call.log.len()));
         if members + wanted > self.config.max_members {
             return too_many();
@@ -402,7 +402,7 @@ impl Rooms {
         if named.found.is_empty() {
             return fail(ErrorCode::UserUnavailable, "none of the named users can be called");
         }
-        if !self.budget.allows(self.now, by, named.found.len()) {
+        if !self.budget.allows(self.now, by, wanted) {
             return fail(ErrorCode::LimitExceeded, "too many invitations within a short time; wait a little");
         }
         Ok(named)
@@ -430,6 +430,12 @@ impl Rooms {
                 self.media(MediaCommand::Renew { link, ticket, offer });
             }
             (Plan::Open | Plan::Replace | Plan::Renew, _) => {
+                if let Part::Joined = part {
+                    if !self.relinkings.allows(self.now, &asker.user, 1) {
+                        return fail(ErrorCode::LimitExceeded, "too many links");
+                    }
+                    self.relinkings.spend(self.now, &asker.user, 1);
+                }
                 self.close_link(asker.id, Closed::Replaced);
                 self.end_preflight(asker.id, Closed::Replaced);
                 let link = self.links.open(asker.id);

@@ -579,12 +579,12 @@ impl Semantics {
         exists: impl Fn(&Username) -> bool,
         allowance: u64,
     ) -> Result<(Vec<Username>, Vec<Username>), ErrorCode> {
-        if members + named.len() > self.most_members {
-            return Err(ErrorCode::LimitExceeded);
-        }
         let there = |user: &&Username| self.robots.contains(*user) || exists(user);
         let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(there);
         let own = |users: Vec<&Username>| users.into_iter().cloned().collect::<Vec<_>>();
+        if named.len() > self.most_members || members + known.len() > self.most_members {
+            return Err(ErrorCode::LimitExceeded);
+        }
         match known.len() as u64 {
             0 => Err(ErrorCode::UserUnavailable),
             wanted if wanted > allowance => Err(ErrorCode::LimitExceeded),

@@ -141,7 +141,7 @@ fn method_by_wrong_moment() {
 
 #[test]
 fn bad_arguments() {
-    let many = ["bob", "carol", "dave", "erin", "frank", "nobody"];
+    let many = ["bob", "carol", "dave", "erin", "frank", "echo"];
     for (moment, method, users, answer) in [
         ("no call", "start", &[][..], "! INVALID_PARAMETER"),
         ("no call", "start", &["alice"], "! INVALID_PARAMETER"),
@@ -151,12 +151,12 @@ fn bad_arguments() {
         ("no call", "start", &many, "! LIMIT_EXCEEDED"),
         ("rung", "start", &[], "! INVALID_PARAMETER"),
         ("rung", "start", &["nobody"], "! USER_UNAVAILABLE"),
-        ("rung", "start", &["carol", "dave", "erin", "frank", "nobody", "echo"], "! LIMIT_EXCEEDED"),
+        ("rung", "start", &["carol", "dave", "erin", "frank", "alice", "echo"], "! LIMIT_EXCEEDED"),
         ("joined", "invite", &[], "! INVALID_PARAMETER"),
         ("joined", "invite", &["bob"], "! INVALID_PARAMETER"),
         ("joined", "invite", &["alice"], "! USER_UNAVAILABLE"),
         ("joined", "invite", &["nobody"], "! USER_UNAVAILABLE"),
-        ("joined", "invite", &["carol", "dave", "erin", "frank", "nobody"], "! LIMIT_EXCEEDED"),
+        ("joined", "invite", &["carol", "dave", "erin", "frank", "echo"], "! LIMIT_EXCEEDED"),
     ] {
         let (w, asker) = at(moment);
         let request = request(method, w.part(asker), users);
@@ -194,10 +194,12 @@ fn a_full_call() {
     w.start("alice", &["bob", "carol", "dave", "erin", "frank"]);
     w.accept("bob");
     w.forget();
-    w.invite("bob", &["nobody"]);
+    w.invite("bob", &["echo"]);
     w.expect("bob", &["! LIMIT_EXCEEDED"]);
-    w.invite("bob", &["carol"]);
-    w.expect("bob", &["! USER_UNAVAILABLE"]);
+    for takes_no_room in ["nobody", "carol"] {
+        w.invite("bob", &[takes_no_room]);
+        w.expect("bob", &["! USER_UNAVAILABLE"]);
+    }
     w.wait(60_000);
     w.forget();
     w.invite("bob", &["carol"]);
@@ -421,6 +423,30 @@ fn whoever_plays_with_the_mute_switch_is_told_so_and_the_others_are_spared() {
     assert_eq!(played(&mut w), (20, true));
     w.wait(5_000);
     assert_eq!(played(&mut w).0, 5, "one a second");
+    w.leave("alice");
+}
+
+#[test]
+fn whoever_makes_link_after_link_is_told_so_and_keeps_the_last() {
+    let mut w = World::in_call("alice", "bob", &[]);
+    let made = |w: &mut World, from: u32| {
+        w.forget();
+        let refused = |w: &mut World, generation: u32| {
+            w.link("alice", generation);
+            w.got("alice").iter().any(|line| line.contains("LIMIT_EXCEEDED"))
+        };
+        let made: Vec<_> = (from..from + 100).filter(|generation| !refused(w, *generation)).collect();
+        made.iter().for_each(|_| w.relay_answers(Ok("answer")));
+        made.len()
+    };
+    assert_eq!(made(&mut w, 2), 20);
+    w.wait(3_000);
+    assert_eq!(made(&mut w, 200), 3, "one a second");
+    // An ICE restart of the last is another matter.
+    w.forget();
+    w.link("alice", 202);
+    w.relay_answers(Ok("again"));
+    assert!(w.got("alice").iter().any(|line| line.contains("again")), "{:?}", w.got("alice"));
     w.leave("alice");
 }
 
