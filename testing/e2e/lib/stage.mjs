@@ -17,13 +17,14 @@ const QUESTION = 2 ** 40
 /** What a jmrtc-phone says of a line that it can't do. */
 const REFUSED = 'not understood: '
 
-/** Nothing is there to be unplugged; but a call that has begun may be about to open its microphone, for so long, as one that is over to close it. */
+/** Nothing is there to be unplugged; but a call that has begun may be about to open its microphone, for so long. One that is over closes it sooner. */
 const UNUSED = 'no microphone is in use'
 const OPENS_MS = 5_000
+const CLOSES_MS = 1_500
 
-/** Does it, and again for as long as it fails so and a microphone may be on its way. */
-async function again(does, awake = 0) {
-  const end = Math.max(Date.now(), awake) + OPENS_MS
+/** Does it, and again for as long as it fails so and the microphone may be on its way to `state`. */
+async function again(state, does, awake = 0) {
+  const end = Math.max(Date.now(), awake) + (state === 'closed' ? CLOSES_MS : OPENS_MS)
   for (;;) {
     try {
       return await does()
@@ -97,11 +98,11 @@ class PhoneDevice {
   }
 
   microphone(state) {
-    return again(() => this.#say({ microphone: state }), this.awake)
+    return again(state, () => this.#say({ microphone: state }), this.awake)
   }
 
   microphoneIs(state) {
-    return again(() => this.#say({ microphoneIs: state }), this.awake)
+    return again(state, () => this.#say({ microphoneIs: state }), this.awake)
   }
 
   async kill() {
@@ -176,7 +177,7 @@ class PageDevice {
   }
 
   microphone(state) {
-    return again(() => this.#microphone(state))
+    return again(state, () => this.#microphone(state))
   }
 
   /** Chromium's own microphone always works, is given to everybody and stays. */
@@ -211,7 +212,7 @@ class PageDevice {
   }
 
   microphoneIs(state) {
-    return again(async () => {
+    return again(state, async () => {
       const { live, ever } = await this.page.tab.evaluate(() => ({ live: window.__e2e.live() > 0, ever: window.__e2e.tracks.length > 0 }))
       if (live !== (state === 'open')) throw new Error(`the microphone is ${live ? 'open' : 'closed'}`)
       if (ever && state === 'untouched') throw new Error('the microphone was open')
