@@ -10,7 +10,7 @@ use anyhow::Context;
 use jmrtc_protocol::limits::{MAX_OFFER_BYTES, MAX_SLOTS};
 use jmrtc_rooms as rooms;
 use jmrtc_rooms::MediaCommand;
-use jmrtc_sfu::{CallKey, LinkId, LinkState, Output, Shard, ShardConfig, Transport};
+use jmrtc_sfu::{CallKey, LinkId, LinkState, MemberKey, Output, Shard, ShardConfig, Transport};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
@@ -146,7 +146,9 @@ impl Media {
                 let result = self.shard.renew(now, LinkId(link.0), &offer).map_err(|e| e.to_string());
                 hub.send(FromMedia::Answer { ticket, result }).map_err(|_| gone())?;
             }
-            MediaCommand::Admit { link, call } => self.shard.admit(now, LinkId(link.0), CallKey(call.0)),
+            MediaCommand::Admit { link, call, member } => {
+                self.shard.admit(now, LinkId(link.0), CallKey(call.0), MemberKey(member.0));
+            }
             MediaCommand::Close { link } => self.shard.close(now, LinkId(link.0)),
             MediaCommand::Echo { call, on } => self.shard.echo(now, CallKey(call.0), on),
         }

@@ -44,6 +44,11 @@ impl LinkId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey(pub u64);
 
+/// Names one member of a call towards the media relay, and stays the same when the user has another link, signs in anew or
+/// comes back; chosen by the rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberKey(pub u64);
+
 /// Names one question to the media relay; comes back in [`Input::LinkAnswer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
@@ -259,6 +264,8 @@ pub enum MediaCommand {
         link: LinkId,
         /// The call.
         call: CallKey,
+        /// Whose link it is: what the relay knows of a voice goes on with the next link.
+        member: MemberKey,
     },
     /// Take the link away. Comes exactly once for each link that was opened, but for those whose offer was refused.
     Close {

@@ -5,7 +5,7 @@ use jmrtc_protocol::{ChannelId, MediaType, Session, Stay, User, Username};
 use crate::decide::{Ring, Why, is_over};
 use crate::directory::Directory;
 use crate::signin::SignInId;
-use crate::{CallKey, MemberRecord, Timestamp};
+use crate::{CallKey, MemberKey, MemberRecord, Timestamp};
 
 /// One call. Who is in neither list is no member.
 #[derive(Debug)]
@@ -113,6 +113,11 @@ impl Call {
 
     pub(crate) fn has(&self, user: &Username) -> bool {
         self.rung(user).is_some() || self.joined(user).is_some()
+    }
+
+    /// The number of the user's first stay.
+    pub(crate) fn member_key(&self, user: &Username) -> Option<MemberKey> {
+        self.log.iter().position(|record| &record.username == user).map(|first| MemberKey(first as u64))
     }
 
     /// Which stay of `user` there is.

@@ -23,8 +23,8 @@ mod signin;
 mod timers;
 
 pub use api::{
-    CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberRecord, Output, Push, Ticket,
-    Timestamp, UserRecord,
+    CallKey, CallRecord, Config, ConnId, Input, LinkId, MediaCommand, MemberKey, MemberRecord, Output, Push,
+    Ticket, Timestamp, UserRecord,
 };
 pub use handover::Handover;
 pub use rooms::{Counts, Rooms};

@@ -202,11 +202,14 @@ impl Rooms {
 
     /// Lets media flow from and to a device's link, if it has prepared one for this call.
     pub(crate) fn admit(&mut self, key: CallKey, device: SignInId) {
-        let link = self.sign_ins.get_mut(&device).and_then(|s| s.link.as_mut());
-        if let Some(link) = link.filter(|link| link.call == key && !link.admitted) {
+        let Some(sign_in) = self.sign_ins.get_mut(&device) else { return };
+        let Some(member) = self.calls.get(&key).and_then(|call| call.member_key(&sign_in.user)) else {
+            return;
+        };
+        if let Some(link) = sign_in.link.as_mut().filter(|link| link.call == key && !link.admitted) {
             link.admitted = true;
             let link = link.id;
-            self.media(MediaCommand::Admit { link, call: key });
+            self.media(MediaCommand::Admit { link, call: key, member });
         }
     }
 

@@ -7,7 +7,7 @@ use crate::requests::{Asker, check_offer};
 use crate::rooms::Rooms;
 use crate::signin::SignInId;
 use crate::timers::Due;
-use crate::{CallKey, LinkId, MediaCommand};
+use crate::{CallKey, LinkId, MediaCommand, MemberKey};
 
 /// A device that forgets to end it must not hear itself for ever.
 const MOST_MS: u64 = 60_000;
@@ -49,7 +49,7 @@ impl Rooms {
                 let ticket = self.ask(asker, link, true);
                 self.media(MediaCommand::Open { link, ticket, offer });
                 self.media(MediaCommand::Echo { call, on: true });
-                self.media(MediaCommand::Admit { link, call });
+                self.media(MediaCommand::Admit { link, call, member: MemberKey(0) });
             }
         }
         Ok(())

@@ -14,9 +14,11 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rt
 
 use crate::offer::Lines;
 use crate::rewrite::Rewriter;
-use crate::talk::{Holder, Loudness};
+use crate::talk::Holder;
 use crate::way::{Address, Sign, Way};
-use crate::{CallKey, LinkId, LinkState, LinkStats, OfferError, Output, ShardConfig, Transport, red};
+use crate::{
+    CallKey, LinkId, LinkState, LinkStats, MemberKey, OfferError, Output, ShardConfig, Transport, red,
+};
 
 /// How often a client is told what of its voice was lost.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -31,8 +33,8 @@ pub(crate) struct Link {
     rtc: Rtc,
     lines: Lines,
     state: LinkState,
-    pub(crate) call: Option<CallKey>,
-    pub(crate) loudness: Loudness,
+    /// The call that it is admitted to, and as whose link.
+    pub(crate) call: Option<(CallKey, MemberKey)>,
     pub(crate) stats: LinkStats,
     /// Who is heard in which slot, and the stream of each.
     pub(crate) holders: Vec<Option<Holder>>,
@@ -50,7 +52,7 @@ pub(crate) struct Link {
 pub(crate) struct Voice {
     pub(crate) ssrc: u32,
     sequence: u64,
-    timestamp: u32,
+    pub(crate) timestamp: u32,
     marker: bool,
     payload: Arc<[u8]>,
     redundant: bool,
@@ -92,7 +94,6 @@ impl Link {
             lines,
             state: LinkState::Opening,
             call: None,
-            loudness: Loudness::default(),
             stats: LinkStats::default(),
             holders: vec![None; slots],
             streams: std::iter::repeat_with(Rewriter::default).take(slots).collect(),
@@ -309,6 +310,22 @@ impl Link {
 }
 
 impl Voice {
+    /// A packet of which only this matters.
+    #[cfg(test)]
+    pub(crate) fn of(ssrc: u32, timestamp: u32, level: i8) -> Self {
+        Self {
+            ssrc,
+            sequence: 0,
+            timestamp,
+            marker: false,
+            payload: Arc::new([]),
+            redundant: false,
+            opus: Pt::new_with_value(111),
+            level: Some(level),
+            activity: None,
+        }
+    }
+
     fn payload_for(&self, opus: Pt, red: Option<Pt>) -> Option<(Pt, Arc<[u8]>)> {
         match (self.redundant, red) {
             (false, _) => Some((opus, self.payload.clone())),

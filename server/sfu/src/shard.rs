@@ -10,9 +10,9 @@ use str0m::config::DtlsCert;
 
 use crate::demux::Demux;
 use crate::link::{Check, Link, Voice, is_stun, received, ssrc};
-use crate::talk::{Holder, Listener, Ranking, assign};
+use crate::talk::{Holder, Listener, Loudness, Ranking, assign};
 use crate::way::{Address, Sign};
-use crate::{CallKey, LinkId, LinkStats, OfferError, Output, ShardConfig, Transport};
+use crate::{CallKey, LinkId, LinkStats, MemberKey, OfferError, Output, ShardConfig, Transport};
 
 /// How often a call with more voices than slots looks who is the loudest.
 const RANKING: Duration = Duration::from_millis(100);
@@ -39,6 +39,8 @@ pub struct Shard {
 #[derive(Debug, Default)]
 struct Call {
     members: BTreeSet<LinkId>,
+    /// Of everybody who ever spoke here: who comes back on a new link is no stranger.
+    voices: BTreeMap<MemberKey, Loudness>,
     echo: bool,
     /// Whoever is in a slot, and the members whose slot it is. Of many who talk at once most are in none, and their
     /// packets must cost nothing here.
@@ -111,15 +113,15 @@ impl Shard {
         answer.unwrap_or_else(|| Err(OfferError::Unusable(PANIC.to_owned())))
     }
 
-    /// The link's user is joined: its voice goes to, and comes from, all admitted links of this call.
+    /// The link's user is joined, as this member: its voice goes to, and comes from, all admitted links of this call.
     /// A link is in one call; a link that is unknown is ignored.
-    pub fn admit(&mut self, now: Instant, id: LinkId, call: CallKey) {
+    pub fn admit(&mut self, now: Instant, id: LinkId, call: CallKey, member: MemberKey) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let before = link.call.replace(call);
-        if before == Some(call) {
+        let before = link.call.replace((call, member));
+        if before == Some((call, member)) {
             return;
         }
-        if let Some(before) = before {
+        if let Some((before, _)) = before {
             self.leave(now, id, before);
         }
         self.calls.entry(call).or_default().members.insert(id);
@@ -133,7 +135,7 @@ impl Shard {
         self.demux.forget(id);
         self.wakes.remove(&(link.wake, id));
         self.unsent.remove(&id);
-        if let Some(call) = link.call {
+        if let Some((call, _)) = link.call {
             self.leave(now, id, call);
         }
     }
@@ -275,12 +277,13 @@ impl Shard {
     /// The only place where sound goes from one link to another.
     fn forward(&mut self, now: Instant, from: LinkId, mut voice: Voice) {
         let Some(speaker) = self.links.get_mut(&from) else { return };
-        let Some(key) = speaker.call else {
+        let Some((key, member)) = speaker.call else {
             speaker.stats.withheld += 1;
             return;
         };
-        voice.level = speaker.loudness.hear(now, voice.level);
         let Some(call) = self.calls.get_mut(&key) else { return };
+        let loudness = call.voices.entry(member).or_default();
+        voice.level = loudness.hear(now, voice.ssrc, voice.timestamp, voice.level);
         let due = call.ranked.is_none_or(|at| now.saturating_duration_since(at) >= RANKING);
         if call.crowded && due {
             self.seat(now, key);
@@ -314,7 +317,10 @@ impl Shard {
         let loudness: BTreeMap<LinkId, f32> = call
             .members
             .iter()
-            .filter_map(|id| self.links.get(id).map(|link| (*id, link.loudness.now(now))))
+            .filter_map(|id| {
+                let (_, member) = self.links.get(id)?.call?;
+                Some((*id, call.voices.get(&member).map_or(0.0, |voice| voice.now(now))))
+            })
             .collect();
         let ranking = Ranking::new(loudness);
         call.ranked = Some(now);
@@ -386,6 +392,10 @@ mod tests {
         }
 
         fn join(&mut self, id: u64, call: CallKey) {
+            self.join_as(id, call, MemberKey(id));
+        }
+
+        fn join_as(&mut self, id: u64, call: CallKey, member: MemberKey) {
             let mut rtc =
                 Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(true, true).build(self.now);
             let mut api = rtc.sdp_api();
@@ -395,7 +405,7 @@ mod tests {
             }
             let (offer, _) = api.apply().unwrap();
             self.shard.open(self.now, LinkId(id), &offer.to_sdp_string()).unwrap();
-            self.shard.admit(self.now, LinkId(id), call);
+            self.shard.admit(self.now, LinkId(id), call, member);
             self.check();
         }
 
@@ -406,24 +416,34 @@ mod tests {
 
         /// `id` is as loud as this for so long that slots change, and the slots are given anew.
         fn speaks(&mut self, id: u64, level: i8) {
-            for _ in 0..60 {
+            self.speaks_for(Duration::from_millis(1_200), id, |_| level);
+        }
+
+        /// Each link has a stream of its own.
+        fn speaks_for(&mut self, length: Duration, id: u64, level: impl Fn(u128) -> i8) {
+            for n in 0..length.as_millis() / 20 {
                 self.now += Duration::from_millis(20);
-                let link = self.shard.links.get_mut(&LinkId(id)).unwrap();
-                link.loudness.hear(self.now, Some(level));
+                let packet = Voice::of(id as u32, 960 * n as u32, level(n));
+                self.shard.forward(self.now, LinkId(id), packet);
             }
-            self.shard.seat(self.now, self.shard.links[&LinkId(id)].call.unwrap());
+            self.shard.seat(self.now, self.shard.links[&LinkId(id)].call.unwrap().0);
             self.check();
         }
 
+        fn loudness(&self, member: u64) -> f32 {
+            self.shard.calls[&CALL].voices[&MemberKey(member)].now(self.now)
+        }
+
         fn listeners(&self, from: u64) -> Vec<(u64, u64)> {
-            let call = self.shard.links[&LinkId(from)].call.unwrap();
+            let (call, _) = self.shard.links[&LinkId(from)].call.unwrap();
             self.shard.calls[&call].listeners(LinkId(from)).map(|(id, source)| (id.0, source.0)).collect()
         }
 
         /// Of every voice exactly those are visited who have it in a slot, and are in the call.
         fn check(&self) {
             for (from, speaker) in &self.shard.links {
-                let holders = self.shard.links.iter().filter(|(_, link)| link.call == speaker.call);
+                let call = |link: &Link| link.call.map(|(call, _)| call);
+                let holders = self.shard.links.iter().filter(|(_, link)| call(link) == call(speaker));
                 let expected: Vec<_> = holders
                     .filter_map(|(id, link)| {
                         let source = if id == from { LinkId::ECHO } else { *from };
@@ -451,7 +471,7 @@ mod tests {
         room.leave(1);
         room.join(7, CALL);
         room.join(8, CallKey(2));
-        room.shard.admit(room.now, LinkId(5), CallKey(2));
+        room.shard.admit(room.now, LinkId(5), CallKey(2), MemberKey(5));
         room.check();
         assert_eq!(room.listeners(5), [(8, 5)], "who goes to another call is heard there only");
         for id in [2, 3, 4, 7] {
@@ -467,6 +487,46 @@ mod tests {
         room.join(4, CALL);
         assert_eq!(room.listeners(4), [(1, 4), (3, 4)]);
         assert_eq!(room.listeners(1), [(3, 1), (4, 1)]);
+    }
+
+    #[test]
+    fn new_links_make_no_new_voice_of_a_liar() {
+        let mut room = Room::of(3, 1);
+        for link in 10..22 {
+            room.join_as(link, CALL, MemberKey(9));
+            room.speaks_for(Duration::from_secs(5), link, |_| 0);
+            if link == 11 {
+                assert!(room.loudness(9) < 80.0, "what makes no pauses is known for it");
+            }
+            room.leave(link);
+            room.now += Duration::from_millis(300);
+        }
+        room.join_as(22, CALL, MemberKey(9));
+        room.speaks_for(Duration::from_secs(2), 1, |n| if n % 50 < 40 { -35 } else { -65 });
+        room.speaks_for(Duration::from_secs(2), 22, |n| if n % 50 < 43 { 0 } else { -127 });
+        assert!(
+            room.loudness(9) < 90.0,
+            "who talked for a minute is known for that too: {}",
+            room.loudness(9)
+        );
+    }
+
+    #[test]
+    fn who_comes_back_on_a_new_link_is_as_loud_as_before() {
+        let speech = |n| if n % 100 < 80 { -35 } else { -65 };
+        let mut room = Room::of(3, 4);
+        room.speaks_for(Duration::from_secs(21), 2, speech);
+        let before = room.loudness(2);
+        room.leave(2);
+        room.now += Duration::from_secs(3);
+        room.join_as(4, CALL, MemberKey(2));
+        assert_eq!(room.loudness(2), 0.0, "without a link there was no voice");
+        room.speaks_for(Duration::from_secs(1), 4, speech);
+        assert!((room.loudness(2) - before).abs() < 1.0, "{before} and {}", room.loudness(2));
+        for link in [1, 3, 4] {
+            room.leave(link);
+        }
+        assert_eq!(room.shard.calls(), 0, "what is known of voices ends with the call");
     }
 
     #[test]

@@ -37,6 +37,12 @@ const FULL: f32 = 0.8;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Taken for a packet without a level: an ordinary voice.
 const UNKNOWN_LEVEL: i8 = -40;
+/// RTP clock of Opus.
+const TICKS_PER_MS: u64 = 48;
+/// The most that an Opus packet holds (RFC 6716): what one brings whose timestamp does not go on from the one before.
+const LONGEST_PACKET: Duration = Duration::from_millis(120);
+/// The most sound that a listener has waiting: as much as the clients' jitter buffer holds before it gives some up.
+const MOST_WAITING: Duration = Duration::from_millis(800);
 
 /// How loud somebody is.
 #[derive(Debug, Default)]
@@ -44,33 +50,62 @@ pub(crate) struct Loudness {
     /// dB above digital silence (-127 dBov), smoothed.
     smoothed: f32,
     heard: Option<Instant>,
+    /// The stream it speaks in, and the newest timestamp of that.
+    newest: Option<(u32, u32)>,
+    /// How much sound has come that a listener has yet to play; what is as quiet as a pause is none.
+    waiting: Duration,
     /// The share of the time that was a pause.
     pauses: f32,
     /// The share of a longer time in which it was not quiet, the pauses between words included.
     talk: f32,
 }
 
-/// `share`, with what has been so for `gap`, of `window`.
-fn shared(share: f32, gap: Duration, window: Duration, is_so: bool) -> f32 {
-    let weight = (gap.as_secs_f32() / window.as_secs_f32()).min(1.0);
-    share + weight * (f32::from(u8::from(is_so)) - share)
+/// The share of `window` after a time of which it has been so for `so` first and for `not` then.
+fn shared(share: f32, window: Duration, so: Duration, not: Duration) -> f32 {
+    let weight = |time: Duration| (time.as_secs_f32() / window.as_secs_f32()).min(1.0);
+    (share + weight(so) * (1.0 - share)) * (1.0 - weight(not))
 }
 
 impl Loudness {
     /// A packet with this level (RFC 6464, dBov: 0 is the loudest, -127 silence). Returns the level that others may be told:
     /// they show by it who speaks, as slots are given by it here.
-    pub(crate) fn hear(&mut self, now: Instant, level: Option<i8>) -> Option<i8> {
+    ///
+    /// Sound lasts as long as its timestamps say, and only what it leaves of the time gone by is a pause: neither packets
+    /// that come many at once nor timestamps that leap make any. What comes late after a stall, which was one itself, takes
+    /// of the pauses after it, by [`MOST_WAITING`] at most.
+    pub(crate) fn hear(&mut self, now: Instant, ssrc: u32, timestamp: u32, level: Option<i8>) -> Option<i8> {
         let believed = level.unwrap_or(UNKNOWN_LEVEL).clamp(-127, LOUDEST);
         let loudness = 127.0 + f32::from(believed);
         let gap = self.heard.map_or(WINDOW, |heard| now.saturating_duration_since(heard));
-        let pause = gap >= SILENT_AFTER || loudness < self.smoothed - PAUSE || believed < QUIET;
-        self.pauses = shared(self.pauses, gap, WINDOW, pause);
-        let talks = gap < SILENT_AFTER && self.smoothed > 127.0 + f32::from(QUIET);
-        self.talk = shared(self.talk, gap, MINUTE, talks);
+        let sounded = gap.min(self.waiting);
+        self.waiting -= sounded;
+        self.pauses = 1.0 - shared(1.0 - self.pauses, WINDOW, sounded, gap - sounded);
+        // Whoever counts as loud when slots are given talks, whatever the packets say of pauses.
+        let counts = if self.smoothed > 127.0 + f32::from(QUIET) { SILENT_AFTER } else { Duration::ZERO };
+        let talked = gap.min(sounded + counts);
+        self.talk = shared(self.talk, MINUTE, talked, gap - talked);
+        let sound = self.brings(ssrc, timestamp);
+        if believed >= QUIET && loudness >= self.smoothed - PAUSE {
+            self.waiting = MOST_WAITING.min(self.waiting + sound);
+        }
         let weight = if loudness > self.smoothed { ATTACK } else { RELEASE };
         self.smoothed += weight * (loudness - self.smoothed);
         self.heard = Some(now);
         level.map(|_| if self.is_steady() { believed.saturating_sub(STEADY).max(-127) } else { believed })
+    }
+
+    /// How much sound a packet brings: with what was lost before it, which is concealed or repeated in it.
+    fn brings(&mut self, ssrc: u32, timestamp: u32) -> Duration {
+        let before = self.newest.filter(|(stream, _)| *stream == ssrc);
+        let step = before.map(|(_, newest)| timestamp.wrapping_sub(newest).cast_signed());
+        let far = |step: i32| Duration::from_micros(u64::from(step.unsigned_abs()) * 1_000 / TICKS_PER_MS);
+        let step = step.filter(|step| far(*step) < SILENT_AFTER);
+        if step.is_some_and(|step| step <= 0) {
+            // Overtaken; the one that did so has brought its sound.
+            return Duration::ZERO;
+        }
+        self.newest = Some((ssrc, timestamp));
+        step.map_or(LONGEST_PACKET, far)
     }
 
     /// Whether it is no speech.
@@ -240,33 +275,48 @@ mod tests {
         let start = Instant::now();
         let mut voice = Loudness::default();
         let mut at = start;
-        for _ in 0..5 {
-            voice.hear(at, Some(-20));
+        for n in 0..5 {
+            voice.hear(at, 1, n * FRAME, Some(-20));
             at += Duration::from_millis(20);
         }
         assert!(voice.now(at) > 95.0);
-        for _ in 0..5 {
-            voice.hear(at, Some(-127));
+        for n in 5..10 {
+            voice.hear(at, 1, n * FRAME, Some(-127));
             at += Duration::from_millis(20);
         }
         assert!(voice.now(at) > 80.0, "a breath is no end");
         assert_eq!(voice.now(at + SILENT_AFTER), 0.0);
         at += SILENT_AFTER;
-        voice.hear(at, Some(i8::MIN));
-        voice.hear(at, Some(i8::MAX));
+        voice.hear(at, 1, 0, Some(i8::MIN));
+        voice.hear(at, 1, 0, Some(i8::MAX));
         assert!((0.0..=127.0).contains(&voice.now(at)));
     }
 
-    /// Levels of 20 ms each, `seconds` long; returns how loud it is after each, and what others are told with it.
-    fn heard_and_told(seconds: u64, level: impl Fn(u64) -> i8) -> Vec<(f32, i8)> {
+    const FRAME: u32 = 960;
+
+    /// A packet as it comes: when, in ms, its timestamp and its level.
+    type Packet = (u64, u32, i8);
+
+    /// How loud it is after each, and what others are told with it.
+    fn hear(packets: impl IntoIterator<Item = Packet>) -> Vec<(f32, i8)> {
         let start = Instant::now();
         let mut voice = Loudness::default();
-        let hear = |n: u64| {
-            let now = start + Duration::from_millis(20 * n);
-            let told = voice.hear(now, Some(level(n))).unwrap();
+        let hear = |(at, timestamp, level)| {
+            let now = start + Duration::from_millis(at);
+            let told = voice.hear(now, 1, timestamp, Some(level)).unwrap();
             (voice.now(now), told)
         };
-        (0..seconds * 50).map(hear).collect()
+        packets.into_iter().map(hear).collect()
+    }
+
+    /// Packets of 20 ms each, `seconds` long. Timestamps wrap around in the first second.
+    fn spoken(seconds: u64, level: impl Fn(u64) -> i8) -> impl Iterator<Item = Packet> {
+        let timestamp = |n: u64| (FRAME * n as u32).wrapping_sub(20 * FRAME);
+        (0..seconds * 50).map(move |n| (20 * n, timestamp(n), level(n)))
+    }
+
+    fn heard_and_told(seconds: u64, level: impl Fn(u64) -> i8) -> Vec<(f32, i8)> {
+        hear(spoken(seconds, level))
     }
 
     /// How loud it is at the end.
@@ -291,7 +341,11 @@ mod tests {
         assert_eq!(told(7, |_| -120), -120, "whoever listens in a quiet room ...");
         assert_eq!(told(60, |n| if n < 2_999 { -80 } else { -30 }), -30, "... is heard with the first word");
         assert_eq!(told(60, |n| if n % 100 < 80 { -40 } else { -65 }), -65);
-        assert_eq!(Loudness::default().hear(Instant::now(), None), None, "what was not said is not made up");
+        assert_eq!(
+            Loudness::default().hear(Instant::now(), 1, 0, None),
+            None,
+            "what was not said is not made up"
+        );
     }
 
     #[test]
@@ -324,14 +378,9 @@ mod tests {
         let (first, last) = (loudness[400].0, loudness[280 * 50 + 400].0);
         assert!((first - last).abs() < 1.0, "{first} and {last}");
         // Without packets there is no voice.
-        let start = Instant::now();
-        let mut voice = Loudness::default();
-        for n in 0..15_000 {
-            if n % 1_000 < 450 {
-                voice.hear(start + Duration::from_millis(20 * n), Some(turns(n)));
-            }
-        }
-        assert!(voice.talk < FAIR, "{}", voice.talk);
+        let loudness = hear(spoken(300, turns).filter(|(at, ..)| at % 20_000 < 9_000));
+        let last = loudness[14 * 450 + 400].0;
+        assert!((first - last).abs() < 1.0, "{first} and {last}");
     }
 
     #[test]
@@ -342,6 +391,121 @@ mod tests {
             let best =
                 heard_and_told(30, liar)[500..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
             assert!(best + MARGIN < after(19, speech), "{packets} of {every}: {best}");
+        }
+    }
+
+    /// One that says it is [`LOUDEST`], all of whose packets of `every` ms come at once, so much earlier or later by turns.
+    fn bursts(seconds: u64, every: u64, jitter: u64) -> impl Iterator<Item = Packet> {
+        let packets = every / 20;
+        (0..seconds * 1_000 / every * packets).map(move |n| {
+            let burst = n / packets;
+            (burst * every + burst % 2 * 2 * jitter, FRAME * n as u32, 0)
+        })
+    }
+
+    /// The most that others were told, and how loud it was, from this second on.
+    fn most(seconds: u64, packets: impl IntoIterator<Item = Packet>) -> (f32, i8) {
+        let packets: Vec<Packet> = packets.into_iter().collect();
+        let from = packets.iter().take_while(|(at, ..)| *at < seconds * 1_000).count();
+        let heard = hear(packets);
+        let loudness = heard[from..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
+        (loudness, heard[from..].iter().map(|(_, told)| *told).max().unwrap())
+    }
+
+    /// Words with pauses between them, a fifth of the time.
+    fn words(n: u64) -> i8 {
+        if n % 100 < 80 { -35 } else { -65 }
+    }
+
+    #[test]
+    fn who_sends_many_packets_at_once_makes_no_pauses_by_it() {
+        let speaks = after(19, words);
+        for (every, jitter) in [(401, 0), (401, 10), (440, 10), (500, 0), (810, 0), (800, 30)] {
+            let (early, told) = most(10, bursts(20, every, jitter));
+            assert!(early + MARGIN < speaks, "{every} ms +- {jitter}: {early} against {speaks}");
+            assert_eq!(told, LOUDEST - STEADY);
+            let (late, _) = most(100, bursts(180, every, jitter));
+            assert!(late < early - LONG_TALK + 1.0, "{every} ms +- {jitter}: {late}");
+        }
+    }
+
+    #[test]
+    fn forged_timestamps_buy_no_pauses() {
+        let speaks = after(19, words);
+        // All but the last stand as if they had come after a gap, before it, or anywhere.
+        type Forge = fn(u64) -> u32;
+        let forged: [(&str, Forge); 4] = [
+            ("gaps between bursts", |n| (FRAME * n as u32) + n as u32 / 20 * 401 * 48),
+            ("leaps", |n| FRAME * 100 * n as u32),
+            ("leaps to and fro", |n| FRAME * n as u32 + n as u32 % 2 * 0x4000_0000),
+            ("one leap to and fro", |n| FRAME * n as u32 + if n == 9 { 0x4000_0000 } else { 0 }),
+        ];
+        for (how, timestamp) in forged {
+            let forge = |packets: Vec<Packet>| {
+                let (loudness, _) = most(
+                    10,
+                    packets.into_iter().zip(0..).map(|((at, _, level), n)| (at, timestamp(n), level)),
+                );
+                assert!(loudness + MARGIN < speaks, "{how}: {loudness} against {speaks}");
+            };
+            forge(spoken(20, |_| 0).collect());
+            forge(bursts(20, 401, 0).collect());
+        }
+        // Those that stand still are played by nobody; they last no longer than forged levels all the same.
+        let still =
+            |packets: Vec<Packet>| most(100, packets.into_iter().map(|(at, _, level)| (at, 7, level)));
+        assert!(still(spoken(180, |_| 0).collect()).0 + MARGIN < speaks);
+        assert!(still(bursts(180, 401, 0).collect()).0 + MARGIN < speaks);
+    }
+
+    #[test]
+    fn who_says_that_most_of_a_burst_is_a_pause_has_a_slot_for_a_minute_and_not_longer() {
+        let speaks = after(19, words);
+        let quiet =
+            |(at, timestamp, _): Packet| (at, timestamp, if timestamp / FRAME % 25 < 22 { -127 } else { 0 });
+        let (late, _) = most(100, bursts(180, 500, 0).map(quiet));
+        assert!(late + MARGIN < speaks, "{late} against {speaks}");
+    }
+
+    #[test]
+    fn a_bad_network_makes_no_liar() {
+        let told = |packets: Vec<Packet>| {
+            let heard = hear(packets);
+            let from = heard.len() / 4;
+            heard[from..].iter().map(|(_, told)| *told).fold(0, i8::min)
+        };
+        let expected = told(spoken(40, words).collect());
+        assert_eq!(expected, -65, "nothing is taken off");
+        let late = |by: fn(u64) -> u64| {
+            let mut packets: Vec<Packet> = spoken(40, words).map(|(at, t, l)| (by(at), t, l)).collect();
+            packets.sort_by_key(|(at, ..)| *at);
+            packets
+        };
+        assert_eq!(told(late(|at| at.next_multiple_of(100))), expected, "all in heaps of 100 ms");
+        assert_eq!(told(late(|at| at + at * 7_919 % 60)), expected, "each by its own");
+        assert_eq!(
+            told(late(|at| at.max(at / 10_000 * 10_000 + 1_000))),
+            expected,
+            "with a second of nothing"
+        );
+        let mut mixed = late(|at| at);
+        mixed.chunks_exact_mut(5).for_each(|some| some.swap(1, 3));
+        mixed.iter_mut().zip(0..).for_each(|(packet, n)| packet.0 = 20 * n);
+        assert_eq!(told(mixed), expected, "out of order");
+        let lossy = spoken(40, words).zip(0..).filter(|(_, n)| n * 7_919 % 10 > 2).map(|(packet, _)| packet);
+        assert_eq!(told(lossy.collect()), expected, "with losses");
+        let unsent = spoken(40, words).filter(|(.., level)| *level > -65).collect();
+        assert_eq!(told(unsent), -35, "without the packets of pauses");
+        let streams = spoken(40, words).map(|(at, t, level)| (at, t ^ (at as u32 / 5_000) << 24, level));
+        assert_eq!(told(streams.collect()), expected, "begun anew now and then");
+    }
+
+    #[test]
+    fn what_is_lost_was_no_pause() {
+        let speaks = after(19, words);
+        for (of, kept) in [(10, 9), (10, 7), (2, 1), (17, 1)] {
+            let (fan, _) = most(10, spoken(20, |_| -30).filter(|(at, ..)| at / 20 % of < kept));
+            assert!(fan + MARGIN < speaks, "{kept} of {of}: {fan}");
         }
     }
 }

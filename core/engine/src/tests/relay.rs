@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use jmrtc_sfu::{CallKey, LinkId, LinkState, LinkStats, Output, Shard, ShardConfig, Transport};
+use jmrtc_sfu::{CallKey, LinkId, LinkState, LinkStats, MemberKey, Output, Shard, ShardConfig, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
@@ -142,7 +142,7 @@ async fn run(mut shard: Shard, udp: UdpSocket, tcp: TcpListener, mut orders: mps
                 Some(Order::Renew(id, offer, answer)) => {
                     let _ = answer.send(shard.renew(Instant::now(), id, &offer).map_err(|e| e.to_string()));
                 }
-                Some(Order::Admit(id, call)) => shard.admit(Instant::now(), id, call),
+                Some(Order::Admit(id, call)) => shard.admit(Instant::now(), id, call, MemberKey(id.0)),
                 Some(Order::Close(id)) => shard.close(Instant::now(), id),
                 Some(Order::DropUdp(on)) => dropping = on,
                 Some(Order::Lose(one_in)) => losing = one_in,

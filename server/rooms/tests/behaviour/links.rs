@@ -119,6 +119,25 @@ fn renewed_and_replaced() {
 }
 
 #[test]
+fn a_member_is_the_same_one_to_the_relay_with_every_link() {
+    let mut w = World::new(&["alice", "bob", "carol"]);
+    w.start("alice", &["bob", "carol"]);
+    w.accept("carol");
+    w.accept("bob");
+    for (client, generation) in [("alice", 1), ("bob", 1), ("bob", 2)] {
+        w.link(client, generation);
+    }
+    w.leave("bob");
+    w.invite("carol", &["bob"]);
+    w.accept("bob");
+    w.link("bob", 1);
+    w.link("carol", 1);
+    let [alice, bob, again, back, carol] = w.admitted[..] else { panic!("{:?}", w.admitted) };
+    assert_eq!((bob, bob), (again, back));
+    assert!(alice != bob && bob != carol && carol != alice);
+}
+
+#[test]
 fn an_offer_that_is_refused_leaves_no_link() {
     let mut w = World::in_call("alice", "bob", &[]);
     w.link("bob", 1);

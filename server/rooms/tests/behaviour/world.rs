@@ -15,8 +15,8 @@ use jmrtc_protocol::{
     Resume, ServerEvent, ServerMessage, Session, Stay, Username, decode_client, decode_server, encode,
 };
 use jmrtc_rooms::{
-    CallRecord, Config, ConnId, Handover, Input, LinkId, MediaCommand, Output, Push, Rooms, Ticket,
-    Timestamp, UserRecord,
+    CallRecord, Config, ConnId, Handover, Input, LinkId, MediaCommand, MemberKey, Output, Push, Rooms,
+    Ticket, Timestamp, UserRecord,
 };
 
 pub(crate) const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -85,6 +85,8 @@ pub(crate) struct World {
     /// Questions to the media relay, and the link that comes of it.
     pub(crate) tickets: Vec<(Ticket, Option<LinkId>)>,
     pub(crate) open_links: BTreeSet<LinkId>,
+    /// As whom links were admitted.
+    pub(crate) admitted: Vec<MemberKey>,
     pub(crate) pushes: Vec<Push>,
     pub(crate) handover: Option<Handover>,
     pub(crate) records: Vec<CallRecord>,
@@ -114,6 +116,7 @@ impl World {
             media: vec![],
             tickets: vec![],
             open_links: BTreeSet::new(),
+            admitted: vec![],
             pushes: vec![],
             handover: None,
             records: vec![],
@@ -384,8 +387,9 @@ impl World {
                 self.tickets.push((*ticket, None));
                 format!("renew {} {offer}", link.0)
             }
-            MediaCommand::Admit { link, call: _ } => {
+            MediaCommand::Admit { link, call: _, member } => {
                 assert!(self.open_links.contains(link), "{link:?} admitted but not open");
+                self.admitted.push(*member);
                 format!("admit {}", link.0)
             }
             MediaCommand::Close { link } => {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use jmrtc_sfu::{CallKey, LinkId, LinkState, Output, Shard, ShardConfig, Transport};
+use jmrtc_sfu::{CallKey, LinkId, LinkState, MemberKey, Output, Shard, ShardConfig, Transport};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
@@ -226,7 +226,7 @@ impl World {
 
     pub(crate) fn admit(&mut self, who: usize, call: CallKey) {
         let (now, link) = (self.now, self.link(who));
-        self.relay(|shard| shard.admit(now, link, call));
+        self.relay(|shard| shard.admit(now, link, call, MemberKey(who as u64)));
         self.settle();
     }
 

@@ -115,7 +115,7 @@ impl World {
                 check(same, || "a new link in place of an old one".into())?;
                 (link, ticket, false)
             }
-            MediaCommand::Admit { link, call } => {
+            MediaCommand::Admit { link, call, .. } => {
                 let Some(link) = self.links.get_mut(&link) else { return Err("no such link".into()) };
                 return check(link.admitted.replace(call).is_none(), || "admitted twice".into());
             }
