@@ -35,9 +35,9 @@ impl Budget {
         Self { per_minute: per_minute.into(), at_once, spent: BTreeMap::new(), swept: Timestamp(0) }
     }
 
-    /// One a second, and a few more.
-    pub(crate) fn one_a_second() -> Self {
-        Self { per_minute: 60, at_once: 20, spent: BTreeMap::new(), swept: Timestamp(0) }
+    /// One a second, and after a pause so many at once.
+    pub(crate) fn one_a_second(at_once: u64) -> Self {
+        Self { per_minute: 60, at_once, spent: BTreeMap::new(), swept: Timestamp(0) }
     }
 
     /// Whether a user may do it so many times now.

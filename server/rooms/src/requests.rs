@@ -423,20 +423,19 @@ impl Rooms {
             sign_in.check_pending()?;
         }
         let there = sign_in.and_then(|s| s.link.as_ref()).map(|link| (link.id, link.generation));
-        let plan = plan(there.map(|(_, generation)| generation), generation);
-        match (plan, there) {
+        match (plan(there.map(|(_, generation)| generation), generation), there) {
             (Plan::Stale, _) => return fail(ErrorCode::InvalidState, "a newer link is there already"),
             (Plan::Renew, Some((link, _))) => {
                 let ticket = self.ask(asker, link, false);
                 self.media(MediaCommand::Renew { link, ticket, offer });
             }
             (Plan::Open | Plan::Replace | Plan::Renew, _) => {
-                // The others are told that nobody is in its slot, and then that it is back.
-                if let (Part::Joined, Plan::Replace) = (&part, plan) {
-                    if !self.relinkings.allows(self.now, &asker.user, 1) {
+                // The others may be told that nobody is in its slot, and then that it is back.
+                if let Part::Joined = part {
+                    if !self.links_opened.allows(self.now, &asker.user, 1) {
                         return fail(ErrorCode::LimitExceeded, "too many links");
                     }
-                    self.relinkings.spend(self.now, &asker.user, 1);
+                    self.links_opened.spend(self.now, &asker.user, 1);
                 }
                 self.close_link(asker.id, Closed::Replaced);
                 self.end_preflight(asker.id, Closed::Replaced);

@@ -27,12 +27,14 @@ const PAUSES: f32 = 0.05;
 /// Over which the share is taken, the more recent the heavier.
 const WINDOW: Duration = Duration::from_secs(2);
 const STEADY: i8 = 25;
-/// Pauses can be forged too. Whoever was not quiet for more than this share of the last minute ...
+/// Pauses can be forged too. Whoever talked for more than this share of the last minute ...
 const FAIR: f32 = 0.5;
 /// ... counts for less by up to this (dB), all of it from [`FULL`] on: an ordinary voice (-35 dBov) takes the slot of one that
 /// says it is [`LOUDEST`]. Where there are slots enough for all who talk it changes nothing, so a lecture is heard to its end.
 const LONG_TALK: f32 = 18.0;
 const FULL: f32 = 0.8;
+/// Who is not louder than this (dBov) talks not: noise in a room. It could hold no slot against an ordinary voice.
+const TALK: i8 = -45;
 /// Over which this share is taken, the more recent the heavier.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Taken for a packet without a level: an ordinary voice.
@@ -56,7 +58,7 @@ pub(crate) struct Loudness {
     waiting: Duration,
     /// The share of the time that was a pause.
     pauses: f32,
-    /// The share of a longer time in which it was not quiet, the pauses between words included.
+    /// The share of a longer time in which it talked, the pauses between words included.
     talk: f32,
 }
 
@@ -81,8 +83,8 @@ impl Loudness {
         self.waiting -= sounded;
         self.pauses = 1.0 - shared(1.0 - self.pauses, WINDOW, sounded, gap - sounded);
         // Whoever counts as loud when slots are given talks, whatever the packets say of pauses.
-        let counts = if self.smoothed > 127.0 + f32::from(QUIET) { SILENT_AFTER } else { Duration::ZERO };
-        let talked = gap.min(sounded + counts);
+        let talks = self.smoothed > 127.0 + f32::from(TALK);
+        let talked = if talks { gap.min(sounded + SILENT_AFTER) } else { Duration::ZERO };
         self.talk = shared(self.talk, MINUTE, talked, gap - talked);
         let sound = self.brings(ssrc, timestamp);
         if believed >= QUIET && loudness >= self.smoothed - PAUSE {
@@ -369,6 +371,15 @@ mod tests {
         let late = loudness[100 * 50..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
         assert!(late + MARGIN < speaks, "{late} against {speaks}");
         assert_eq!(loudness[179 * 50 + 20].1, LOUDEST, "who only talks much is shown as speaking");
+    }
+
+    #[test]
+    fn who_listens_in_a_noisy_room_has_not_talked() {
+        let words = |n: u64| if n % 100 < 80 { -35 } else { -65 };
+        for noise in [-59, -55, -46] {
+            let loudness = after(139, |n| if n < 6_000 { noise } else { words(n) });
+            assert!((loudness - after(19, words)).abs() < 1.0, "after {noise} dBov: {loudness}");
+        }
     }
 
     #[test]

@@ -134,6 +134,9 @@ function becomeDevice([browser, tab]) {
 
 /** A page in a browser. */
 class PageDevice {
+  /** When it wakes. */
+  awake = 0
+
   async start({ device, like, report, network }) {
     browser ??= startContexts()
     pages ??= apiPage()
@@ -174,10 +177,11 @@ class PageDevice {
     await session.send('Debugger.enable')
     await session.send('Debugger.pause')
     this.alarm = setTimeout(() => session.detach(), ms)
+    this.awake = Date.now() + ms
   }
 
   microphone(state) {
-    return again(state, () => this.#microphone(state))
+    return again(state, () => this.#microphone(state), this.awake)
   }
 
   /** Chromium's own microphone always works, is given to everybody and stays. */
@@ -216,11 +220,12 @@ class PageDevice {
       const { live, ever } = await this.page.tab.evaluate(() => ({ live: window.__e2e.live() > 0, ever: window.__e2e.tracks.length > 0 }))
       if (live !== (state === 'open')) throw new Error(`the microphone is ${live ? 'open' : 'closed'}`)
       if (ever && state === 'untouched') throw new Error('the microphone was open')
-    })
+    }, this.awake)
   }
 
   async kill() {
     clearTimeout(this.alarm)
+    this.awake = 0
     await this.page.kill()
     this.memory = this.page.options.memory
   }

@@ -96,6 +96,8 @@ impl World {
         for twin in self.twins(device).collect::<Vec<_>>() {
             let (yes, dialled) = (self.devices[twin].yes.clone(), self.devices[twin].dialled.clone());
             let dev = &mut self.devices[device];
+            // It is the last that the person has said to any call.
+            dev.out &= yes.is_subset(&dev.yes);
             dev.yes.extend(yes);
             dev.dialled.extend(dialled);
         }
@@ -103,8 +105,6 @@ impl World {
 
     /// What a reloaded page would see must be what was told.
     pub(super) fn look(&mut self, device: usize) -> Result<(), String> {
-        // What was said last may have been said there.
-        let copied = self.twins(device).next().is_some();
         let dev = &mut self.devices[device];
         let state = dev.client.state();
         if !dev.looked && state.login == LoginState::LoggedIn {
@@ -116,7 +116,7 @@ impl World {
                 let known = dialled || dev.yes.contains(&stay);
                 check(known, || "brought back into a call that nobody here accepted or dialled".into())?;
                 dev.yes.insert(stay);
-                check(!dev.out || copied, || "brought back into a call that the person had left".into())?;
+                check(!dev.out, || "brought back into a call that the person had left".into())?;
                 check(!dev.before.given_up, || "brought back into a call that was given up".into())?;
                 let same = dev.before.call.as_ref() == Some(&session.channel_id);
                 let known = session.muted_members.contains(&dev.user);
