@@ -203,10 +203,9 @@ impl Rooms {
     /// Lets media flow from and to a device's link, if it has prepared one for this call.
     pub(crate) fn admit(&mut self, key: CallKey, device: SignInId) {
         let Some(sign_in) = self.sign_ins.get_mut(&device) else { return };
-        let Some(member) = self.calls.get(&key).and_then(|call| call.member_key(&sign_in.user)) else {
-            return;
-        };
-        if let Some(link) = sign_in.link.as_mut().filter(|link| link.call == key && !link.admitted) {
+        let link = sign_in.link.as_mut().filter(|link| link.call == key && !link.admitted);
+        let member = || self.calls.get(&key)?.member_key(&sign_in.user);
+        if let Some((link, member)) = link.and_then(|link| Some((link, member()?))) {
             link.admitted = true;
             let link = link.id;
             self.media(MediaCommand::Admit { link, call: key, member });

@@ -321,6 +321,11 @@ mod tests {
         hear(spoken(seconds, level))
     }
 
+    /// Words with pauses between them, a fifth of the time.
+    fn words(n: u64) -> i8 {
+        if n % 100 < 80 { -35 } else { -65 }
+    }
+
     /// How loud it is at the end.
     fn after(seconds: u64, level: impl Fn(u64) -> i8) -> f32 {
         heard_and_told(seconds, level).last().unwrap().0
@@ -364,9 +369,8 @@ mod tests {
     fn who_forges_pauses_too_has_a_slot_for_a_minute_and_not_longer() {
         // 12 % of pauses, as in speech.
         let liar = |n: u64| if n % 50 < 6 { -127 } else { 0 };
-        let voice = |n: u64| if n % 100 < 80 { -35 } else { -65 };
         let loudness = heard_and_told(180, liar);
-        let speaks = after(19, voice);
+        let speaks = after(19, words);
         assert!(speaks < loudness[40 * 50].0 + MARGIN, "at first it may be a lecture");
         let late = loudness[100 * 50..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
         assert!(late + MARGIN < speaks, "{late} against {speaks}");
@@ -375,7 +379,6 @@ mod tests {
 
     #[test]
     fn who_listens_in_a_noisy_room_has_not_talked() {
-        let words = |n: u64| if n % 100 < 80 { -35 } else { -65 };
         for noise in [-59, -55, -46] {
             let loudness = after(139, |n| if n < 6_000 { noise } else { words(n) });
             assert!((loudness - after(19, words)).abs() < 1.0, "after {noise} dBov: {loudness}");
@@ -384,7 +387,7 @@ mod tests {
 
     #[test]
     fn who_talks_for_less_than_half_of_the_time_is_as_loud_as_at_first() {
-        let turns = |n: u64| if n % 1_000 < 450 { if n % 100 < 80 { -35 } else { -65 } } else { -80 };
+        let turns = |n: u64| if n % 1_000 < 450 { words(n) } else { -80 };
         let loudness = heard_and_told(300, turns);
         let (first, last) = (loudness[400].0, loudness[280 * 50 + 400].0);
         assert!((first - last).abs() < 1.0, "{first} and {last}");
@@ -421,11 +424,6 @@ mod tests {
         let heard = hear(packets);
         let loudness = heard[from..].iter().map(|(loudness, _)| *loudness).fold(0.0, f32::max);
         (loudness, heard[from..].iter().map(|(_, told)| *told).max().unwrap())
-    }
-
-    /// Words with pauses between them, a fifth of the time.
-    fn words(n: u64) -> i8 {
-        if n % 100 < 80 { -35 } else { -65 }
     }
 
     #[test]

@@ -35,8 +35,6 @@ pub(crate) struct Device {
     pub(crate) signs_in_as: String,
     pub(crate) microphone: Microphone,
     pub(crate) client: Client,
-    /// Of its client's first life.
-    seed: u64,
     /// Apps started so far; what was meant for an earlier one is dropped.
     pub(crate) life: u32,
     pub(crate) alive: bool,
@@ -149,14 +147,13 @@ impl Parts {
 }
 
 impl Device {
-    pub(crate) fn new(user: Username, id: String, seed: u64) -> Self {
+    pub(crate) fn new(user: Username, id: String, signs_in_as: String, seed: u64) -> Self {
         Self {
-            client: client(&id, seed, Memory::default()),
-            seed,
+            client: client(&signs_in_as, seed, Memory::default()),
             ear: Ear::new(user.clone()),
             told: Vec::new(),
             user,
-            signs_in_as: id.clone(),
+            signs_in_as,
             microphone: Microphone::default(),
             id,
             life: 0,
@@ -190,12 +187,6 @@ impl Device {
             before: Before::default(),
             parts: Parts::default(),
         }
-    }
-
-    /// It shows the server the id of another.
-    pub(crate) fn copy(&mut self, original: &str) {
-        original.clone_into(&mut self.signs_in_as);
-        self.client = client(&self.signs_in_as, self.seed, Memory::default());
     }
 
     /// The app is started anew; nothing but what the person has said to calls survives.

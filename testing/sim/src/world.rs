@@ -262,11 +262,6 @@ impl World {
         relations.retain(|(of, _), _| there(of));
         let mut world = Self::with(plan, times, relations, &devices);
         world.measures = true;
-        for dev in &mut world.devices {
-            if let Some(original) = world.plan.copies.get(&dev.id) {
-                dev.copy(original);
-            }
-        }
         world
     }
 
@@ -301,7 +296,9 @@ impl World {
         for name in names {
             let user_of = user(name);
             let seed = luck.number(Roll::Seed, devices.len() as u64, 0);
-            let mut device = Device::new(user_of.clone(), (*name).to_owned(), seed);
+            let id = (*name).to_owned();
+            let signs_in_as = plan.copies.get(&id).unwrap_or(&id).clone();
+            let mut device = Device::new(user_of.clone(), id, signs_in_as, seed);
             device.has_siblings = names.iter().filter(|other| user(other) == user_of).count() > 1;
             devices.push(device);
             if !users.contains(&user_of) {

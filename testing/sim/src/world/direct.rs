@@ -90,6 +90,7 @@ impl World {
         };
         let plan = Plan {
             devices: devices.iter().map(|&device| device.to_owned()).collect(),
+            copies: BTreeMap::new(),
             max_members: settings.max_members,
             ..Plan::of_seed(seed, Weather::Fair, 0)
         };

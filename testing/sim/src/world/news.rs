@@ -193,8 +193,7 @@ impl World {
                 if let ServerMessage::Reply { reply: Reply::Start { session, stay, .. }, .. } = message {
                     dev.ear.stays(&session.channel_id, *stay);
                 }
-                let over = |error: &Failure| error.code == ErrorCode::CallEnded;
-                let is_over = matches!(message, ServerMessage::Failure { error, .. } if over(error));
+                let is_over = matches!(message, ServerMessage::Failure { error, .. } if error.code == ErrorCode::CallEnded);
                 if is_over { News::Over } else { News::None }
             }
             ServerMessage::Event { .. }
