@@ -46,13 +46,15 @@ pub(crate) enum Line {
     Opening { generation: Generation, until: Timestamp },
     /// `hello` is sent.
     Greeting { generation: Generation, until: Timestamp, greeted: Timestamp },
-    /// Signed in, since when; when the server was last heard, when it is pinged next, and since when a ping is unanswered.
+    /// Signed in, since when; when the server was last heard, when it is pinged next, and since when a ping is unanswered. Where it
+    /// seems dead, a spare socket is being opened.
     Up {
         generation: Generation,
         since: Timestamp,
         heard: Timestamp,
         ping: Timestamp,
         pinged: Option<Timestamp>,
+        spare: Option<Generation>,
     },
     /// `logout` is sent.
     Leaving { generation: Generation, until: Timestamp, commands: Vec<CommandId>, next: Option<NextLogin> },
@@ -75,6 +77,18 @@ impl Line {
             | Self::Greeting { generation, .. }
             | Self::Up { generation, .. }
             | Self::Leaving { generation, .. } => Some(*generation),
+        }
+    }
+
+    /// The socket that is being opened beside it.
+    pub(crate) const fn spare(&self) -> Option<Generation> {
+        match self {
+            Self::Up { spare, .. } => *spare,
+            Self::Down { .. }
+            | Self::Barred
+            | Self::Opening { .. }
+            | Self::Greeting { .. }
+            | Self::Leaving { .. } => None,
         }
     }
 

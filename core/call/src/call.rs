@@ -198,7 +198,11 @@ impl Call {
             Accept::Leaving(leaving) => Some(leaving.until),
             Accept::Accepting(_) | Accept::Joined => None,
         };
-        accept.into_iter().chain(self.link.deadline()).chain(self.stall.and_then(|stall| stall.due)).min()
+        accept
+            .into_iter()
+            .chain(self.link.deadline())
+            .chain(self.stall.and_then(|stall| stall.deadline()))
+            .min()
     }
 
     pub(crate) const fn state(&self) -> CallState {

@@ -170,6 +170,7 @@ impl Client {
         self.flush(out);
         self.settle_platform(out);
         self.settle_link(out);
+        self.settle_spare(out);
         self.settle_events(out);
         self.settle_posture(out);
     }

@@ -56,10 +56,25 @@ impl Link {
 pub(crate) struct Stall {
     pub(crate) since: Timestamp,
     pub(crate) sign: Sign,
-    /// The server was asked for a sign of life, due by then; none where there is no connection to ask over.
-    pub(crate) due: Option<Timestamp>,
+    /// The server was asked for a sign of life; none where there is no connection to ask over.
+    pub(crate) asked: Option<Asked>,
     /// It has given none once: the app is not told that all is well before it is known of both.
     pub(crate) lost: bool,
+}
+
+impl Stall {
+    pub(crate) fn deadline(self) -> Option<Timestamp> {
+        self.asked.map(|asked| asked.spare.unwrap_or(asked.until))
+    }
+}
+
+/// The answer that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// When another connection is tried beside the one asked over; none when it has been.
+    pub(crate) spare: Option<Timestamp>,
+    /// When the connection is given up.
+    pub(crate) until: Timestamp,
 }
 
 /// Of a link that was stalled.

@@ -32,7 +32,7 @@ pub enum Output {
     Platform(PlatformAction),
 }
 
-/// For the signalling socket. There is at most one; `Open` replaces it.
+/// For the signalling sockets: one, and for a moment a second one beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS))]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]

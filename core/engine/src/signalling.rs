@@ -1,4 +1,4 @@
-//! The signalling socket: a WebSocket that never makes the event loop wait.
+//! The signalling sockets: WebSockets that never make the event loop wait.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -29,10 +29,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Messages that wait for a slow socket before it counts as lost.
 const MAX_OUTBOX: usize = 256;
 
-/// The one signalling socket there is at a time.
+/// The signalling sockets: one, and for a moment a second one beside it.
 #[derive(Default)]
 pub(crate) struct Signalling {
-    current: Option<(Generation, State)>,
+    sockets: Vec<(Generation, State)>,
     closing: JoinSet<()>,
 }
 
@@ -47,36 +47,29 @@ struct Open {
 }
 
 impl Signalling {
-    /// Connects; replaces the socket before.
+    /// Connects.
     pub(crate) fn open(&mut self, generation: Generation, url: String) {
-        self.finish();
-        self.current = Some((generation, State::Connecting(Box::pin(connect(url)))));
+        self.sockets.push((generation, State::Connecting(Box::pin(connect(url)))));
     }
 
-    /// Queues a message; one for another generation or an unopened socket is dropped.
+    /// Queues a message; one for an unknown generation or an unopened socket is dropped.
     pub(crate) fn send(&mut self, generation: Generation, message: &ClientMessage) {
-        match &mut self.current {
-            Some((g, State::Open(open))) if *g == generation => {
-                open.outbox.push_back(Message::text(encode(message)));
-            }
+        match self.sockets.iter_mut().find(|(g, _)| *g == generation) {
+            Some((_, State::Open(open))) => open.outbox.push_back(Message::text(encode(message))),
             Some(_) | None => debug!("a message for socket {generation}, which is not open, is dropped"),
         }
     }
 
     /// Sends what is queued and closes, in the background.
     pub(crate) fn close(&mut self, generation: Generation) {
-        if self.current.as_ref().is_some_and(|(g, _)| *g == generation) {
-            self.finish();
+        for (_, state) in self.sockets.extract_if(.., |(g, _)| *g == generation) {
+            let State::Open(open) = state else { continue };
+            self.closing.spawn(async move {
+                if timeout(CLOSE_TIMEOUT, open.finish()).await.is_err() {
+                    debug!("the server did not take the end of a socket in time");
+                }
+            });
         }
-    }
-
-    fn finish(&mut self) {
-        let Some((_, State::Open(open))) = self.current.take() else { return };
-        self.closing.spawn(async move {
-            if timeout(CLOSE_TIMEOUT, open.finish()).await.is_err() {
-                debug!("the server did not take the end of a socket in time");
-            }
-        });
     }
 
     /// Waits for the sockets that are being closed.
@@ -91,22 +84,32 @@ impl Signalling {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Generation, SocketEvent)> {
         while let Poll::Ready(Some(_)) = self.closing.poll_join_next(cx) {}
-        let Some((generation, state)) = &mut self.current else { return Poll::Pending };
-        let generation = *generation;
-        let event = match state {
-            State::Connecting(connecting) => match std::task::ready!(connecting.as_mut().poll(cx)) {
-                Ok(socket) => {
-                    *state = State::Open(Box::new(Open { socket, outbox: VecDeque::new() }));
-                    SocketEvent::Opened
-                }
-                Err(why) => SocketEvent::Closed { why },
-            },
-            State::Open(open) => std::task::ready!(open.poll(cx)),
-        };
-        if matches!(event, SocketEvent::Closed { .. }) {
-            self.current = None;
+        for (place, (generation, state)) in self.sockets.iter_mut().enumerate() {
+            let Poll::Ready(event) = state.poll(cx) else { continue };
+            let generation = *generation;
+            if matches!(event, SocketEvent::Closed { .. }) {
+                self.sockets.remove(place);
+            }
+            return Poll::Ready((generation, event));
         }
-        Poll::Ready((generation, event))
+        Poll::Pending
+    }
+}
+
+impl State {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
+        match self {
+            Self::Connecting(connecting) => {
+                Poll::Ready(match std::task::ready!(connecting.as_mut().poll(cx)) {
+                    Ok(socket) => {
+                        *self = Self::Open(Box::new(Open { socket, outbox: VecDeque::new() }));
+                        SocketEvent::Opened
+                    }
+                    Err(why) => SocketEvent::Closed { why },
+                })
+            }
+            Self::Open(open) => open.poll(cx),
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Device {
     pub(crate) life: u32,
     pub(crate) alive: bool,
     pub(crate) conn: Option<ConnId>,
+    /// Another connection that it makes beside that one.
+    pub(crate) spare: Option<ConnId>,
     /// Method calls of this life and whether they are answered.
     pub(crate) commands: BTreeMap<CommandId, (String, bool)>,
     pub(crate) ear: Ear,
@@ -159,6 +161,7 @@ impl Device {
             life: 0,
             alive: true,
             conn: None,
+            spare: None,
             commands: BTreeMap::new(),
             yes: BTreeSet::new(),
             no: BTreeSet::new(),

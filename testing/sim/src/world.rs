@@ -68,6 +68,8 @@ pub struct Outcome {
     pub rejected: u64,
     /// Messages of old sockets that came in.
     pub late: u64,
+    /// Another connection took the place of one that was silent.
+    pub switched: u64,
     /// Users who were deleted.
     pub deleted: u64,
     /// Invitations that were too many within a minute.

@@ -44,6 +44,7 @@ fn random_runs_end_well() {
                     sum.slept += outcome.slept;
                     sum.rejected += outcome.rejected;
                     sum.late += outcome.late;
+                    sum.switched += outcome.switched;
                     sum.deleted += outcome.deleted;
                     sum.limited += outcome.limited;
                     sum.spoken += outcome.spoken;
@@ -79,6 +80,7 @@ fn random_runs_end_well() {
         ("slept", all(|o| o.slept)),
         ("rejected", all(|o| o.rejected)),
         ("late", all(|o| o.late)),
+        ("switched", all(|o| o.switched)),
         ("deleted", all(|o| o.deleted)),
         ("limited", all(|o| o.limited)),
         ("spoken", all(|o| o.spoken)),

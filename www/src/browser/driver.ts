@@ -12,7 +12,7 @@ import { keepMemory, memoryBefore } from './memory.js'
 import { Peer } from './peer.js'
 import { requestMicrophone } from './permission.js'
 import { defaultServerUrl } from './server-url.js'
-import { Socket } from './socket.js'
+import { Sockets } from './sockets.js'
 import { Timer } from './timer.js'
 
 /** The bridge of a page that does the calls itself. */
@@ -52,7 +52,7 @@ export class Driver {
   #dead: Failure | undefined
   #memory: string | undefined
 
-  readonly #socket = new Socket({
+  readonly #sockets = new Sockets({
     event: (generation: number, event: SocketEvent) => this.#input({ input: 'socket', generation, event }),
     text: (generation: number, text: string) =>
       this.#step(() => this.machine.received(this.#clock.now(), generation, text)),
@@ -160,7 +160,7 @@ export class Driver {
         this.onEvent({ name: output.name, payload: output.payload } as Event)
         break
       case 'socket':
-        this.#socket.do(output)
+        this.#sockets.do(output)
         break
       case 'media':
         this.#peer.do(output)

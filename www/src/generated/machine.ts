@@ -258,7 +258,7 @@ export type Remembered = {
   leftStart: boolean
 }
 
-/** For the signalling socket. There is at most one; `Open` replaces it. */
+/** For the signalling sockets: one, and for a moment a second one beside it. */
 export type SocketAction =
   | {
       action: 'open'

@@ -29,8 +29,8 @@ const ACK_EVENTS: u64 = 64;
 impl Client {
     /// Makes a new connection; it replaces the one there is.
     pub(super) fn open_socket(&mut self, out: &mut Out) {
+        self.close_socket(out);
         self.interrupted(out);
-        self.let_go();
         let Some(account) = &mut self.account else { return };
         self.sockets = self.sockets.wrapping_add(1);
         let patience = match account.sign_in {
@@ -43,14 +43,57 @@ impl Client {
 
     pub(super) fn close_socket(&mut self, out: &mut Out) {
         self.let_go();
+        self.close_spare(out);
         if let Some(generation) = self.account.as_ref().and_then(|a| a.line.generation()) {
             out.socket(SocketAction::Close { generation });
         }
     }
 
+    /// Opens another socket beside the one over which the server does not answer.
+    pub(super) fn open_spare(&mut self, out: &mut Out) {
+        let Some(Account { line: Line::Up { spare: spare @ None, .. }, url, .. }) = &mut self.account else {
+            return;
+        };
+        self.sockets = self.sockets.wrapping_add(1);
+        *spare = Some(self.sockets);
+        out.socket(SocketAction::Open { generation: self.sockets, url: url.clone() });
+    }
+
+    pub(super) fn close_spare(&mut self, out: &mut Out) {
+        if let Some(Account { line: Line::Up { spare, .. }, .. }) = &mut self.account
+            && let Some(generation) = spare.take()
+        {
+            out.socket(SocketAction::Close { generation });
+        }
+    }
+
+    fn spare_event(&mut self, generation: Generation, event: &SocketEvent, out: &mut Out) {
+        let Some(Account { line: Line::Up { spare, .. }, .. }) = &mut self.account else { return };
+        match event {
+            // The network is there, and the one before has been silent for longer than this one took.
+            SocketEvent::Opened => {
+                *spare = None;
+                self.close_socket(out);
+                self.interrupted(out);
+                self.stall_lost();
+                let until = self.now.plus(RECONNECT_FIRST_MS);
+                if let Some(account) = &mut self.account {
+                    account.line = Line::Opening { generation, until };
+                }
+                self.opened(out);
+            }
+            SocketEvent::Closed { .. } => *spare = None,
+            // Before `hello` the server says nothing.
+            SocketEvent::Message { .. } => {}
+        }
+    }
+
     pub(super) fn socket_event(&mut self, generation: Generation, event: SocketEvent, out: &mut Out) {
-        let current = self.account.as_ref().and_then(|a| a.line.generation());
-        if current != Some(generation) {
+        let line = self.account.as_ref().map(|a| &a.line);
+        if line.and_then(Line::spare) == Some(generation) {
+            return self.spare_event(generation, &event, out);
+        }
+        if line.and_then(Line::generation) != Some(generation) {
             self.stale = self.stale.saturating_add(1);
             return;
         }
@@ -241,6 +284,7 @@ impl Client {
         if self.account.as_ref().is_some_and(|a| a.line.is_leaving()) {
             return self.finish_logout(out);
         }
+        self.close_spare(out);
         self.interrupted(out);
         self.let_go();
         let Some(account) = &mut self.account else { return };

@@ -81,6 +81,7 @@ impl Client {
             dismiss(call, out);
         }
         self.settle_posture(out);
+        self.close_spare(out);
         let Some(account) = &mut self.account else { return };
         if let Line::Up { generation, .. } = account.line {
             account.line = Line::Leaving { generation, until, commands, next };

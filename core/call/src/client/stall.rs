@@ -1,20 +1,25 @@
 //! Links that seem dead. ICE takes seconds to believe that a way is lost, and a browser as long to know of a new
 //! network; the server's answer to a ping tells much sooner what has happened:
 //!
-//! - none: the network has changed under signalling as well. The connection is made anew, and where still no sound comes then, so
-//!   is the link: a new one knows today's networks.
+//! - none: the network has changed under signalling as well. A spare connection is tried beside the silent one. If it is there
+//!   first, the other is dead, which takes a fraction of the time after which one may be given up without such a proof. Where still
+//!   no sound comes over the new one, the link is made anew, too: a new one knows today's networks.
 //! - one, over a connection as old as the call: the link is restarted, which costs nothing where it was the other's network. Where
 //!   it was not, and that has not helped, the link is made anew.
 
 use super::Client;
 use crate::account::{Account, Line};
 use crate::call::Call;
-use crate::link::{Link, Restart, Sign, Stall};
+use crate::link::{Asked, Link, Restart, Sign, Stall};
 use crate::out::Out;
 use crate::{MediaAction, Timestamp};
 
-/// The server has three round trips to answer a ping, of the length of the last one; at least and at most so long. What takes as
-/// long as a busy page, or a packet that is sent a third time, is no lost connection: the app would be told of it.
+/// After two round trips without the server's answer to a ping, of the length of the last one, at least and at most so long, a spare
+/// connection is tried, of which nobody need know.
+const SPARE_MIN_MS: u64 = 200;
+const SPARE_MAX_MS: u64 = 1_000;
+/// The server has three round trips to answer, at least and at most so long. What takes as long as a busy page, or a packet that is
+/// sent a third time, is no lost connection: the app would be told of it.
 const ANSWER_MIN_MS: u64 = 1_000;
 const ANSWER_MAX_MS: u64 = 3_000;
 /// A connection that was made since a link went silent, which is noticed so much later, is of another network than the link.
@@ -78,7 +83,7 @@ impl Client {
     /// Of a link that is up.
     pub(super) fn look_into_stall(&mut self, sign: Sign, out: &mut Out) {
         let Some(call) = self.call.as_mut().filter(|call| call.link.is_up()) else { return };
-        let stall = call.stall.get_or_insert(Stall { since: self.now, sign, due: None, lost: false });
+        let stall = call.stall.get_or_insert(Stall { since: self.now, sign, asked: None, lost: false });
         if sign == Sign::Ours {
             stall.sign = sign;
         }
@@ -89,9 +94,12 @@ impl Client {
     /// was missed, as that somebody is muted.
     pub(super) fn probe(&mut self, out: &mut Out) {
         let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
-        let due = self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS));
-        if let Some(stall) = self.stall().filter(|stall| stall.due.is_none()) {
-            stall.due = Some(due);
+        let asked = Asked {
+            spare: Some(self.now.plus(rtt_ms.saturating_mul(2).clamp(SPARE_MIN_MS, SPARE_MAX_MS))),
+            until: self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS)),
+        };
+        if let Some(stall) = self.stall().filter(|stall| stall.asked.is_none()) {
+            stall.asked = Some(asked);
             self.ping(out);
         }
     }
@@ -103,28 +111,44 @@ impl Client {
     /// The connection is gone.
     pub(super) fn stall_offline(&mut self) {
         if let Some(stall) = self.stall() {
-            stall.due = None;
+            stall.asked = None;
+        }
+    }
+
+    /// The connection was dead.
+    pub(super) fn stall_lost(&mut self) {
+        if let Some(stall) = self.stall() {
+            stall.lost = true;
         }
     }
 
     pub(super) fn expire_stall(&mut self, out: &mut Out) {
         let (now, line_up) = (self.now, self.line_is_up());
-        let Some(stall) = self.stall() else { return };
-        if stall.due.is_some_and(|at| at <= now) {
-            (stall.due, stall.lost) = (None, true);
+        let Some(Stall { asked, .. }) = self.stall() else { return };
+        let Some(Asked { spare, until }) = asked else { return };
+        if *until <= now {
+            *asked = None;
+            self.stall_lost();
             // Who is on the way out is not called back.
             if line_up {
                 self.open_socket(out);
             }
+        } else if spare.take_if(|at| *at <= now).is_some() {
+            self.open_spare(out);
+        }
+    }
+
+    /// A spare connection is of use only while an answer is waited for.
+    pub(super) fn settle_spare(&mut self, out: &mut Out) {
+        if self.stall().is_none_or(|stall| stall.asked.is_none()) {
+            self.close_spare(out);
         }
     }
 
     /// The server has answered; sound has not come meanwhile.
     pub(super) fn stall_answered(&mut self, out: &mut Out) {
         let (now, should_hear) = (self.now, self.should_hear());
-        let Some(Stall { since, sign, due: Some(_), .. }) = self.stall().copied() else {
-            return;
-        };
+        let Some(Stall { since, sign, asked: Some(_), .. }) = self.stall().copied() else { return };
         let is_new = self.connected_anew(since);
         let Some(call) = &mut self.call else { return };
         call.stall = None;

@@ -30,7 +30,7 @@ impl Client {
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
         let ping = now.plus(self.settings.ping_ms);
-        account.line = Line::Up { generation, since: now, heard: now, ping, pinged: None };
+        account.line = Line::Up { generation, since: now, heard: now, ping, pinged: None, spare: None };
         account.rtt_ms = now.since(greeted);
         account.confirmed = Some(account.token.clone());
         account.failures = 0;

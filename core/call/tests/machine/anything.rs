@@ -1,6 +1,6 @@
 //! Anything may happen at any time: arbitrary inputs, in arbitrary order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jmrtc_call::{
     AudioAction, AudioEvent, Client, Event, Input, LinkSample, MediaAction, MediaEvent, Output,
@@ -234,7 +234,10 @@ fn step() -> impl Strategy<Value = Step> {
 struct World {
     client: Client,
     now: Timestamp,
+    /// The socket made last, the one that is spoken over, and those that are open or being opened.
+    newest: u32,
     socket: u32,
+    open: BTreeSet<u32>,
     media: u32,
     asked: Vec<u64>,
     seq: u64,
@@ -250,7 +253,9 @@ impl World {
         Self {
             client: Client::new(rig::config()),
             now: Timestamp(0),
+            newest: 0,
             socket: 0,
+            open: BTreeSet::new(),
             media: 0,
             asked: Vec::new(),
             seq: 0,
@@ -259,6 +264,13 @@ impl World {
             records: false,
             lines: vec![transcript::header(&rig::config())],
         }
+    }
+
+    /// In the middle of a call.
+    fn connected() -> Self {
+        let rig::Rig { client, now, seq, .. } = rig::Rig::connected();
+        let open = BTreeSet::from([1]);
+        Self { client, now, seq, newest: 1, socket: 1, open, media: 1, in_call: true, ..Self::new() }
     }
 
     fn input(&mut self, step: Step) -> Input {
@@ -275,7 +287,11 @@ impl World {
                     self.seq += 1;
                     *seq = self.seq;
                 }
-                Input::Socket { generation: self.socket.wrapping_sub(old), event }
+                let generation = self.newest.wrapping_sub(old);
+                if matches!(event, SocketEvent::Closed { .. }) {
+                    self.open.remove(&generation);
+                }
+                Input::Socket { generation, event }
             }
             Step::Answer(back, answer) => {
                 let at = self.asked.len().saturating_sub(back + 1);
@@ -324,12 +340,19 @@ impl World {
             }
             Output::Event(event) => self.judge_event(event),
             Output::Socket(SocketAction::Open { generation, .. }) => {
-                assert_eq!(*generation, self.socket + 1);
-                self.socket = *generation;
-                self.asked.clear();
+                assert_eq!(*generation, self.newest + 1);
+                self.newest = *generation;
+                self.open.insert(*generation);
+                assert!(self.open.len() <= 2, "{:?} are open", self.open);
             }
+            Output::Socket(SocketAction::Close { generation }) => _ = self.open.remove(generation),
             Output::Socket(SocketAction::Send { generation, message }) => {
-                assert_eq!(*generation, self.socket);
+                assert!(self.open.contains(generation), "sent on a socket that is closed");
+                if let ClientMessage::Hello(_) = message {
+                    self.socket = *generation;
+                    self.asked.clear();
+                }
+                assert_eq!(*generation, self.socket, "two are spoken over");
                 if let ClientMessage::Request { id, .. } = message {
                     assert!(!self.asked.contains(id), "asked twice on one connection");
                     self.asked.push(*id);
@@ -345,8 +368,7 @@ impl World {
             Output::Audio(AudioAction::Set { capture, send, play }) => {
                 assert!(*capture || !(*send || *play), "sound without a microphone that may be open");
             }
-            Output::Socket(SocketAction::Close { .. })
-            | Output::Media(MediaAction::Close { .. })
+            Output::Media(MediaAction::Close { .. })
             | Output::Audio(AudioAction::Prepare | AudioAction::Release)
             | Output::Platform(_) => {}
         }
@@ -390,8 +412,11 @@ proptest! {
     #![proptest_config(cases(3_000))]
 
     #[test]
-    fn no_input_breaks_it_and_every_method_is_answered(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
+    fn no_input_breaks_it_and_every_method_is_answered(
+        in_call in any::<bool>(),
+        steps in proptest::collection::vec(step(), 1..80),
+    ) {
+        let mut world = if in_call { World::connected() } else { World::new() };
         for step in steps {
             let _judged = world.step(step);
         }
@@ -409,6 +434,7 @@ proptest! {
         let unanswered: Vec<_> = world.answers.iter().filter(|(_, times)| **times != 1).collect();
         prop_assert!(unanswered.is_empty(), "unanswered: {:?}", unanswered);
         prop_assert_eq!(world.client.next_deadline(), None);
+        prop_assert!(world.open.is_empty(), "open: {:?}", world.open);
     }
 }
 
@@ -447,7 +473,7 @@ proptest! {
         let no_call = rig::Rig::ready("alice");
         world.client = no_call.client.clone();
         world.now = no_call.now;
-        (world.socket, world.media) = (1, 0);
+        (world.newest, world.socket, world.open) = (1, 1, BTreeSet::from([1]));
         let yes = |step: &Step| match step {
             Step::Command(method, _) => matches!(*method, "accept" | "startCallUsers"),
             Step::Platform(event) => matches!(event, PlatformEvent::Answered { .. }),

@@ -124,7 +124,10 @@ fn events_of_old_links_and_sockets_are_dropped_and_counted() {
 fn a_network_change_renews_both_at_once() {
     let mut rig = Rig::connected();
     rig.platform(PlatformEvent::NetworkChanged);
-    assert_eq!(rig.take(), ["socket open ws://server/v1/ws", "media restart", "CallReconnecting"]);
+    assert_eq!(
+        rig.take(),
+        ["socket close", "socket open ws://server/v1/ws", "media restart", "CallReconnecting"]
+    );
     rig.offer();
     rig.opened();
     rig.welcome(true, None);

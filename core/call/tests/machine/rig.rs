@@ -149,7 +149,11 @@ pub(crate) struct Rig {
     pub(crate) max_members: u32,
     methods: BTreeMap<CommandId, String>,
     answered: BTreeMap<CommandId, u32>,
+    /// The socket that is spoken over, and one beside it.
     socket: u32,
+    spare: Option<u32>,
+    /// Those that are open or being opened.
+    open: Vec<u32>,
     media: u32,
     asked: Vec<(RequestId, Request)>,
     log: Vec<String>,
@@ -172,6 +176,8 @@ impl Rig {
             methods: BTreeMap::new(),
             answered: BTreeMap::new(),
             socket: 0,
+            spare: None,
+            open: Vec::new(),
             media: 0,
             asked: Vec::new(),
             log: Vec::new(),
@@ -259,7 +265,19 @@ impl Rig {
     }
 
     pub(crate) fn socket(&mut self, event: SocketEvent) {
-        self.input(Input::Socket { generation: self.socket, event });
+        self.on(self.socket, event);
+    }
+
+    /// Of the socket that is opened beside the other.
+    pub(crate) fn spare(&mut self, event: SocketEvent) {
+        self.on(self.spare.expect("a spare socket"), event);
+    }
+
+    fn on(&mut self, generation: u32, event: SocketEvent) {
+        if matches!(event, SocketEvent::Closed { .. }) {
+            self.open.retain(|g| *g != generation);
+        }
+        self.input(Input::Socket { generation, event });
     }
 
     pub(crate) fn opened(&mut self) {
@@ -490,11 +508,30 @@ impl Rig {
             }
             Output::Event(event) => show_event(&event),
             Output::Socket(SocketAction::Open { generation, url }) => {
-                self.socket = generation;
-                self.asked.clear();
-                format!("socket open {url}")
+                let beside = !self.open.is_empty();
+                self.open.push(generation);
+                assert!(self.open.len() <= 2, "{:?} are open", self.open);
+                if beside {
+                    self.spare = Some(generation);
+                    "spare open".to_owned()
+                } else {
+                    self.socket = generation;
+                    self.asked.clear();
+                    format!("socket open {url}")
+                }
             }
-            Output::Socket(SocketAction::Close { .. }) => "socket close".to_owned(),
+            Output::Socket(SocketAction::Close { generation }) => {
+                self.open.retain(|g| *g != generation);
+                if generation != self.socket {
+                    "spare close".to_owned()
+                } else {
+                    if let Some(spare) = self.open.first() {
+                        self.socket = *spare;
+                        self.asked.clear();
+                    }
+                    "socket close".to_owned()
+                }
+            }
             Output::Socket(SocketAction::Send { generation, message }) => {
                 assert_eq!(generation, self.socket, "sent on an old socket");
                 if let ClientMessage::Request { id, request } = &message {

@@ -139,14 +139,22 @@ async fn a_server_that_reads_nothing_does_not_hold_us_up() {
 }
 
 #[tokio::test]
-async fn a_new_socket_replaces_the_one_before() {
+async fn a_second_socket_is_opened_beside_the_first() {
     let server = Server::start().await;
     let (mut signalling, mut old) = open(&server).await;
     signalling.open(2, server.url());
     let (event, mut new) = tokio::join!(next(&mut signalling), server.accept());
     assert_eq!(event, (2, SocketEvent::Opened));
-    let _ = old.socket.send(Message::text(r#"{"type":"pong"}"#)).await;
+    old.send(ServerMessage::Pong).await;
+    assert_eq!(next(&mut signalling).await, (1, pong()));
+    signalling.send(2, &ClientMessage::Ping { ack: 2 });
+    signalling.send(1, &ClientMessage::Ping { ack: 1 });
+    signalling.close(1);
     new.send(ServerMessage::Pong).await;
     assert_eq!(next(&mut signalling).await, (2, pong()));
+    assert_eq!(old.next().await, Some(ClientMessage::Ping { ack: 1 }));
     assert_eq!(old.next().await, None);
+    assert_eq!(new.next().await, Some(ClientMessage::Ping { ack: 2 }));
+    drop(new);
+    assert!(matches!(next(&mut signalling).await, (2, SocketEvent::Closed { .. })));
 }

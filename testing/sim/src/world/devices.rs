@@ -126,7 +126,7 @@ impl World {
                 self.outcome.restored += 1;
             }
         }
-        let (now, grace) = (self.now, self.times.grace);
+        let (now, grace, spare) = (self.now, self.times.grace, self.has(self.devices[device].spare));
         let dev = &mut self.devices[device];
         dev.reconnecting = match state.call {
             CallState::Reconnecting => dev.reconnecting.or(Some(now)),
@@ -147,6 +147,8 @@ impl World {
             }
             CallState::Idle | CallState::Outgoing | CallState::Incoming | CallState::Connecting => {}
         }
+        let needed = state.login == LoginState::LoggedIn && (dev.parts.silent || !dev.parts.link_up);
+        check(needed || !spare, || "a second connection that is not needed".into())?;
         check(dev.parts.shown.is_none() || state.call == CallState::Incoming, || {
             format!("rings while {:?}", state.call)
         })?;
@@ -195,9 +197,12 @@ impl World {
                 }
             }
             Output::Event(event) => self.told(device, event)?,
-            Output::Socket(SocketAction::Open { generation, url }) => self.open(device, generation, &url),
-            Output::Socket(SocketAction::Close { .. }) => self.hang(device),
-            Output::Socket(SocketAction::Send { message, .. }) => {
+            Output::Socket(SocketAction::Open { generation, url }) => self.open(device, generation, &url)?,
+            Output::Socket(SocketAction::Close { generation }) => self.close_socket(device, generation),
+            Output::Socket(SocketAction::Send { generation, message }) => {
+                let conn = self.devices[device].conn.and_then(|id| self.conns.get(&id));
+                let spoken = conn.is_some_and(|conn| conn.generation == generation);
+                check(spoken, || "speaks over a connection that is not its own".into())?;
                 if let ClientMessage::Request { id, request } = &message {
                     self.devices[device].asks(*id, request)?;
                 }

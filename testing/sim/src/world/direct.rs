@@ -234,9 +234,8 @@ impl World {
                 self.lose_held(device);
             }
             Network::Silent => {
-                if let Some(id) = self.devices[device].conn {
-                    self.brake(id);
-                }
+                let Device { conn, spare, .. } = self.devices[device];
+                conn.into_iter().chain(spare).for_each(|id| self.brake(id));
                 self.lose_held(device);
             }
             Network::Held => drop(self.devices[device].held.get_or_insert_default()),

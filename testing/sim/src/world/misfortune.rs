@@ -241,7 +241,13 @@ impl World {
 
     /// Each end learns of it soon, or, where it is not `plain`, maybe only by the silence.
     pub(super) fn break_socket(&mut self, device: usize, plain: bool) {
-        let Some(id) = self.devices[device].conn else { return };
+        let Device { conn, spare, .. } = self.devices[device];
+        for id in conn.into_iter().chain(spare) {
+            self.break_conn(device, id, plain);
+        }
+    }
+
+    fn break_conn(&mut self, device: usize, id: ConnId, plain: bool) {
         if self.conns.get(&id).is_none_or(|c| c.broken) {
             return;
         }
@@ -265,7 +271,9 @@ impl World {
         {
             self.brake(id);
         }
-        self.hang(device);
+        let dev = &mut self.devices[device];
+        let conns = (dev.conn.take(), dev.spare.take());
+        conns.0.into_iter().chain(conns.1).for_each(|id| self.hang(id));
         let dev = &mut self.devices[device];
         dev.alive = false;
         dev.life += 1;

@@ -40,12 +40,21 @@ impl World {
         (0..self.devices.len()).filter(twin)
     }
 
-    pub(super) fn open(&mut self, device: usize, generation: u32, url: &str) {
-        self.hang(device);
+    /// The client has this connection, open or being opened.
+    pub(super) fn has(&self, id: Option<ConnId>) -> bool {
+        id.and_then(|id| self.conns.get(&id)).is_some_and(|conn| conn.at_client)
+    }
+
+    pub(super) fn open(&mut self, device: usize, generation: u32, url: &str) -> Result<(), String> {
         let id = ConnId(self.number());
-        let life = self.devices[device].life;
+        let Device { life, conn, spare, .. } = self.devices[device];
+        check(!self.has(spare), || "a third connection".into())?;
+        if self.has(conn) {
+            self.devices[device].spare = Some(id);
+        } else {
+            self.devices[device].conn = Some(id);
+        }
         self.conns.insert(id, Conn::new(device, life, generation, self.server));
-        self.devices[device].conn = Some(id);
         let at = self.now + self.latency(Roll::Up, device);
         let nobody = url != "ws://server/v1/ws";
         let offline = nobody || self.down || self.now < self.devices[device].offline_until;
@@ -56,11 +65,23 @@ impl World {
             // Swallowed: neither opens nor fails.
             (true, _) => self.brake(id),
         }
+        Ok(())
     }
 
-    /// The client lets go of its socket.
-    pub(super) fn hang(&mut self, device: usize) {
-        let Some(id) = self.devices[device].conn.take() else { return };
+    /// The client lets go of one of its sockets.
+    pub(super) fn close_socket(&mut self, device: usize, generation: u32) {
+        let is = |id: &ConnId| self.conns.get(id).is_some_and(|conn| conn.generation == generation);
+        let dev = &mut self.devices[device];
+        if let Some(id) = dev.spare.take_if(|id| is(id)) {
+            self.hang(id);
+        } else if let Some(id) = dev.conn.take_if(|id| is(id)) {
+            dev.conn = dev.spare.take();
+            self.outcome.switched += u64::from(dev.conn.is_some());
+            self.hang(id);
+        }
+    }
+
+    pub(super) fn hang(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(&id) {
             conn.at_client = false;
             conn.let_go = Some(self.now);

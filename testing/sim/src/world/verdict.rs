@@ -90,6 +90,8 @@ impl World {
             check(parts.link.is_none() && parts.shown.is_none() && parts.started.is_none(), || {
                 format!("{}: left over: {parts:?}", dev.id)
             })?;
+            let connected = self.has(dev.conn) || self.has(dev.spare);
+            check(!connected, || format!("{}: a connection is left", dev.id))?;
             check(dev.client.next_deadline().is_none(), || format!("{}: still waits", dev.id))?;
         }
         check(self.rooms.is_idle(), || format!("the server remembers: {:?}", self.rooms.counts()))?;
