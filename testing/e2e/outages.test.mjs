@@ -138,4 +138,20 @@ for (const kind of ['phone', 'page']) {
       }
     })
   })
+
+  // Nothing that she sends over the way of sound shows her new address, and the old connection keeps silent: another one tells that there is a network.
+  test(`${kind}: a NAT forgets everything of somebody who is muted, who hears the others again`, { timeout: 60_000 }, async (t) => {
+    await call(kind, async (alice) => {
+      await alice.call('setIsMuted', { muted: true })
+      alice.clear()
+      relay.rebind()
+      alice.network.freeze()
+      const begin = Date.now()
+      await alice.until('CallReconnected')
+      t.diagnostic(`reconnected after ${Date.now() - begin} ms`)
+      assert.deepEqual(alice.lines, TOLD)
+      await alice.call('setIsMuted', { muted: false })
+      await flows('after the change')
+    })
+  })
 }
