@@ -46,18 +46,50 @@ pub(crate) enum Line {
     Opening { generation: Generation, until: Timestamp },
     /// `hello` is sent.
     Greeting { generation: Generation, until: Timestamp, greeted: Timestamp },
-    /// Signed in, since when; when the server was last heard, when it is pinged next, and since when a ping is unanswered. Where it
-    /// seems dead, a spare socket is being opened.
+    /// Signed in, since when; when the server was last heard, when it is pinged next, and since when a ping is unanswered.
     Up {
         generation: Generation,
         since: Timestamp,
         heard: Timestamp,
         ping: Timestamp,
         pinged: Option<Timestamp>,
-        spare: Option<Generation>,
+        spare: Spare,
     },
     /// `logout` is sent.
     Leaving { generation: Generation, until: Timestamp, commands: Vec<CommandId>, next: Option<NextLogin> },
+}
+
+/// A second connection beside one over which the server does not answer.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Spare {
+    /// None; after one that was not needed there is none before then.
+    Off { rests: Timestamp },
+    /// The socket is being opened.
+    Opening { generation: Generation },
+    /// It is open; the other has until then to say something.
+    Open { generation: Generation, until: Timestamp },
+}
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self::Off { rests: Timestamp::default() }
+    }
+}
+
+impl Spare {
+    pub(crate) const fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Off { .. } => None,
+            Self::Opening { generation } | Self::Open { generation, .. } => Some(*generation),
+        }
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Off { .. } | Self::Opening { .. } => None,
+            Self::Open { until, .. } => Some(*until),
+        }
+    }
 }
 
 /// A `login` as somebody else, which waits for the logout.
@@ -80,10 +112,10 @@ impl Line {
         }
     }
 
-    /// The socket that is being opened beside it.
+    /// The socket beside it.
     pub(crate) const fn spare(&self) -> Option<Generation> {
         match self {
-            Self::Up { spare, .. } => *spare,
+            Self::Up { spare, .. } => spare.generation(),
             Self::Down { .. }
             | Self::Barred
             | Self::Opening { .. }
@@ -162,7 +194,10 @@ impl Account {
             Line::Opening { until, .. } | Line::Greeting { until, .. } | Line::Leaving { until, .. } => {
                 Some(*until)
             }
-            Line::Up { heard, ping, .. } => Some((*ping).min(heard.plus(silence(ping_ms)))),
+            Line::Up { heard, ping, spare, .. } => {
+                let alone = (*ping).min(heard.plus(silence(ping_ms)));
+                Some(spare.deadline().map_or(alone, |at| at.min(alone)))
+            }
         }
     }
 

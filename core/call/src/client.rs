@@ -24,6 +24,7 @@ mod methods;
 mod quality;
 mod requests;
 mod sign_in;
+mod spare;
 mod stall;
 mod voices;
 mod welcome;

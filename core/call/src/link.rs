@@ -71,10 +71,12 @@ impl Stall {
 /// The answer that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
-    /// When another connection is tried beside the one asked over; none when it has been.
+    /// When another connection is tried beside the one asked over; none when it has been, or shall not be.
     pub(crate) spare: Option<Timestamp>,
     /// When the connection is given up.
     pub(crate) until: Timestamp,
+    /// Something else has come over it meanwhile.
+    pub(crate) heard: bool,
 }
 
 /// Of a link that was stalled.

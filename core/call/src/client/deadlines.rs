@@ -8,6 +8,7 @@ use crate::out::Out;
 impl Client {
     pub(super) fn expire(&mut self, out: &mut Out) {
         self.expire_line(out);
+        self.expire_spare(out);
         self.expire_requests(out);
         if self.engine.deadline().is_some_and(|at| at <= self.now) {
             self.engine_failed(ErrorCode::EngineFailed, "the audio devices did not answer in time", out);

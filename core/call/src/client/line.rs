@@ -49,49 +49,20 @@ impl Client {
         }
     }
 
-    /// Opens another socket beside the one over which the server does not answer.
-    pub(super) fn open_spare(&mut self, out: &mut Out) {
-        let Some(Account { line: Line::Up { spare: spare @ None, .. }, url, .. }) = &mut self.account else {
-            return;
-        };
-        self.sockets = self.sockets.wrapping_add(1);
-        *spare = Some(self.sockets);
-        out.socket(SocketAction::Open { generation: self.sockets, url: url.clone() });
-    }
-
-    pub(super) fn close_spare(&mut self, out: &mut Out) {
-        if let Some(Account { line: Line::Up { spare, .. }, .. }) = &mut self.account
-            && let Some(generation) = spare.take()
-        {
-            out.socket(SocketAction::Close { generation });
-        }
-    }
-
-    fn spare_event(&mut self, generation: Generation, event: &SocketEvent, out: &mut Out) {
-        let Some(Account { line: Line::Up { spare, .. }, .. }) = &mut self.account else { return };
-        match event {
-            // The network is there, and the one before has been silent for longer than this one took.
-            SocketEvent::Opened => {
-                *spare = None;
-                self.close_socket(out);
-                self.interrupted(out);
-                self.stall_lost();
-                let until = self.now.plus(RECONNECT_FIRST_MS);
-                if let Some(account) = &mut self.account {
-                    account.line = Line::Opening { generation, until };
-                }
-                self.opened(out);
-            }
-            SocketEvent::Closed { .. } => *spare = None,
-            // Before `hello` the server says nothing.
-            SocketEvent::Message { .. } => {}
+    /// Another socket takes the place of the one there is.
+    pub(super) fn go_over(&mut self, generation: Generation, out: &mut Out) {
+        self.close_socket(out);
+        self.interrupted(out);
+        let until = self.now.plus(RECONNECT_FIRST_MS);
+        if let Some(account) = &mut self.account {
+            account.line = Line::Opening { generation, until };
         }
     }
 
     pub(super) fn socket_event(&mut self, generation: Generation, event: SocketEvent, out: &mut Out) {
         let line = self.account.as_ref().map(|a| &a.line);
         if line.and_then(Line::spare) == Some(generation) {
-            return self.spare_event(generation, &event, out);
+            return self.spare_event(generation, &event);
         }
         if line.and_then(Line::generation) != Some(generation) {
             self.stale = self.stale.saturating_add(1);
@@ -100,11 +71,13 @@ impl Client {
         match event {
             SocketEvent::Opened => self.opened(out),
             SocketEvent::Message { message } => self.message(message, out),
+            // As some networks say to a connection that they have forgotten: there is one, and nothing to wait for.
+            SocketEvent::Closed { .. } if self.line_is_up() && self.awaits_answer() => self.replace_line(out),
             SocketEvent::Closed { why } => self.line_lost(&why, out),
         }
     }
 
-    fn opened(&mut self, out: &mut Out) {
+    pub(super) fn opened(&mut self, out: &mut Out) {
         let device = self.config.device.clone();
         let Some(account) = &mut self.account else { return };
         if let Line::Opening { generation, until } = account.line {
@@ -126,6 +99,7 @@ impl Client {
             }
             Line::Up { heard, .. } => {
                 *heard = self.now;
+                self.stall_heard();
                 self.told(message, out);
             }
             Line::Leaving { .. } => match message {

@@ -67,8 +67,11 @@ impl Client {
 
     /// Closes it and makes a new one after a while.
     fn fail_link(&mut self, out: &mut Out) {
+        let stall = self.call.as_ref().and_then(|call| call.stall);
         self.close_link(out);
         let Some(call) = &mut self.call else { return };
+        // Whether signalling is lost as well is still asked.
+        call.stall = stall;
         let wait = self.dice.backoff(call.link_failures, BACKOFF_FIRST_MS, BACKOFF_CAP_MS);
         call.link_failures = call.link_failures.saturating_add(1);
         call.link = Link::Waiting { at: self.now.plus(wait) };

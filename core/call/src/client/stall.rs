@@ -14,12 +14,14 @@ use crate::link::{Asked, Link, Restart, Sign, Stall};
 use crate::out::Out;
 use crate::{MediaAction, Timestamp};
 
-/// After two round trips without the server's answer to a ping, of the length of the last one, at least and at most so long, a spare
-/// connection is tried, of which nobody need know.
-const SPARE_MIN_MS: u64 = 200;
+/// After so many round trips, of the length of the last one, without the server's answer to a ping, at least and at most so long,
+/// a spare connection is tried, of which nobody need know.
+const SPARE_TRIPS: u64 = 2;
+const SPARE_MIN_MS: u64 = 150;
 const SPARE_MAX_MS: u64 = 1_000;
-/// The server has three round trips to answer, at least and at most so long. What takes as long as a busy page, or a packet that is
-/// sent a third time, is no lost connection: the app would be told of it.
+/// After so many the connection is given up. What takes as long as a busy page, or a packet that is sent a third time, is no lost
+/// connection: the app would be told of it.
+const ANSWER_TRIPS: u64 = 3;
 const ANSWER_MIN_MS: u64 = 1_000;
 const ANSWER_MAX_MS: u64 = 3_000;
 /// A connection that was made since a link went silent, which is noticed so much later, is of another network than the link.
@@ -94,13 +96,22 @@ impl Client {
     /// was missed, as that somebody is muted.
     pub(super) fn probe(&mut self, out: &mut Out) {
         let Some(Account { line: Line::Up { .. }, rtt_ms, .. }) = &self.account else { return };
-        let asked = Asked {
-            spare: Some(self.now.plus(rtt_ms.saturating_mul(2).clamp(SPARE_MIN_MS, SPARE_MAX_MS))),
-            until: self.now.plus(rtt_ms.saturating_mul(3).clamp(ANSWER_MIN_MS, ANSWER_MAX_MS)),
-        };
+        let after = |trips: u64, min, max| self.now.plus(rtt_ms.saturating_mul(trips).clamp(min, max));
+        let spare = after(SPARE_TRIPS, SPARE_MIN_MS, SPARE_MAX_MS);
+        let until = after(ANSWER_TRIPS, ANSWER_MIN_MS, ANSWER_MAX_MS);
         if let Some(stall) = self.stall().filter(|stall| stall.asked.is_none()) {
-            stall.asked = Some(asked);
+            // Where one connection after the other is silent it is not the network that has changed.
+            let spare = (!stall.lost).then_some(spare);
+            stall.asked = Some(Asked { spare, until, heard: false });
             self.ping(out);
+        }
+    }
+
+    /// The server has said something over the connection that it was asked over: its answer can't be lost.
+    pub(super) fn stall_heard(&mut self) {
+        let until = self.now.plus(ANSWER_MIN_MS);
+        if let Some(Stall { asked: Some(asked), .. }) = self.stall() {
+            *asked = Asked { spare: None, until: until.max(asked.until), heard: true };
         }
     }
 
@@ -115,34 +126,36 @@ impl Client {
         }
     }
 
-    /// The connection was dead.
+    /// The connection is dead, and with it the network that the link was in.
     pub(super) fn stall_lost(&mut self) {
-        if let Some(stall) = self.stall() {
+        let now = self.now;
+        if let Some(call) = &mut self.call
+            && let Some(stall) = &mut call.stall
+        {
             stall.lost = true;
+            call.moved = Some(now);
         }
     }
 
     pub(super) fn expire_stall(&mut self, out: &mut Out) {
         let (now, line_up) = (self.now, self.line_is_up());
         let Some(Stall { asked, .. }) = self.stall() else { return };
-        let Some(Asked { spare, until }) = asked else { return };
+        let Some(Asked { spare, until, .. }) = asked else { return };
         if *until <= now {
             *asked = None;
-            self.stall_lost();
             // Who is on the way out is not called back.
             if line_up {
-                self.open_socket(out);
+                self.replace_line(out);
             }
         } else if spare.take_if(|at| *at <= now).is_some() {
             self.open_spare(out);
         }
     }
 
-    /// A spare connection is of use only while an answer is waited for.
-    pub(super) fn settle_spare(&mut self, out: &mut Out) {
-        if self.stall().is_none_or(|stall| stall.asked.is_none()) {
-            self.close_spare(out);
-        }
+    /// The server was asked for a sign of life, and the connection over which it was is there and silent.
+    pub(super) fn awaits_answer(&self) -> bool {
+        let stall = self.call.as_ref().and_then(|call| call.stall);
+        stall.and_then(|stall| stall.asked).is_some_and(|asked| !asked.heard)
     }
 
     /// The server has answered; sound has not come meanwhile.

@@ -4,7 +4,7 @@ use jmrtc_protocol::{Detail, LeaveReason, Reason, Session, Stay, User, Welcome};
 
 use super::Client;
 use super::sign_in::{confirm, others_token};
-use crate::account::{Line, SignIn, sane};
+use crate::account::{Line, SignIn, Spare, sane};
 use crate::call::Accept;
 use crate::out::Out;
 use crate::outbox::Entry;
@@ -30,7 +30,8 @@ impl Client {
         self.settings = sane(settings);
         account.sign_in = Some(SignIn { user, secret, seq, acked: seq });
         let ping = now.plus(self.settings.ping_ms);
-        account.line = Line::Up { generation, since: now, heard: now, ping, pinged: None, spare: None };
+        account.line =
+            Line::Up { generation, since: now, heard: now, ping, pinged: None, spare: Spare::default() };
         account.rtt_ms = now.since(greeted);
         account.confirmed = Some(account.token.clone());
         account.failures = 0;

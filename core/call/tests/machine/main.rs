@@ -10,6 +10,7 @@ mod links;
 mod methods;
 mod quality;
 mod rig;
+mod spares;
 mod stalls;
 mod stories;
 mod voices;

@@ -1,10 +1,9 @@
 //! Sound that has come and comes no more, and what the server's answer to a ping tells of it.
 
 use jmrtc_call::{MediaEvent, PlatformEvent, SocketEvent};
-use jmrtc_protocol::Reason;
 use serde_json::json;
 
-use crate::rig::{Rig, ended, muted, session};
+use crate::rig::{Rig, muted};
 
 fn in_call() -> Rig {
     let mut rig = Rig::connected();
@@ -18,8 +17,14 @@ fn stall(rig: &mut Rig) {
 }
 
 /// The server has not answered, and no other connection was there first.
-const GIVEN_UP: [&str; 4] =
-    ["spare close", "socket close", "socket open ws://server/v1/ws", "CallReconnecting"];
+const GIVEN_UP: [&str; 3] = ["socket close", "socket open ws://server/v1/ws", "CallReconnecting"];
+
+/// A second connection, which can't be made.
+fn no_spare(rig: &mut Rig, ms: u64) {
+    rig.wait_in_silence(ms);
+    assert_eq!(rig.take().last().unwrap(), "spare open");
+    rig.spare(SocketEvent::Closed { why: "no network".into() });
+}
 
 /// The connection is made again.
 fn back(rig: &mut Rig) {
@@ -80,8 +85,9 @@ fn a_link_that_stalls_again_and_again_is_not_restarted_each_time() {
 fn where_the_server_does_not_answer_all_is_made_anew() {
     let mut rig = in_call();
     stall(&mut rig);
-    rig.wait_in_silence(999);
-    assert_eq!(rig.take(), ["spare open"], "it may answer yet");
+    no_spare(&mut rig, 150);
+    rig.wait_in_silence(849);
+    assert_eq!(rig.take(), [""; 0], "it may answer yet");
     rig.wait_in_silence(1);
     assert_eq!(rig.take(), GIVEN_UP);
     back(&mut rig);
@@ -92,79 +98,11 @@ fn where_the_server_does_not_answer_all_is_made_anew() {
     assert_eq!(rig.take(), ["> link c1 2", "media answer", "CallReconnected"]);
 }
 
-/// The network is there, as another connection shows that was made while the server should have answered over the first.
-#[test]
-fn a_spare_connection_that_is_there_before_the_answer_takes_the_place_of_the_one_before() {
-    let mut rig = in_call();
-    stall(&mut rig);
-    rig.wait_in_silence(199);
-    assert_eq!(rig.take(), [""; 0]);
-    rig.wait_in_silence(1);
-    assert_eq!(rig.take(), ["spare open"], "of which the app need not know");
-    rig.spare(SocketEvent::Opened);
-    assert_eq!(rig.take(), ["socket close", "> hello again after 1", "CallReconnecting"]);
-    rig.welcome(true, None);
-    rig.pong();
-    assert_eq!(rig.take(), ["media close", "media open 4"]);
-    rig.link();
-    assert_eq!(rig.take(), ["> link c1 2", "media answer", "CallReconnected"]);
-}
-
-#[test]
-fn a_spare_connection_is_given_up_where_the_first_is_alive() {
-    let answers = |rig: &mut Rig| rig.pong();
-    let sound = |rig: &mut Rig| rig.media_in_silence(MediaEvent::Flowing);
-    for (alive, then) in [(answers as fn(&mut Rig), "media restart"), (sound, "")] {
-        let mut rig = in_call();
-        stall(&mut rig);
-        rig.wait_in_silence(300);
-        assert_eq!(rig.take(), ["spare open"]);
-        alive(&mut rig);
-        let mut told = vec![then, "spare close"];
-        told.retain(|line| !line.is_empty());
-        assert_eq!(rig.take(), told);
-        rig.wait(2_000);
-        assert_eq!(rig.take(), [""; 0]);
-    }
-}
-
-/// As where nothing at all gets through: what the first connection is given is given it nevertheless.
-#[test]
-fn a_spare_connection_that_can_not_be_made_is_not_tried_again() {
-    let mut rig = in_call();
-    stall(&mut rig);
-    rig.wait_in_silence(300);
-    rig.spare(SocketEvent::Closed { why: "no network".into() });
-    rig.wait_in_silence(699);
-    assert_eq!(rig.take(), ["spare open"]);
-    rig.wait_in_silence(1);
-    assert_eq!(rig.take(), GIVEN_UP[1..]);
-}
-
-#[test]
-fn no_spare_connection_outlives_what_it_is_for() {
-    let ends: [fn(&mut Rig); 4] = [
-        |rig| rig.closed(),
-        |rig| _ = rig.command("logout", json!(null)),
-        |rig| rig.platform(PlatformEvent::NetworkChanged),
-        |rig| rig.event(ended(session("", "alice bob"), Reason::Hangup, None)),
-    ];
-    for end in ends {
-        let mut rig = in_call();
-        stall(&mut rig);
-        rig.wait_in_silence(300);
-        assert_eq!(rig.take(), ["spare open"]);
-        end(&mut rig);
-        let lines = rig.take();
-        assert!(lines.iter().any(|line| line == "spare close"), "{lines:?}");
-    }
-}
-
 #[test]
 fn sound_that_comes_back_in_time_needs_nothing() {
     let mut rig = in_call();
     stall(&mut rig);
-    rig.wait_in_silence(150);
+    rig.wait_in_silence(100);
     rig.media_in_silence(MediaEvent::Flowing);
     rig.wait_in_silence(5_000);
     assert_eq!(rig.take(), [""; 0]);
@@ -235,8 +173,9 @@ fn a_server_far_away_has_three_round_trips() {
     stall(&mut rig);
     rig.wait_in_silence(799);
     assert_eq!(rig.take(), [""; 0]);
-    rig.wait_in_silence(400);
-    assert_eq!(rig.take(), ["spare open"]);
+    no_spare(&mut rig, 1);
+    rig.wait_in_silence(399);
+    assert_eq!(rig.take(), [""; 0]);
     rig.wait_in_silence(1);
     assert_eq!(rig.take(), GIVEN_UP);
 }
@@ -250,8 +189,7 @@ fn a_server_that_was_late_is_not_waited_for_as_long_again() {
     rig.pong();
     rig.take();
     stall(&mut rig);
-    rig.wait_in_silence(1_000);
-    assert_eq!(rig.take(), ["spare open"]);
+    no_spare(&mut rig, 1_000);
     rig.wait_in_silence(2_000);
     assert_eq!(rig.take(), GIVEN_UP);
 }
@@ -263,8 +201,9 @@ fn a_link_that_is_disconnected_asks_as_well() {
     rig.media_in_silence(MediaEvent::Disconnected);
     assert_eq!((rig.pings().len(), rig.take()), (1, vec!["media restart".into(), "CallReconnecting".into()]));
     rig.offer();
-    rig.wait_in_silence(1_000);
-    assert_eq!(rig.take(), [&["> link c1 1", "spare open"], &GIVEN_UP[..3]].concat());
+    no_spare(&mut rig, 150);
+    rig.wait_in_silence(850);
+    assert_eq!(rig.take(), GIVEN_UP[..2]);
     back(&mut rig);
     rig.pong();
     assert_eq!(rig.take(), ["> link c1 1"], "the restart goes on");
