@@ -5,6 +5,8 @@ use super::*;
 
 impl World {
     pub(super) fn command(&mut self, device: usize, method: &str, args: Value) -> Result<CommandId, String> {
+        // The person of a copy that is in a call is out of none.
+        let alone = self.twins(device).all(|twin| self.devices[twin].client.state().session.is_none());
         let dev = &mut self.devices[device];
         let id = dev.commands.len() as u64 + 1;
         dev.commands.insert(id, (method.to_owned(), false));
@@ -22,7 +24,7 @@ impl World {
         }
         match method {
             "hangup" | "releaseEngine" | "logout" => {
-                dev.out |= dev.looked;
+                dev.out |= dev.looked && alone;
                 dev.given_up = dev.start;
             }
             "startCallUsers" | "accept" => dev.out = false,

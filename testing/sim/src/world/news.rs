@@ -147,7 +147,7 @@ impl World {
                 }
                 if !welcome.resumed {
                     dev.seen = 0;
-                    dev.start = None;
+                    (dev.start, dev.given_up) = (None, None);
                     dev.goodbyes.clear();
                     let rings = dev.ear.call.as_ref().filter(|_| !dev.ear.is_member());
                     dev.doubted = rings.map(|call| call.channel.clone());
