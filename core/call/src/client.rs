@@ -148,16 +148,20 @@ impl Client {
     pub fn memory(&self) -> Memory {
         let mut memory = self.memory.clone();
         if let Some(me) = self.me() {
-            let call = self.call.as_ref().filter(|c| c.is_consented());
-            let remembered = Remembered {
-                muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
-                muted_start: self.muted && self.outbox.starting(),
-                left: self.outbox.left().collect(),
-                left_start: self.outbox.abandoned() && call.is_none(),
-            };
-            memory.keep(me, remembered);
+            memory.keep(me, self.remembered(self.outbox.abandoned()));
         }
         memory
+    }
+
+    /// Of the user; whether a start that nobody wants any more is unanswered.
+    fn remembered(&self, given_up: bool) -> Remembered {
+        let call = self.call.as_ref().filter(|c| c.is_consented());
+        Remembered {
+            muted_in: call.filter(|_| self.muted).map(|c| c.session.channel_id.clone()),
+            muted_start: self.muted && self.outbox.starting(),
+            left: self.outbox.left().collect(),
+            left_start: given_up && call.is_none(),
+        }
     }
 
     /// How many events of old sockets and links were dropped.

@@ -152,9 +152,21 @@ impl Client {
     /// The server has put us out, or did not let us in.
     pub(super) fn put_out(&mut self, failure: Failure, out: &mut Out) {
         self.close_socket(out);
+        if let Some(me) = self.me().cloned() {
+            // Of a start the app is told now that it has failed.
+            let remembered = self.remembered(self.outbox.holds());
+            self.memory.keep(&me, remembered);
+        }
+        let reason = match self.call.as_ref().map(|call| &call.accept) {
+            Some(Accept::Leaving(leaving)) => leaving.reason,
+            None
+            | Some(Accept::Ringing(_) | Accept::Accepting(_) | Accept::Dialled { .. } | Accept::Joined) => {
+                Reason::NetworkError
+            }
+        };
         self.answer_all(&failure.description, out);
         out.error(failure, self.call.as_ref().map(|c| c.session.clone()));
-        self.end_here(Reason::NetworkError, None, out);
+        self.end_here(reason, None, out);
         self.account = None;
     }
 

@@ -880,6 +880,43 @@ fn replaced_by_the_same_device_elsewhere() {
     assert_eq!(rig.take(), [""; 0], "no fight over the sign-in");
 }
 
+/// What the person has said last is told by the next sign-in, in this life of the app or another.
+#[test]
+fn a_goodbye_that_the_server_has_not_confirmed_outlives_a_sign_in_elsewhere() {
+    let dialled = || {
+        let mut rig = Rig::ready("alice");
+        rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+        rig.started(session("bob", "alice"));
+        rig
+    };
+    let said: [(Rig, &str, &str, &str); 3] = [
+        (Rig::connected(), "hangup", "CallDisconnect hangup S(i: -; j: alice)", "> leave c1"),
+        (Rig::ringing(), "refuse", "CallDisconnect refuse S(i: -; j: alice)", "> leave c1"),
+        (dialled(), "hangup", "CallDisconnect hangup S(i: bob; j: -)", "> leave c1"),
+    ];
+    for (mut rig, method, told, asked) in said {
+        rig.command(method, json!(null));
+        rig.take();
+        rig.closing(Closing::Replaced);
+        assert_eq!(rig.heard(), [&format!("{method} -> {{}}"), "CallError LOGIN_REJECTED", told]);
+        assert_eq!(rig.remembered().left.len(), 1);
+        let me = rig.me.clone();
+        rig.login(&me);
+        let lines = rig.take();
+        assert!(lines.iter().any(|line| line == asked), "{lines:?}");
+        assert_eq!(rig.remembered().left.len(), 1, "until it is confirmed");
+    }
+}
+
+#[test]
+fn a_start_that_was_told_to_have_failed_by_a_sign_in_elsewhere_is_given_up() {
+    let mut rig = Rig::ready("alice");
+    rig.command("startCallUsers", json!({ "usernames": ["bob"] }));
+    rig.closing(Closing::Replaced);
+    assert_eq!(rig.heard(), ["startCallUsers -> NOT_LOGGED_IN", "CallError LOGIN_REJECTED"]);
+    assert!(rig.remembered().left_start);
+}
+
 /// The answer to the accept was lost with the connection, and meanwhile all others have left but one who is rung.
 #[test]
 fn accepted_into_a_call_where_nobody_is_left() {

@@ -5,8 +5,10 @@ use super::*;
 
 impl World {
     pub(super) fn command(&mut self, device: usize, method: &str, args: Value) -> Result<CommandId, String> {
-        // The person of a copy that is in a call is out of none.
-        let alone = self.twins(device).all(|twin| self.devices[twin].client.state().session.is_none());
+        // The person of a copy that is in another call is not out of that.
+        let channel = |device: usize| self.devices[device].client.state().session.map(|s| s.channel_id);
+        let own = channel(device);
+        let alone = self.twins(device).all(|twin| channel(twin).is_none_or(|of| own.as_ref() == Some(&of)));
         let dev = &mut self.devices[device];
         let id = dev.commands.len() as u64 + 1;
         dev.commands.insert(id, (method.to_owned(), false));
