@@ -1,4 +1,4 @@
-//! How many invitations or changes a user may make, counted from all that it has made: so many a minute come back, and
+//! How many invitations, changes or mutings a user may make, counted from all that it has made: so many a minute come back, and
 //! no more than so many are ever left.
 
 use std::collections::BTreeMap;

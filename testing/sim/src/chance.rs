@@ -91,6 +91,7 @@ pub(crate) enum Roll {
     Odd,
     Screen,
     Copies,
+    Fidgets,
 }
 
 /// Luck has no memory: at one time and place it is the same whatever has been before. So a step that is taken

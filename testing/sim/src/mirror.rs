@@ -38,6 +38,7 @@ pub(crate) struct Mirror {
     /// With when they began.
     channels: BTreeMap<ChannelId, (CallNo, i64)>,
     pub(crate) budget: Budget,
+    pub(crate) mutings: Budget,
     /// Media links of calls.
     links: BTreeMap<LinkId, Carried>,
     /// Links of which the media relay has not said yet whether it makes them.
@@ -99,6 +100,14 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
 }
 
+/// Events that a server keeps for a device that is away, where each tells of few.
+const KEPT: u64 = 256;
+
+/// A server's that has just started.
+pub(crate) const fn mutings() -> Budget {
+    Budget::new(60, 20)
+}
+
 impl Mirror {
     pub(crate) fn new(model: Semantics, ring: u64, grace: u64, ping: u64, budget: Budget) -> Self {
         Self {
@@ -113,6 +122,7 @@ impl Mirror {
             lines: BTreeMap::new(),
             channels: BTreeMap::new(),
             budget,
+            mutings: mutings(),
             links: BTreeMap::new(),
             opening: BTreeMap::new(),
             last: 0,
@@ -316,6 +326,7 @@ impl Mirror {
                     sign_in.rings.insert(sign_in.told.len() as u64 + 1, *until);
                 }
                 sign_in.told.push(told);
+                sign_in.acked = sign_in.acked.max((sign_in.told.len() as u64).saturating_sub(KEPT));
             }
         }
     }
@@ -516,7 +527,11 @@ impl Mirror {
                 })
             }
             Request::Mute { channel_id, muted } => {
-                self.model.mute(&who, number_of(channel_id), *muted).map(|()| Answer::Mute)
+                let allowance = self.mutings.allowance(now, &who.0);
+                self.model.mute(&who, number_of(channel_id), *muted, allowance).map(|news| {
+                    self.mutings.spend(now, &who.0, u64::from(news));
+                    Answer::Mute
+                })
             }
             // On a link that belongs to no call, or answered by the store: nothing that the model knows.
             Request::Preflight { .. }

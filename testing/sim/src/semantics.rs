@@ -352,16 +352,25 @@ impl Semantics {
         self.relations.insert((user.clone(), other.clone()), relation.clone());
     }
 
-    /// A member says whether it is muted; all are told if that is news.
-    pub(crate) fn mute(&mut self, who: &Device, call: Option<CallNo>, muted: bool) -> Result<(), ErrorCode> {
+    /// A member says whether it is muted; whether that is news, which all are told and of which it has no more than `allowance`.
+    pub(crate) fn mute(
+        &mut self,
+        who: &Device,
+        call: Option<CallNo>,
+        muted: bool,
+        allowance: u64,
+    ) -> Result<bool, ErrorCode> {
         let (no, Part::Joined) = self.part(who, call)? else { return Err(ErrorCode::InvalidState) };
-        let members = self.calls.get_mut(&no).into_iter().flat_map(|call| &mut call.joined);
-        let news =
-            members.filter(|m| m.user == who.0).any(|m| std::mem::replace(&mut m.muted, muted) != muted);
-        for member in self.calls[&no].joined.clone().iter().filter(|_| news) {
+        let mut members = self.calls.get_mut(&no).into_iter().flat_map(|call| &mut call.joined);
+        let Some(member) = members.find(|m| m.user == who.0 && m.muted != muted) else { return Ok(false) };
+        if allowance == 0 {
+            return Err(ErrorCode::LimitExceeded);
+        }
+        member.muted = muted;
+        for member in &self.calls[&no].joined.clone() {
             self.tell_member(no, member, What::Muted(who.0.clone(), muted));
         }
-        Ok(())
+        Ok(true)
     }
 
     // What happens to devices.

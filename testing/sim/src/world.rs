@@ -19,7 +19,7 @@ use crate::app;
 use crate::budget::Budget;
 use crate::chance::{Choices, Luck, Roll, Weather};
 use crate::device::{Device, Told};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, mutings};
 use crate::network::{Agenda, Conn, Item};
 use crate::plan::{Act, Plan, Step};
 use crate::semantics::Semantics;
@@ -74,6 +74,8 @@ pub struct Outcome {
     pub deleted: u64,
     /// Invitations that were too many within a minute.
     pub limited: u64,
+    /// Mutings that were too many.
+    pub fidgeted: u64,
     /// Times that others spoke than before.
     pub spoken: u64,
     /// Times that the quality of a call was told.

@@ -47,6 +47,7 @@ fn random_runs_end_well() {
                     sum.switched += outcome.switched;
                     sum.deleted += outcome.deleted;
                     sum.limited += outcome.limited;
+                    sum.fidgeted += outcome.fidgeted;
                     sum.spoken += outcome.spoken;
                     sum.rated += outcome.rated;
                     sum.remembered += outcome.remembered;
@@ -83,6 +84,7 @@ fn random_runs_end_well() {
         ("switched", all(|o| o.switched)),
         ("deleted", all(|o| o.deleted)),
         ("limited", all(|o| o.limited)),
+        ("fidgeted", all(|o| o.fidgeted)),
         ("spoken", all(|o| o.spoken)),
         ("rated", all(|o| o.rated)),
         ("remembered", all(|o| o.remembered)),

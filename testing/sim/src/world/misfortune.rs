@@ -15,6 +15,7 @@ impl World {
             self.choosing = self.now + 20 + choices.roll(1_200);
             self.choices = Some(choices);
             if let Some(step) = chosen {
+                self.fidget(&step);
                 self.perform(step)?;
             }
         }
@@ -68,6 +69,18 @@ impl World {
         }
         self.choices = Some(choices);
         steps.into_iter().for_each(|step| self.write(step));
+    }
+
+    /// One in ten who mute themselves plays with the button.
+    fn fidget(&mut self, step: &Step) {
+        let Act::Call { method, .. } = &step.act else { return };
+        if method != "setIsMuted" || self.luck.number(Roll::Fidgets, self.now, 0) % 10 != 1 {
+            return;
+        }
+        for press in 1..=100 {
+            let act = Act::Call { method: method.clone(), args: json!({ "muted": press % 2 == 0 }) };
+            self.write(Step { at: self.now + 50 * press, device: step.device.clone(), act });
+        }
     }
 
     /// Does it, where it can be done, and puts it down.
@@ -309,7 +322,7 @@ impl World {
             let mut known: Vec<_> = casts.flat_map(|cast| self.records_named(&cast, &cast[0])).collect();
             let signed_in = handover.signed_in().into_iter().filter(|user| self.people.contains_key(*user));
             known.extend(signed_in.map(|user| self.record(user)));
-            self.mirror.budget = budget(self.times);
+            (self.mirror.budget, self.mirror.mutings) = (budget(self.times), mutings());
             self.outcome.handed_over += u64::from(!handover.is_empty());
             let unix_ms = EPOCH_MS.saturating_add_unsigned(self.now);
             self.server(jmrtc_rooms::Input::TakeOver { unix_ms, handover, known })?;

@@ -92,6 +92,7 @@ impl World {
         }
         if let ServerMessage::Failure { error, .. } = &message {
             self.outcome.limited += u64::from(error.description.contains("within a short time"));
+            self.outcome.fidgeted += u64::from(error.description.contains("muted and unmuted too often"));
         }
         let Some(device) = self.conns.get(&id).map(|c| c.device) else { return Ok(()) };
         let at = self.now + self.latency(Roll::Down, device);
