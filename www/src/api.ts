@@ -103,13 +103,18 @@ function invoke(
       guarded(onFailure, error)
       reject(error)
     })
+    let plain: unknown
     try {
       // A copy: what the app does to its object afterwards changes nothing, and what is no JSON shows here.
-      const plain = JSON.parse(JSON.stringify(args ?? null)) as unknown
+      plain = JSON.parse(JSON.stringify(args ?? null))
+    } catch (thrown) {
+      fail(failure('INVALID_PARAMETER', why(thrown)))
+      return
+    }
+    try {
       bridge().exec(method, plain, ok, fail)
     } catch (thrown) {
-      const name = thrown instanceof TypeError ? 'INVALID_PARAMETER' : 'ENGINE_FAILED'
-      fail(failure(name, why(thrown)))
+      fail(failure('ENGINE_FAILED', why(thrown)))
     }
   })
   if (onFailure !== undefined) promise.catch(() => {})

@@ -121,7 +121,8 @@ test('arguments that are no JSON fail with INVALID_PARAMETER and ask nothing', a
   const { api, asked } = setUp()
   const circle = {}
   circle.self = circle
-  for (const bad of [circle, { usernames: [1n] }]) {
+  const thrower = { get usernames() { throw new RangeError('no') } }
+  for (const bad of [circle, { usernames: [1n] }, thrower]) {
     await assert.rejects(api.startCallUsers(bad), { code: 871003, name: 'INVALID_PARAMETER' })
   }
   assert.deepEqual(asked, [])
@@ -138,8 +139,10 @@ test('callbacks in the place of missing parameters are still callbacks', async (
 })
 
 test('a bridge that can not be opened is a failure', async () => {
-  const api = createApi({ open: () => { throw new Error('no bridge') }, onListen: () => false })
-  await assert.rejects(api.login({ token: '' }), { name: 'ENGINE_FAILED', description: 'Error: no bridge' })
+  for (const thrown of [new Error('no bridge'), new TypeError('no bridge')]) {
+    const api = createApi({ open: () => { throw thrown }, onListen: () => false })
+    await assert.rejects(api.login({ token: '' }), { name: 'ENGINE_FAILED', description: String(thrown) })
+  }
 })
 
 test('methods need no this', async () => {
