@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::rig::{Rig, ended, muted, session};
 
+type What = fn(&mut Rig);
+
 /// Bob hears Alice no more, and the server does not answer: a second connection is tried.
 fn tried() -> Rig {
     let mut rig = Rig::connected();
@@ -23,7 +25,7 @@ fn tried() -> Rig {
 const GONE_OVER: [&str; 3] = ["socket close", "> hello again after 1", "CallReconnecting"];
 
 /// What the server says as if nothing had been, or what comes of the others.
-const ALIVE: [(fn(&mut Rig), &[&str]); 2] = [
+const ALIVE: [(What, &[&str]); 2] = [
     (|rig| rig.pong(), &["media restart", "spare close"]),
     (|rig| rig.media_in_silence(MediaEvent::Flowing), &["spare close"]),
 ];
@@ -210,7 +212,7 @@ fn a_link_that_fails_meanwhile_leaves_the_question() {
 
 #[test]
 fn it_does_not_outlive_what_it_is_for() {
-    let ends: [fn(&mut Rig); 5] = [
+    let ends: [What; 5] = [
         |rig| _ = rig.command("logout", json!(null)),
         |rig| _ = rig.command("releaseEngine", json!(null)),
         |rig| rig.platform(PlatformEvent::NetworkChanged),
