@@ -64,8 +64,8 @@ pub(crate) enum Line {
 pub(crate) enum Spare {
     /// None; after one that was not needed there is none before then.
     Off { rests: Timestamp },
-    /// The socket is being opened.
-    Opening { generation: Generation },
+    /// The socket is being opened, since when.
+    Opening { generation: Generation, since: Timestamp },
     /// It is open; the other has until then to say something.
     Open { generation: Generation, until: Timestamp },
 }
@@ -80,7 +80,7 @@ impl Spare {
     pub(crate) const fn generation(&self) -> Option<Generation> {
         match self {
             Self::Off { .. } => None,
-            Self::Opening { generation } | Self::Open { generation, .. } => Some(*generation),
+            Self::Opening { generation, .. } | Self::Open { generation, .. } => Some(*generation),
         }
     }
 

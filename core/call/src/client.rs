@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jmrtc_protocol::{ChannelId, ClientSettings, Stay, Username};
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +41,8 @@ pub struct Client {
     account: Option<Account>,
     /// Sockets opened so far.
     sockets: Generation,
-    /// When sockets were let go on which `hello` was unanswered: each may still come to the server, after a later one.
-    strays: Vec<Timestamp>,
+    /// Sockets on which `hello` was unanswered when they were let go: each may still come to the server, after a later one.
+    strays: BTreeMap<Generation, Timestamp>,
     outbox: Outbox,
     /// Events of calls that are not ours yet, held back while a start is unanswered.
     held: Vec<events::Held>,
@@ -78,7 +80,7 @@ impl Client {
             now: Timestamp::default(),
             account: None,
             sockets: 0,
-            strays: Vec::new(),
+            strays: BTreeMap::new(),
             outbox: Outbox::default(),
             held: Vec::new(),
             newborn: true,

@@ -72,7 +72,7 @@ impl Client {
             SocketEvent::Opened => self.opened(out),
             SocketEvent::Message { message } => self.message(message, out),
             // As some networks say to a connection that they have forgotten: there is one, and nothing to wait for.
-            SocketEvent::Closed { .. } if self.line_is_up() && self.awaits_answer() => self.replace_line(out),
+            SocketEvent::Closed { .. } if self.awaits_answer() => self.replace_line(out),
             SocketEvent::Closed { why } => self.line_lost(&why, out),
         }
     }
@@ -242,15 +242,15 @@ impl Client {
 
     /// The socket is no longer ours; what was sent on it may still arrive.
     fn let_go(&mut self) {
-        if self.account.as_ref().is_some_and(|a| matches!(a.line, Line::Greeting { .. })) {
-            self.strays.retain(|at| self.now.since(*at) < STRAY_MS);
-            self.strays.push(self.now);
+        if let Some(Account { line: Line::Greeting { generation, .. }, .. }) = &self.account {
+            self.strays.retain(|_, at| self.now.since(*at) < STRAY_MS);
+            self.strays.insert(*generation, self.now);
         }
     }
 
     /// Whether what took our sign-in over may have been ourselves; believed once for each.
     fn is_stray(&mut self) -> bool {
-        self.strays.pop().is_some_and(|at| self.now.since(at) < STRAY_MS)
+        self.strays.pop_last().is_some_and(|(_, at)| self.now.since(at) < STRAY_MS)
     }
 
     /// The connection is gone, or could not be made.

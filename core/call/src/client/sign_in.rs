@@ -153,7 +153,7 @@ impl Client {
     pub(super) fn put_out(&mut self, failure: Failure, out: &mut Out) {
         self.close_socket(out);
         if let Some(me) = self.me().cloned() {
-            // Of a start the app is told now that it has failed.
+            // Of a start the app is told now that it has failed: what came of it, if anything, is left at the next sign-in.
             let remembered = self.remembered(self.outbox.holds());
             self.memory.keep(&me, remembered);
         }

@@ -10,6 +10,9 @@ use crate::{Generation, SocketAction, SocketEvent};
 const SETTLE_MS: u64 = 50;
 /// Between one that was not needed and the next: a network of hiccups, or a server with too much to do, is not given more to carry.
 const REST_MS: u64 = 10_000;
+/// TCP, TLS and WebSocket, and one to spare. One that takes longer has lost its first packet, which is sent again after a second:
+/// another try is quicker.
+const OPENS_TRIPS: u64 = 4;
 
 impl Client {
     pub(super) fn open_spare(&mut self, out: &mut Out) {
@@ -19,7 +22,7 @@ impl Client {
             && *rests <= now
         {
             self.sockets = self.sockets.wrapping_add(1);
-            *spare = Spare::Opening { generation: self.sockets };
+            *spare = Spare::Opening { generation: self.sockets, since: now };
             out.socket(SocketAction::Open { generation: self.sockets, url: url.clone() });
         }
     }
@@ -62,11 +65,19 @@ impl Client {
 
     /// The connection is dead, as a stall has shown: the spare one takes its place, or another is made.
     pub(super) fn replace_line(&mut self, out: &mut Out) {
+        let now = self.now;
         self.stall_lost();
-        match self.spare().map(std::mem::take) {
-            None | Some(Spare::Off { .. }) => self.open_socket(out),
-            Some(Spare::Opening { generation }) => self.go_over(generation, out),
-            Some(Spare::Open { generation, .. }) => {
+        let Some(Account { line: Line::Up { spare, .. }, rtt_ms, .. }) = &mut self.account else { return };
+        match *spare {
+            Spare::Opening { generation, since }
+                if now.since(since) < OPENS_TRIPS.saturating_mul(*rtt_ms) =>
+            {
+                *spare = Spare::default();
+                self.go_over(generation, out);
+            }
+            Spare::Off { .. } | Spare::Opening { .. } => self.open_socket(out),
+            Spare::Open { generation, .. } => {
+                *spare = Spare::default();
                 self.go_over(generation, out);
                 self.opened(out);
             }

@@ -100,7 +100,6 @@ impl Client {
         let spare = after(SPARE_TRIPS, SPARE_MIN_MS, SPARE_MAX_MS);
         let until = after(ANSWER_TRIPS, ANSWER_MIN_MS, ANSWER_MAX_MS);
         if let Some(stall) = self.stall().filter(|stall| stall.asked.is_none()) {
-            // Where one connection after the other is silent it is not the network that has changed.
             let spare = (!stall.lost).then_some(spare);
             stall.asked = Some(Asked { spare, until, heard: false });
             self.ping(out);
@@ -126,35 +125,27 @@ impl Client {
         }
     }
 
-    /// The connection is dead, and with it the network that the link was in.
+    /// The connection is dead.
     pub(super) fn stall_lost(&mut self) {
-        let now = self.now;
-        if let Some(call) = &mut self.call
-            && let Some(stall) = &mut call.stall
-        {
+        if let Some(stall) = self.stall() {
             stall.lost = true;
-            call.moved = Some(now);
         }
     }
 
     pub(super) fn expire_stall(&mut self, out: &mut Out) {
-        let (now, line_up) = (self.now, self.line_is_up());
-        let Some(Stall { asked, .. }) = self.stall() else { return };
-        let Some(Asked { spare, until, .. }) = asked else { return };
+        let now = self.now;
+        let Some(Stall { asked: Some(Asked { spare, until, .. }), .. }) = self.stall() else { return };
         if *until <= now {
-            *asked = None;
-            // Who is on the way out is not called back.
-            if line_up {
-                self.replace_line(out);
-            }
+            self.replace_line(out);
         } else if spare.take_if(|at| *at <= now).is_some() {
             self.open_spare(out);
         }
     }
 
-    /// The server was asked for a sign of life, and the connection over which it was is there and silent.
+    /// The server was asked for a sign of life, and the connection over which it was is there and silent. The first one in this
+    /// stall: where the next is silent as well it is not the network that has changed.
     pub(super) fn awaits_answer(&self) -> bool {
-        let stall = self.call.as_ref().and_then(|call| call.stall);
+        let stall = self.call.as_ref().and_then(|call| call.stall).filter(|stall| !stall.lost);
         stall.and_then(|stall| stall.asked).is_some_and(|asked| !asked.heard)
     }
 

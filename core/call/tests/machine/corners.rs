@@ -966,6 +966,22 @@ fn replaced_by_ones_own_stray_hello() {
     }
 }
 
+#[test]
+fn replaced_by_a_hello_of_ones_own_that_was_not_answered_in_time() {
+    let mut rig = Rig::connected();
+    rig.closed();
+    rig.reconnect();
+    rig.reconnect();
+    rig.welcome(true, None);
+    rig.take();
+    rig.closing(Closing::Replaced);
+    rig.reconnect();
+    rig.welcome(true, None);
+    assert_eq!(rig.heard(), ["CallReconnecting", "CallReconnected"]);
+    rig.closing(Closing::Replaced);
+    assert_eq!(rig.heard()[0], "CallError LOGIN_REJECTED", "it was one");
+}
+
 /// The network changes several times in a row, and every hello comes to the server in the end.
 #[test]
 fn replaced_by_several_hellos_of_ones_own() {

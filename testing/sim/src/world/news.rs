@@ -103,7 +103,10 @@ impl World {
             && parts.link == Some(*generation)
         {
             match event {
-                MediaEvent::Connected => (parts.link_up, parts.silent) = (true, false),
+                // A restart of one that is up says so once more.
+                MediaEvent::Connected => {
+                    (parts.silent, parts.link_up) = (parts.silent && parts.link_up, true)
+                }
                 MediaEvent::Stalled | MediaEvent::Unreported => parts.silent = true,
                 MediaEvent::Flowing => parts.silent = false,
                 MediaEvent::Disconnected | MediaEvent::Failed { .. } => parts.link_up = false,
