@@ -83,27 +83,36 @@ test('outputs are done in order; what they cause waits until they are all done',
   ])
 })
 
-test('the socket: one at a time, its generation with each event, nothing of one that was closed', () => {
-  const open = (generation) => [{ output: 'socket', action: 'open', generation, url: `ws://${generation}` }]
-  script = ({ method }) => (method === 'first' ? open(1) : method === 'second' ? open(2)
-    : method === 'send' ? [{ output: 'socket', action: 'send', generation: 2, message: { type: 'ping', ack: 0 } }] : [])
-  exec('first')
-  const stale = sockets[0].onclose
+test('the sockets: side by side, each by its generation, nothing of one that was closed', () => {
+  const of = (generation) => ({
+    open: { output: 'socket', action: 'open', generation, url: `ws://${generation}` },
+    send: { output: 'socket', action: 'send', generation, message: { type: 'ping', ack: generation } },
+    close: { output: 'socket', action: 'close', generation },
+  })
+  script = ({ method }) => {
+    const [action, generation] = method?.split(' ') ?? []
+    return action === undefined ? [] : [of(Number(generation))[action]]
+  }
+  exec('open 1')
   sockets[0].onopen()
-  exec('second')
-  assert.equal(sockets[0].closed, true)
-  assert.equal(sockets[0].onclose, null)
-  assert.notEqual(stale, null)
-  exec('send')
-  assert.deepEqual(sockets[1].sent, [], 'not open yet')
+  sockets[0].readyState = FakeSocket.OPEN
+  exec('open 2')
+  assert.equal(sockets[0].closed, false)
+  for (const generation of [2, 1, 3]) exec(`send ${generation}`)
+  assert.deepEqual(sockets.map(({ sent }) => sent), [[{ type: 'ping', ack: 1 }], []], 'the second is not open yet')
   sockets[1].readyState = FakeSocket.OPEN
-  exec('send')
-  assert.deepEqual(sockets[1].sent, [{ type: 'ping', ack: 0 }])
+  sockets[1].onopen()
+  for (const action of ['close 1', 'close 1', 'close 3', 'send 1', 'send 2']) exec(action)
+  assert.deepEqual(sockets.map(({ sent, closed }) => [sent, closed]), [[[{ type: 'ping', ack: 1 }], true], [[{ type: 'ping', ack: 2 }], false]])
+  assert.deepEqual([sockets[0].onopen, sockets[0].onmessage, sockets[0].onclose], [null, null, null])
   sockets[1].onclose({ code: 1006, reason: '' })
+  exec('send 2')
   assert.deepEqual(inputs.filter(({ input }) => input === 'socket'), [
     { input: 'socket', generation: 1, event: { event: 'opened' } },
+    { input: 'socket', generation: 2, event: { event: 'opened' } },
     { input: 'socket', generation: 2, event: { event: 'closed', why: 'the socket closed with code 1006' } },
   ])
+  assert.equal(sockets[1].sent.length, 1)
 })
 
 test('a frame that is no message is dropped with a warning and the rest goes on', () => {
