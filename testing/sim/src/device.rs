@@ -192,6 +192,11 @@ impl Device {
         }
     }
 
+    /// Its connections, open or not.
+    pub(crate) fn conns(&self) -> impl Iterator<Item = ConnId> + use<> {
+        [self.conn, self.spare].into_iter().flatten()
+    }
+
     /// The app is started anew; nothing but what the person has said to calls survives.
     pub(crate) fn revive(&mut self, seed: u64) {
         if self.looked {

@@ -24,6 +24,15 @@ fn tried() -> Rig {
 /// What follows from a connection that is dead, where another is spoken over instead.
 const GONE_OVER: [&str; 3] = ["socket close", "> hello again after 1", "CallReconnecting"];
 
+/// It is there first, and takes the place of the other.
+fn gone_over() -> Rig {
+    let mut rig = tried();
+    rig.spare(SocketEvent::Opened);
+    rig.wait_in_silence(50);
+    assert_eq!(rig.take(), GONE_OVER);
+    rig
+}
+
 /// What the server says as if nothing had been, or what comes of the others.
 const ALIVE: [(What, &[&str]); 2] = [
     (|rig| rig.pong(), &["media restart", "spare close"]),
@@ -86,9 +95,7 @@ fn after_one_that_was_not_needed_there_is_none_for_a_while() {
 /// The network may change once more.
 #[test]
 fn after_one_that_was_needed_there_is_another_at_once() {
-    let mut rig = tried();
-    rig.spare(SocketEvent::Opened);
-    rig.wait_in_silence(50);
+    let mut rig = gone_over();
     rig.welcome(true, None);
     rig.pong();
     rig.link();
@@ -171,9 +178,7 @@ fn a_connection_over_which_anything_comes_is_not_dead() {
 /// The server welcomes and then is silent: more connections would not help.
 #[test]
 fn where_one_after_the_other_is_silent_there_is_no_third() {
-    let mut rig = tried();
-    rig.spare(SocketEvent::Opened);
-    rig.wait_in_silence(50);
+    let mut rig = gone_over();
     rig.welcome(true, None);
     rig.take();
     rig.wait_in_silence(999);
@@ -184,10 +189,7 @@ fn where_one_after_the_other_is_silent_there_is_no_third() {
 
 #[test]
 fn one_that_opens_and_is_silent_is_given_up() {
-    let mut rig = tried();
-    rig.spare(SocketEvent::Opened);
-    rig.wait_in_silence(50);
-    assert_eq!(rig.take(), GONE_OVER);
+    let mut rig = gone_over();
     rig.wait_in_silence(3_999);
     assert_eq!(rig.take(), [""; 0]);
     rig.wait_in_silence(600);
@@ -223,9 +225,7 @@ fn where_one_after_the_other_breaks_there_is_a_pause() {
 /// What is told then may be another change.
 #[test]
 fn a_change_of_network_is_believed_right_after() {
-    let mut rig = tried();
-    rig.spare(SocketEvent::Opened);
-    rig.wait_in_silence(50);
+    let mut rig = gone_over();
     rig.welcome(true, None);
     rig.pong();
     rig.link();

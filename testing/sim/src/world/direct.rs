@@ -234,8 +234,7 @@ impl World {
                 self.lose_held(device);
             }
             Network::Silent => {
-                let Device { conn, spare, .. } = self.devices[device];
-                conn.into_iter().chain(spare).for_each(|id| self.brake(id));
+                self.devices[device].conns().for_each(|id| self.brake(id));
                 self.lose_held(device);
             }
             Network::Held => drop(self.devices[device].held.get_or_insert_default()),

@@ -254,8 +254,7 @@ impl World {
 
     /// Each end learns of it soon, or, where it is not `plain`, maybe only by the silence.
     pub(super) fn break_socket(&mut self, device: usize, plain: bool) {
-        let Device { conn, spare, .. } = self.devices[device];
-        for id in conn.into_iter().chain(spare) {
+        for id in self.devices[device].conns() {
             self.break_conn(device, id, plain);
         }
     }
@@ -284,10 +283,9 @@ impl World {
         {
             self.brake(id);
         }
+        self.devices[device].conns().for_each(|id| self.hang(id));
         let dev = &mut self.devices[device];
-        let conns = (dev.conn.take(), dev.spare.take());
-        conns.0.into_iter().chain(conns.1).for_each(|id| self.hang(id));
-        let dev = &mut self.devices[device];
+        (dev.conn, dev.spare) = (None, None);
         dev.alive = false;
         dev.life += 1;
     }
